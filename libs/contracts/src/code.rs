@@ -1,0 +1,115 @@
+//! Stable problem codes, each of one class. A code never changes its meaning.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of failure a code is; fixes the number that both wires answer with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The request cannot be read.
+    Malformed,
+    /// Nobody is signed in.
+    Unauthenticated,
+    /// Signed in, but may not.
+    Forbidden,
+    /// No such thing, or not visible to the caller.
+    NotFound,
+    /// The thing's state does not allow it.
+    Conflict,
+    /// The thing changed since the caller looked.
+    VersionMismatch,
+    /// Larger than the limit.
+    TooLarge,
+    /// A content type that nobody reads.
+    UnsupportedMedia,
+    /// Readable, but a rule refuses it.
+    Refused,
+    /// Too many requests.
+    RateLimited,
+    /// A fault of ours.
+    Internal,
+    /// A part that is needed is away; trying again later helps.
+    Unavailable,
+    /// The deadline passed; begun or not is unknown.
+    TimedOut,
+}
+
+impl Class {
+    /// The number of this class: HTTP's status and NATS's `Nats-Service-Error-Code`.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Malformed => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::VersionMismatch => 412,
+            Self::TooLarge => 413,
+            Self::UnsupportedMedia => 415,
+            Self::Refused => 422,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+            Self::TimedOut => 504,
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $class:ident, $title:literal;)*) => {
+        /// A stable problem code, as it stands in `code` of a problem document.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        pub enum Code { $( #[doc = $title] $(#[$doc])* #[serde(rename = $text)] $variant, )* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            /// Its text, as users see it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),* } }
+            /// Its class.
+            #[must_use]
+            pub const fn class(self) -> Class { match self { $(Self::$variant => Class::$class),* } }
+            /// The title of its problem documents.
+            #[must_use]
+            pub const fn title(self) -> &'static str { match self { $(Self::$variant => $title),* } }
+        }
+    };
+}
+
+codes! {
+    MalformedRequest = "malformed_request", Malformed, "The request cannot be read";
+    UnknownParameter = "unknown_parameter", Malformed, "The request has a parameter that does not exist";
+    InvalidCursor = "invalid_cursor", Malformed, "The cursor does not belong to this list";
+    WrongIdType = "wrong_id_type", Malformed, "The id belongs to another kind of thing";
+    Unauthenticated = "unauthenticated", Unauthenticated, "The request carries no valid credential";
+    TokenExpired = "token_expired", Unauthenticated, "The API token has expired";
+    Forbidden = "forbidden", Forbidden, "The caller lacks a permission";
+    NotFound = "not_found", NotFound, "There is no such thing";
+    MethodNotAllowed = "method_not_allowed", Malformed, "The resource does not answer to this method";
+    InvalidState = "invalid_state", Conflict, "The thing's state does not allow this";
+    AlreadyExists = "already_exists", Conflict, "There is one already";
+    InUse = "in_use", Conflict, "Something else needs it";
+    VersionMismatch = "version_mismatch", VersionMismatch, "The thing has changed since it was read";
+    PayloadTooLarge = "payload_too_large", TooLarge, "The request is too large";
+    UnsupportedMediaType = "unsupported_media_type", UnsupportedMedia, "The content type is not one that is read here";
+    RateLimited = "rate_limited", RateLimited, "Too many requests";
+    ValidationFailed = "validation_failed", Refused, "A value is not allowed";
+    PolicyViolation = "policy_violation", Refused, "The request does not satisfy the policy";
+    CsrInvalid = "csr_invalid", Refused, "The certificate signing request is not acceptable";
+    KeyMismatch = "key_mismatch", Refused, "The key does not belong to this";
+    LintFailed = "lint_failed", Refused, "The certificate would break a rule of its format";
+    IdempotencyKeyReused = "idempotency_key_reused", Refused, "The idempotency key was used for another request";
+    Internal = "internal", Internal, "Something failed on our side";
+    ServiceUnavailable = "service_unavailable", Unavailable, "A part of the service is not available";
+    ProjectionBehind = "projection_behind", Unavailable, "The view has not caught up yet";
+    KeystoreSealed = "keystore_sealed", Unavailable, "The keystore is sealed";
+    ClockGuard = "clock_guard", Unavailable, "The clock cannot be trusted, so nothing is signed";
+    CommandTimeout = "command_timeout", TimedOut, "The answer did not come in time";
+}
+
+impl Code {
+    /// The code whose text is `text`.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> { Self::ALL.iter().copied().find(|code| code.as_str() == text) }
+}

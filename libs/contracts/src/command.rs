@@ -1,0 +1,112 @@
+//! Commands: what one service asks of another over NATS request/reply.
+
+use std::{fmt, str::FromStr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{AdministratorId, Permission, Service, TokenId};
+
+/// A command travels on `cmd.<service>.v1.<name>`; its body is the command as JSON.
+pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The service that answers.
+    const SERVICE: Service;
+    /// Its name, snake_case.
+    const NAME: &'static str;
+    /// What the actor needs. `None`: only services send it, and NATS permissions name the sender (N-4).
+    const PERMISSION: Option<Permission>;
+    /// What a done command answers.
+    type Reply: Serialize + DeserializeOwned + Send + 'static;
+
+    /// The subject it travels on.
+    #[must_use]
+    fn subject() -> String { format!("cmd.{}.v1.{}", Self::SERVICE, Self::NAME) }
+}
+
+/// Declares commands: `command!(GenerateKey => GeneratedKey, Keystore, "generate_key", Some(Permission::KeyCreate));`
+#[macro_export]
+macro_rules! command {
+    ($name:ty => $reply:ty, $service:ident, $text:literal, $permission:expr) => {
+        impl $crate::Command for $name {
+            const SERVICE: $crate::Service = $crate::Service::$service;
+            const NAME: &'static str = $text;
+            const PERMISSION: Option<$crate::Permission> = $permission;
+            type Reply = $reply;
+        }
+    };
+}
+
+/// Who acts: a person through a token, or a service on its own account. There is no default (nothing is attributed
+/// by accident).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// An administrator, through an API token.
+    Administrator {
+        /// Who.
+        administrator: AdministratorId,
+        /// Through which token.
+        token: TokenId,
+    },
+    /// A service that continues or prepares something.
+    Service(Service),
+}
+
+impl Actor {
+    /// The part that outsiders see and idempotency keys belong to: `adm_…` or `service:<name>`.
+    #[must_use]
+    pub fn principal(&self) -> String {
+        match self {
+            Self::Administrator { administrator, .. } => administrator.to_string(),
+            Self::Service(service) => format!("service:{service}"),
+        }
+    }
+}
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Administrator { administrator, token } => write!(f, "{administrator}/{token}"),
+            Self::Service(service) => write!(f, "service:{service}"),
+        }
+    }
+}
+
+/// Not an actor's text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not an actor: expected 'adm_…/tok_…' or 'service:<name>'")]
+pub struct ActorError(String);
+
+impl FromStr for Actor {
+    type Err = ActorError;
+    fn from_str(text: &str) -> Result<Self, ActorError> {
+        let refuse = || ActorError(text.chars().take(100).collect());
+        if let Some(name) = text.strip_prefix("service:") {
+            return name.parse().map(Self::Service).map_err(|_| refuse());
+        }
+        let (administrator, token) = text.split_once('/').ok_or_else(refuse)?;
+        Ok(Self::Administrator {
+            administrator: administrator.parse().map_err(|_| refuse())?,
+            token: token.parse().map_err(|_| refuse())?,
+        })
+    }
+}
+
+/// A change a command would make (`dryRun=true`), by JSON pointer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// Where.
+    pub pointer: String,
+    /// The value before; `null` for a new thing.
+    pub from: serde_json::Value,
+    /// The value after.
+    pub to: serde_json::Value,
+}
+
+/// The answer of a dry run: nothing was appended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DryRun {
+    /// Whether the command would change anything.
+    pub would_change: bool,
+    /// What it would change.
+    pub changes: Vec<Change>,
+}

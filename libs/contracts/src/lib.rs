@@ -1,0 +1,34 @@
+//! What services share: ids, commands, events, error codes, and the table of who may do what on the wires.
+//!
+//! One module per service ([`directory`], [`inventory`], [`keystore`], [`signer`]) holds its commands, its events
+//! and the views that answers carry. Nothing here does I/O, reads a clock or draws a random number.
+//! Public events (the CloudEvents that subscribers see) stand apart in [`public`]: log events may change freely,
+//! those may not.
+
+pub mod code;
+pub mod command;
+pub mod directory;
+pub mod event;
+pub mod id;
+pub mod inventory;
+pub mod keystore;
+pub mod permission;
+pub mod problem;
+pub mod public;
+pub mod service;
+pub mod signer;
+pub mod time;
+pub mod token;
+pub mod x509;
+
+pub use code::{Class, Code};
+pub use command::{Actor, Command};
+pub use event::{Event, EventError};
+pub use id::{
+    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, EventId, IdError, KeyId, OperationId,
+    OrganizationId, PolicyId, ProfileId, TokenId,
+};
+pub use permission::Permission;
+pub use problem::{Problem, Violation};
+pub use service::Service;
+pub use time::{Lifetime, Timestamp};

@@ -1,0 +1,233 @@
+//! The one table of services: what each may write, read, command and do on the bus.
+//!
+//! PostgreSQL roles and grants and NATS users and permissions are generated from it; a test compares it with the
+//! live servers. It is the table of security-reliability.md section 1, as far as its services exist.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A service (or the relay), as it is named on the wires, in `service.name` and in the log's actors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// HTTP to commands and queries.
+    Gateway,
+    /// Who may do what, where.
+    Directory,
+    /// Every certificate known.
+    Inventory,
+    /// Private keys.
+    Keystore,
+    /// Issuing CAs, profiles, policies, issuance.
+    Signer,
+    /// Publishes the log to JetStream and seals it.
+    Relay,
+}
+
+/// What one service may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Whose row.
+    pub service: Service,
+    /// Categories it appends.
+    pub writes: &'static [&'static str],
+    /// Categories it reads; `*` is every one.
+    pub reads: &'static [&'static str],
+    /// Commands it may send: service and name.
+    pub commands: &'static [(Service, &'static str)],
+    /// Whether it answers commands (and so subscribes to `cmd.<service>.>`).
+    pub answers: bool,
+    /// Streams of which it is the one writer.
+    pub owns_streams: &'static [Stream],
+    /// Subjects it publishes beside commands and replies.
+    pub publishes: &'static [&'static str],
+    /// Read models: whether it owns the schemas `<service>` and `api_<service>`.
+    pub projects: bool,
+}
+
+/// A JetStream stream of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// `LOG_0`: the log, written by the relay.
+    Log,
+    /// `CHANCERY_EVENTS`: the public events, written by the gateway.
+    PublicEvents,
+}
+
+impl Stream {
+    /// The stream's name on the server.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Log => "LOG_0",
+            Self::PublicEvents => "CHANCERY_EVENTS",
+        }
+    }
+}
+
+/// Categories every service follows to know who may do what (Z-1: checked from state in memory).
+const ACCESS: [&str; 4] = ["organization", "department", "administrator", "token"];
+
+/// The table.
+pub const TABLE: &[Row] = &[
+    Row {
+        service: Service::Gateway,
+        writes: &[],
+        reads: &["*"],
+        commands: &[
+            (Service::Directory, "create_organization"),
+            (Service::Directory, "update_organization"),
+            (Service::Directory, "create_department"),
+            (Service::Directory, "update_department"),
+            (Service::Directory, "issue_token"),
+            (Service::Directory, "revoke_token"),
+            (Service::Directory, "record_token_use"),
+            (Service::Directory, "record_denial"),
+            (Service::Inventory, "annotate_certificate"),
+            (Service::Keystore, "generate_key"),
+            (Service::Keystore, "destroy_key"),
+            (Service::Signer, "create_ca"),
+            (Service::Signer, "suspend_ca"),
+            (Service::Signer, "resume_ca"),
+            (Service::Signer, "create_policy"),
+            (Service::Signer, "update_policy"),
+            (Service::Signer, "create_profile"),
+            (Service::Signer, "update_profile"),
+            (Service::Signer, "submit_certificate_request"),
+        ],
+        answers: false,
+        owns_streams: &[Stream::PublicEvents],
+        publishes: &["evt.>"],
+        projects: true,
+    },
+    Row {
+        service: Service::Directory,
+        writes: &["organization", "department", "administrator", "token", "denial", "name_directory"],
+        reads: &["organization", "department", "administrator", "token", "denial", "name_directory"],
+        commands: &[],
+        answers: true,
+        owns_streams: &[],
+        publishes: &[],
+        projects: true,
+    },
+    Row {
+        service: Service::Inventory,
+        writes: &["certificate"],
+        reads: &["certificate", "issuance", "ca", ACCESS[0], ACCESS[1], ACCESS[2], ACCESS[3]],
+        commands: &[],
+        answers: true,
+        owns_streams: &[],
+        publishes: &[],
+        projects: true,
+    },
+    Row {
+        service: Service::Keystore,
+        writes: &["key"],
+        reads: &["key", "issuance", "ca", ACCESS[0], ACCESS[1], ACCESS[2], ACCESS[3]],
+        commands: &[],
+        answers: true,
+        owns_streams: &[],
+        publishes: &[],
+        projects: true,
+    },
+    Row {
+        service: Service::Signer,
+        writes: &["ca", "profile", "policy", "issuance", "certificate_request", "name_signer"],
+        reads: &[
+            "ca", "profile", "policy", "issuance", "certificate_request", "name_signer", "key", ACCESS[0], ACCESS[1],
+            ACCESS[2], ACCESS[3],
+        ],
+        commands: &[
+            (Service::Keystore, "generate_key"),
+            (Service::Keystore, "sign_certificate"),
+            (Service::Keystore, "sign_ca_certificate"),
+            (Service::Keystore, "sign_self_signed"),
+        ],
+        answers: true,
+        owns_streams: &[],
+        publishes: &[],
+        projects: true,
+    },
+    Row {
+        service: Service::Relay,
+        writes: &[],
+        reads: &["*"],
+        commands: &[(Service::Keystore, "sign_checkpoint")],
+        answers: false,
+        owns_streams: &[Stream::Log],
+        publishes: &["log.>"],
+        projects: false,
+    },
+];
+
+impl Service {
+    /// Every service.
+    pub const ALL: &'static [Self] =
+        &[Self::Gateway, Self::Directory, Self::Inventory, Self::Keystore, Self::Signer, Self::Relay];
+
+    /// Its name on the wires.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Directory => "directory",
+            Self::Inventory => "inventory",
+            Self::Keystore => "keystore",
+            Self::Signer => "signer",
+            Self::Relay => "relay",
+        }
+    }
+
+    /// Its row of the table.
+    #[must_use]
+    pub fn row(self) -> &'static Row {
+        // `TABLE` has a row for each service; the test `every_service_has_one_row` holds it to that.
+        TABLE.iter().find(|row| row.service == self).unwrap_or(&TABLE[0])
+    }
+
+    /// Its PostgreSQL login role.
+    #[must_use]
+    pub fn role(self) -> String { format!("chancery_{self}") }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+}
+
+/// Not a service's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a service: expected gateway, directory, inventory, keystore, signer or relay")]
+pub struct ServiceError(String);
+
+impl FromStr for Service {
+    type Err = ServiceError;
+    fn from_str(text: &str) -> Result<Self, ServiceError> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| ServiceError(text.chars().take(64).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_has_one_row() {
+        for service in Service::ALL {
+            assert_eq!(TABLE.iter().filter(|row| row.service == *service).count(), 1, "{service}");
+        }
+    }
+
+    #[test]
+    fn a_category_has_one_writer() {
+        let mut all: Vec<_> = TABLE.iter().flat_map(|row| row.writes).collect();
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}
