@@ -111,5 +111,7 @@ codes! {
 impl Code {
     /// The code whose text is `text`.
     #[must_use]
-    pub fn from_text(text: &str) -> Option<Self> { Self::ALL.iter().copied().find(|code| code.as_str() == text) }
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
 }

@@ -20,7 +20,9 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// The subject it travels on.
     #[must_use]
-    fn subject() -> String { format!("cmd.{}.v1.{}", Self::SERVICE, Self::NAME) }
+    fn subject() -> String {
+        format!("cmd.{}.v1.{}", Self::SERVICE, Self::NAME)
+    }
 }
 
 /// Declares commands: `command!(GenerateKey => GeneratedKey, Keystore, "generate_key", Some(Permission::KeyCreate));`

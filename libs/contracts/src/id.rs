@@ -151,3 +151,104 @@ ids! {
     /// An event.
     EventId = "evt", "an event";
 }
+
+/// A thing named by id or, where its kind has unique names, by `name:web-prod`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reference<Id> {
+    /// By id.
+    Id(Id),
+    /// By name, within the caller's organization.
+    Name(String),
+}
+
+impl<Id: fmt::Display> fmt::Display for Reference<Id> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => write!(f, "name:{name}"),
+        }
+    }
+}
+impl<Id: FromStr<Err = IdError>> FromStr for Reference<Id> {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        match text.strip_prefix("name:") {
+            Some(name) => Ok(Self::Name(name.to_owned())),
+            None => text.parse().map(Self::Id),
+        }
+    }
+}
+impl<Id> From<Id> for Reference<Id> {
+    fn from(id: Id) -> Self {
+        Self::Id(id)
+    }
+}
+impl<Id: fmt::Display> Serialize for Reference<Id> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+impl<'de, Id: FromStr<Err = IdError>> Deserialize<'de> for Reference<Id> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+impl<Id: JsonSchema> JsonSchema for Reference<Id> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("{}OrName", Id::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let id = generator.subschema_for::<Id>();
+        json_schema!({"anyOf": [id, {"type": "string", "pattern": "^name:.+$", "examples": ["name:internal-web"]}]})
+    }
+}
+
+/// A name that is unique within an organization and kind: 1 to 63 lower-case letters, digits, `-`, `_` and `.`,
+/// beginning with a letter or digit.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.as_bytes()[0].is_ascii_alphanumeric()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the TypeID specification, version 0.3.0.
+    #[test]
+    fn encodes_as_typeid_does() {
+        let uuid = Uuid::try_parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
+        assert_eq!(encode(uuid), "01h455vb4pex5vsknk084sn02q");
+        assert_eq!(decode("01h455vb4pex5vsknk084sn02q"), Some(uuid));
+    }
+
+    #[test]
+    fn refuses_what_is_no_id_and_names_the_right_kind() {
+        let key = KeyId(Uuid::from_u128(7));
+        let error = key.to_string().parse::<CertificateId>().unwrap_err();
+        assert!(matches!(error, IdError::WrongKind { expected: "crt", .. }), "{error}");
+        for text in [
+            "",
+            "crt_",
+            "crt_8zzzzzzzzzzzzzzzzzzzzzzzzz",
+            "crt_01H455VB4PEX5VSKNK084SN02Q",
+            "xyz_01h455vb4pex5vsknk084sn02q",
+        ] {
+            assert!(matches!(text.parse::<CertificateId>(), Err(IdError::Malformed { .. })), "{text}");
+        }
+        assert_eq!("00000000-0000-0000-0000-000000000007".parse::<KeyId>(), Ok(key));
+    }
+
+    #[test]
+    fn names_are_lower_case_and_short() {
+        assert!(is_name("internal-web"));
+        for bad in ["", "-a", "Ab", "a b", "ä", &"a".repeat(64)] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,1 +1,170 @@
-//! inventory.
+//! `inventory`: every certificate known, however it came.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CaId, CertificateId, CertificateRequestId, KeyId, OrganizationId, Permission, ProfileId, Timestamp,
+    command, events,
+    x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, SubjectAltName},
+};
+
+/// What people record about a certificate; the whole of it from now on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateAnnotated {
+    /// Labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// A note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+events! {
+    /// What inventory decided about a certificate (stream = the certificate's id).
+    CertificateEvent in "certificate" {
+        Annotated(CertificateAnnotated) = "certificate.annotated" v 1,
+    }
+}
+
+/// Changes what is recorded about a certificate; a missing field stays as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnnotateCertificate {
+    /// Which.
+    pub certificate: CertificateId,
+    /// All labels, replacing those there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Who answers for it; empty takes the owner away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// A note; empty takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+command!(AnnotateCertificate => CertificateAnnotated, Inventory, "annotate_certificate", Some(Permission::CertificateWrite));
+
+/// SHA-256 and SHA-1 of the DER, hexadecimal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fingerprints {
+    /// SHA-256.
+    pub sha256: String,
+    /// SHA-1.
+    pub sha1: String,
+}
+
+/// Who issued a certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerView {
+    /// The CA, where it is one of ours.
+    pub ca_id: Option<CaId>,
+    /// Its common name.
+    pub common_name: Option<String>,
+    /// Its whole name (RFC 4514).
+    pub distinguished_name: String,
+}
+
+/// A certificate's key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateKeyView {
+    /// The managed key, if the keystore made it.
+    pub id: Option<KeyId>,
+    /// Kind and size.
+    pub algorithm: KeyAlgorithm,
+    /// `managed` or `subscriber`.
+    pub custody: Custody,
+    /// SHA-256 of the SubjectPublicKeyInfo, hexadecimal.
+    pub spki_sha256: String,
+}
+
+/// Who keeps a private key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Custody {
+    /// The keystore.
+    Managed,
+    /// The subscriber.
+    Subscriber,
+}
+
+/// Where a certificate stands. `expired` is told by the clock when it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateStatus {
+    /// Within its validity.
+    Active,
+    /// Past its end.
+    Expired,
+}
+
+/// A certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateView {
+    /// Id.
+    pub id: CertificateId,
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// Common name.
+    pub common_name: Option<String>,
+    /// Subject (RFC 4514).
+    pub subject: String,
+    /// Names.
+    pub sans: Vec<SubjectAltName>,
+    /// Serial number, hexadecimal.
+    pub serial_number: String,
+    /// Fingerprints.
+    pub fingerprints: Fingerprints,
+    /// Who issued it.
+    pub issuer: IssuerView,
+    /// From when.
+    pub not_before: Timestamp,
+    /// Until when, inclusive.
+    pub not_after: Timestamp,
+    /// Where it stands.
+    pub status: CertificateStatus,
+    /// `issued`: signed by one of our CAs.
+    pub origin: Origin,
+    /// Its key.
+    pub key: CertificateKeyView,
+    /// Signature algorithm, as `openssl x509 -text` names it.
+    pub signature_algorithm: String,
+    /// Key usages.
+    pub key_usages: Vec<KeyUsage>,
+    /// Extended key usages.
+    pub extended_key_usages: Vec<ExtendedKeyUsage>,
+    /// The profile it follows.
+    pub profile_id: Option<ProfileId>,
+    /// The request it answers.
+    pub request_id: Option<CertificateRequestId>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// A note.
+    pub note: Option<String>,
+    /// The certificate as PEM.
+    pub certificate: String,
+    /// Version: what inventory recorded, `0` after issuance.
+    pub version: i32,
+}
+
+/// How a certificate came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Signed by one of our CAs.
+    Issued,
+    /// Self-signed by a managed key.
+    SelfSigned,
+}

@@ -25,8 +25,8 @@ pub use code::{Class, Code};
 pub use command::{Actor, Command};
 pub use event::{Event, EventError};
 pub use id::{
-    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, EventId, IdError, KeyId, OperationId,
-    OrganizationId, PolicyId, ProfileId, TokenId,
+    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, EventId, IdError, KeyId,
+    OperationId, OrganizationId, PolicyId, ProfileId, TokenId,
 };
 pub use permission::Permission;
 pub use problem::{Problem, Violation};

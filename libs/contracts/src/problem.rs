@@ -116,14 +116,20 @@ impl Problem {
 
     /// A fault of ours. `cause` belongs into the log, never here.
     #[must_use]
-    pub fn internal() -> Self { Self::new(Code::Internal, "an internal error; the log has the cause under the trace id") }
+    pub fn internal() -> Self {
+        Self::new(Code::Internal, "an internal error; the log has the cause under the trace id")
+    }
 
     /// A part that is away for now.
     #[must_use]
-    pub fn unavailable(what: impl Into<String>) -> Self { Self::new(Code::ServiceUnavailable, what) }
+    pub fn unavailable(what: impl Into<String>) -> Self {
+        Self::new(Code::ServiceUnavailable, what)
+    }
 }
 
 impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{}: {}", self.code.as_str(), self.detail) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)
+    }
 }
 impl std::error::Error for Problem {}

@@ -1,1 +1,265 @@
-//! public.
+//! The public events: what subscribers outside see, as CloudEvents on `CHANCERY_EVENTS` and over SSE.
+//!
+//! Contract: a type never changes its meaning, fields are only added; a breaking change is a new `v`. The gateway
+//! translates log events into these; a log event gives at most one.
+
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CaId, CertificateId, CertificateRequestId, DepartmentId, KeyId, OrganizationId, PolicyId, ProfileId,
+    Timestamp, TokenId, keystore::KeyPurpose, signer::RequestSource, x509::KeyAlgorithm,
+};
+
+/// A CloudEvents 1.0 envelope in structured JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub struct CloudEvent {
+    /// `1.0`.
+    pub specversion: String,
+    /// `evt_…`: drop repeats by it.
+    pub id: String,
+    /// `chancery.<aggregate>.<past_tense>.v<N>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `/chancery/<service>`: who wrote it; may change.
+    pub source: String,
+    /// The id of what it is about.
+    pub subject: String,
+    /// When it was recorded.
+    pub time: Timestamp,
+    /// `application/json`.
+    pub datacontenttype: String,
+    /// `urn:chancery:schema:<aggregate>.<past_tense>.v<N>`.
+    pub dataschema: String,
+    /// Log position, a string: the cursor to resume after.
+    pub position: String,
+    /// Version of the aggregate, a string.
+    pub streamversion: String,
+    /// The organization.
+    pub organization: OrganizationId,
+    /// Who acted.
+    pub actor: String,
+    /// The operation it belongs to.
+    pub correlationid: String,
+    /// What caused it.
+    pub causationid: String,
+    /// W3C trace context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// The type's own data.
+    pub data: serde_json::Value,
+}
+
+/// One public event type as it is described in `schemas/events`.
+#[derive(Clone, Debug)]
+pub struct PublicEventDescription {
+    /// `<aggregate>.<past_tense>`.
+    pub name: &'static str,
+    /// The `N` of `.v<N>`.
+    pub version: u8,
+    /// The service that writes it now.
+    pub service: crate::Service,
+    /// What it tells.
+    pub title: &'static str,
+    /// JSON Schema of `data`.
+    pub schema: Schema,
+}
+
+macro_rules! public_events {
+    ($($(#[$doc:meta])* $variant:ident($data:ident) = $name:literal v $version:literal by $service:ident, $title:literal;)*) => {
+        /// A public event's data.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum PublicEvent { $( #[doc = $title] $variant($data)),* }
+
+        impl PublicEvent {
+            /// `<aggregate>.<past_tense>`.
+            #[must_use]
+            pub const fn name(&self) -> &'static str { match self { $(Self::$variant(_) => $name),* } }
+            /// The `N` of `.v<N>`.
+            #[must_use]
+            pub const fn version(&self) -> u8 { match self { $(Self::$variant(_) => $version),* } }
+            /// The service that writes it now.
+            #[must_use]
+            pub const fn service(&self) -> crate::Service { match self { $(Self::$variant(_) => crate::Service::$service),* } }
+            /// Every type.
+            #[must_use]
+            pub fn descriptions() -> Vec<PublicEventDescription> {
+                vec![$(PublicEventDescription {
+                    name: $name, version: $version, service: crate::Service::$service, title: $title, schema: schema_for!($data),
+                }),*]
+            }
+        }
+    };
+}
+
+/// `organization.created`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrganizationCreated {
+    /// Which.
+    pub organization_id: OrganizationId,
+    /// Its unique name.
+    pub name: String,
+}
+
+/// `department.created`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DepartmentCreated {
+    /// Which.
+    pub department_id: DepartmentId,
+    /// Its name.
+    pub name: String,
+}
+
+/// `token.issued`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenIssued {
+    /// Which.
+    pub token_id: TokenId,
+    /// What it is for.
+    pub name: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// `token.revoked`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenRevoked {
+    /// Which.
+    pub token_id: TokenId,
+}
+
+/// `key.generated`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyGenerated {
+    /// Which.
+    pub key_id: KeyId,
+    /// Kind and size.
+    pub algorithm: KeyAlgorithm,
+    /// What it is for.
+    pub purpose: KeyPurpose,
+    /// SHA-256 of the SubjectPublicKeyInfo, hexadecimal.
+    pub spki_sha256: String,
+}
+
+/// `key.destroyed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyDestroyed {
+    /// Which.
+    pub key_id: KeyId,
+}
+
+/// `ca.created`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaCreated {
+    /// Which.
+    pub ca_id: CaId,
+    /// Common name of its certificate.
+    pub common_name: String,
+    /// Until when, inclusive.
+    pub not_after: Timestamp,
+    /// SHA-256 of its certificate, hexadecimal.
+    pub fingerprint_sha256: String,
+}
+
+/// `ca.suspended` and `ca.resumed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaStateChanged {
+    /// Which.
+    pub ca_id: CaId,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `policy.created` and `policy.updated`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyChanged {
+    /// Which.
+    pub policy_id: PolicyId,
+}
+
+/// `profile.created` and `profile.updated`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileChanged {
+    /// Which.
+    pub profile_id: ProfileId,
+}
+
+/// `certificate_request.submitted`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestSubmitted {
+    /// Which.
+    pub request_id: CertificateRequestId,
+    /// The profile.
+    pub profile_id: ProfileId,
+    /// Where the key is.
+    pub source: RequestSource,
+    /// Names asked for.
+    pub sans: Vec<String>,
+    /// Approvals still needed.
+    pub approvals_needed: u32,
+}
+
+/// `certificate.issued`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateIssued {
+    /// Common name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub common_name: Option<String>,
+    /// Names in it.
+    pub sans: Vec<String>,
+    /// From when.
+    pub not_before: Timestamp,
+    /// Until when, inclusive.
+    pub not_after: Timestamp,
+    /// SHA-256 of its DER, hexadecimal.
+    pub fingerprint_sha256: String,
+    /// Issuing CA; missing for a self-signed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_id: Option<CaId>,
+    /// The profile.
+    pub profile_id: ProfileId,
+    /// The request it answers.
+    pub request_id: CertificateRequestId,
+}
+
+/// `certificate.annotated`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateAnnotated {
+    /// Which.
+    pub certificate_id: CertificateId,
+}
+
+public_events! {
+    OrganizationCreated(OrganizationCreated) = "organization.created" v 1 by Directory, "An organization was created.";
+    DepartmentCreated(DepartmentCreated) = "department.created" v 1 by Directory, "A department was created.";
+    TokenIssued(TokenIssued) = "token.issued" v 1 by Directory, "An API token was issued.";
+    TokenRevoked(TokenRevoked) = "token.revoked" v 1 by Directory, "An API token was revoked.";
+    KeyGenerated(KeyGenerated) = "key.generated" v 1 by Keystore, "A key was generated.";
+    KeyDestroyed(KeyDestroyed) = "key.destroyed" v 1 by Keystore, "A key was destroyed.";
+    CaCreated(CaCreated) = "ca.created" v 1 by Signer, "A certification authority was created.";
+    CaSuspended(CaStateChanged) = "ca.suspended" v 1 by Signer, "A certification authority was suspended.";
+    CaResumed(CaStateChanged) = "ca.resumed" v 1 by Signer, "A certification authority was resumed.";
+    PolicyCreated(PolicyChanged) = "policy.created" v 1 by Signer, "A certificate policy was created.";
+    PolicyUpdated(PolicyChanged) = "policy.updated" v 1 by Signer, "A certificate policy was changed.";
+    ProfileCreated(ProfileChanged) = "profile.created" v 1 by Signer, "A certificate profile was created.";
+    ProfileUpdated(ProfileChanged) = "profile.updated" v 1 by Signer, "A certificate profile was changed.";
+    CertificateRequestSubmitted(CertificateRequestSubmitted) = "certificate_request.submitted" v 1 by Signer, "A certificate request was accepted.";
+    CertificateIssued(CertificateIssued) = "certificate.issued" v 1 by Signer, "A certificate was issued.";
+    CertificateAnnotated(CertificateAnnotated) = "certificate.annotated" v 1 by Inventory, "What is recorded about a certificate changed.";
+}

@@ -8,7 +8,9 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 /// A service (or the relay), as it is named on the wires, in `service.name` and in the log's actors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Service {
     /// HTTP to commands and queries.
@@ -103,8 +105,8 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         service: Service::Directory,
-        writes: &["organization", "department", "administrator", "token", "denial", "name_directory"],
-        reads: &["organization", "department", "administrator", "token", "denial", "name_directory"],
+        writes: &["organization", "department", "administrator", "token", "denial", "directory_name"],
+        reads: &["organization", "department", "administrator", "token", "denial", "directory_name"],
         commands: &[],
         answers: true,
         owns_streams: &[],
@@ -133,13 +135,23 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         service: Service::Signer,
-        writes: &["ca", "profile", "policy", "issuance", "certificate_request", "name_signer"],
+        writes: &["ca", "profile", "policy", "issuance", "certificate_request", "signer_name"],
         reads: &[
-            "ca", "profile", "policy", "issuance", "certificate_request", "name_signer", "key", ACCESS[0], ACCESS[1],
-            ACCESS[2], ACCESS[3],
+            "ca",
+            "profile",
+            "policy",
+            "issuance",
+            "certificate_request",
+            "signer_name",
+            "key",
+            ACCESS[0],
+            ACCESS[1],
+            ACCESS[2],
+            ACCESS[3],
         ],
         commands: &[
-            (Service::Keystore, "generate_key"),
+            (Service::Keystore, "generate_ca_key"),
+            (Service::Keystore, "generate_request_key"),
             (Service::Keystore, "sign_certificate"),
             (Service::Keystore, "sign_ca_certificate"),
             (Service::Keystore, "sign_self_signed"),
@@ -188,11 +200,15 @@ impl Service {
 
     /// Its PostgreSQL login role.
     #[must_use]
-    pub fn role(self) -> String { format!("chancery_{self}") }
+    pub fn role(self) -> String {
+        format!("chancery_{self}")
+    }
 }
 
 impl fmt::Display for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Not a service's name.

@@ -21,15 +21,21 @@ impl Timestamp {
 
     /// Whole seconds since 1970-01-01T00:00:00Z.
     #[must_use]
-    pub fn unix(self) -> i64 { self.0.unix_timestamp() }
+    pub fn unix(self) -> i64 {
+        self.0.unix_timestamp()
+    }
 
     /// The same instant without its fraction of a second, as X.509 writes times.
     #[must_use]
-    pub fn whole_second(self) -> Self { Self::from_unix(self.unix()) }
+    pub fn whole_second(self) -> Self {
+        Self::from_unix(self.unix())
+    }
 
     /// This instant `length` later; stops at year 9999.
     #[must_use]
-    pub fn plus(self, length: Duration) -> Self { self.0.checked_add(length).map_or(Self::from_unix(i64::MAX), Self) }
+    pub fn plus(self, length: Duration) -> Self {
+        self.0.checked_add(length).map_or(Self::from_unix(i64::MAX), Self)
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -44,7 +50,9 @@ impl FromStr for Timestamp {
     }
 }
 impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.collect_str(self) }
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
 }
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -53,7 +61,9 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 impl JsonSchema for Timestamp {
-    fn schema_name() -> std::borrow::Cow<'static, str> { "Timestamp".into() }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "format": "date-time", "description": "RFC 3339, UTC.", "examples": ["2026-11-21T09:00:00Z"]})
     }
@@ -67,7 +77,9 @@ pub struct Lifetime {
 
 /// Not a length such as `"90d"`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{found}' is not a length of time: expected a whole number of 1 or more and one of s, m, h, d, w, y, such as '90d'")]
+#[error(
+    "'{found}' is not a length of time: expected a whole number of 1 or more and one of s, m, h, d, w, y, such as '90d'"
+)]
 pub struct LifetimeError {
     found: String,
 }
@@ -75,19 +87,27 @@ pub struct LifetimeError {
 impl Lifetime {
     /// `days` times 24 hours.
     #[must_use]
-    pub const fn days(days: i64) -> Self { Self { seconds: days * 86_400 } }
+    pub const fn days(days: i64) -> Self {
+        Self { seconds: days * 86_400 }
+    }
 
     /// `seconds` seconds.
     #[must_use]
-    pub const fn seconds(seconds: i64) -> Self { Self { seconds } }
+    pub const fn seconds(seconds: i64) -> Self {
+        Self { seconds }
+    }
 
     /// Its length in seconds, at least 1.
     #[must_use]
-    pub const fn as_seconds(self) -> i64 { self.seconds }
+    pub const fn as_seconds(self) -> i64 {
+        self.seconds
+    }
 
     /// Its length as a duration.
     #[must_use]
-    pub const fn duration(self) -> Duration { Duration::seconds(self.seconds) }
+    pub const fn duration(self) -> Duration {
+        Duration::seconds(self.seconds)
+    }
 }
 
 impl fmt::Display for Lifetime {
@@ -127,7 +147,9 @@ impl FromStr for Lifetime {
     }
 }
 impl Serialize for Lifetime {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.collect_str(self) }
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
 }
 impl<'de> Deserialize<'de> for Lifetime {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -136,8 +158,40 @@ impl<'de> Deserialize<'de> for Lifetime {
     }
 }
 impl JsonSchema for Lifetime {
-    fn schema_name() -> std::borrow::Cow<'static, str> { "Lifetime".into() }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Lifetime".into()
+    }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "pattern": "^[0-9]+[smhdwy]$", "description": "A whole number and one of s m h d w y (y = 365 d).", "examples": ["90d"]})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_read_and_print() {
+        for (text, seconds) in [
+            ("90d", 7_776_000),
+            ("365d", 31_536_000),
+            ("1y", 31_536_000),
+            ("12h", 43_200),
+            ("2w", 1_209_600),
+            ("5m", 300),
+            ("1s", 1),
+        ] {
+            assert_eq!(text.parse::<Lifetime>().unwrap().as_seconds(), seconds, "{text}");
+        }
+        assert_eq!(Lifetime::days(90).to_string(), "90d");
+        for bad in ["", "d", "0d", "-1d", "1.5d", "90", "90 d", "999999999999999999y", "9é"] {
+            assert!(bad.parse::<Lifetime>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_print_in_utc() {
+        let time: Timestamp = "2026-11-21T10:00:00+01:00".parse().unwrap();
+        assert_eq!(time.to_string(), "2026-11-21T09:00:00Z");
     }
 }

@@ -18,7 +18,9 @@ pub struct TokenText {
 impl TokenText {
     /// Puts a token together from its id and 32 random bytes.
     #[must_use]
-    pub const fn new(id: TokenId, secret: [u8; 32]) -> Self { Self { id, secret } }
+    pub const fn new(id: TokenId, secret: [u8; 32]) -> Self {
+        Self { id, secret }
+    }
 
     /// The text that is shown once.
     #[must_use]
@@ -30,7 +32,9 @@ impl TokenText {
 
     /// SHA-256 of the text: what is stored and compared in constant time.
     #[must_use]
-    pub fn hash(&self) -> [u8; 32] { Sha256::digest(self.reveal().as_bytes()).into() }
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.reveal().as_bytes()).into()
+    }
 
     /// Reads a token; `None` when its shape or checksum is wrong.
     #[must_use]
@@ -47,9 +51,32 @@ impl TokenText {
 }
 
 impl std::fmt::Debug for TokenText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { write!(f, "TokenText({}, [redacted])", self.id) }
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TokenText({}, [redacted])", self.id)
+    }
 }
 
 /// Whether two token hashes are equal, in constant time.
 #[must_use]
-pub fn same_hash(a: &[u8; 32], b: &[u8; 32]) -> bool { subtle::ConstantTimeEq::ct_eq(&a[..], &b[..]).into() }
+pub fn same_hash(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    subtle::ConstantTimeEq::ct_eq(&a[..], &b[..]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_reads_back_and_a_mistyped_one_is_refused() {
+        let token = TokenText::new(TokenId(uuid::Uuid::from_u128(9)), [7; 32]);
+        let text = token.reveal();
+        let read = TokenText::parse(&text).unwrap();
+        assert_eq!((read.id, read.hash()), (token.id, token.hash()));
+        for at in [5, 40, text.len() - 1] {
+            let mut mistyped = text.clone().into_bytes();
+            mistyped[at] = if mistyped[at] == b'1' { b'2' } else { b'1' };
+            assert!(TokenText::parse(std::str::from_utf8(&mistyped).unwrap()).is_none());
+        }
+        assert!(!format!("{token:?}").contains("07070707"));
+    }
+}

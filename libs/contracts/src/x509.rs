@@ -61,7 +61,9 @@ impl KeyAlgorithm {
 
     /// Whether this is an RSA key.
     #[must_use]
-    pub const fn is_rsa(self) -> bool { matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096) }
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
+    }
 
     /// The signature a key of this kind makes when nothing else is asked: SHA-256 for RSA and P-256, SHA-384 for
     /// P-384, SHA-512 for P-521.
@@ -77,11 +79,15 @@ impl KeyAlgorithm {
     }
 }
 impl fmt::Display for KeyAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 /// Not a key algorithm's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a key algorithm: expected rsa_2048, rsa_3072, rsa_4096, ecdsa_p256, ecdsa_p384, ecdsa_p521 or ed25519")]
+#[error(
+    "'{0}' is not a key algorithm: expected rsa_2048, rsa_3072, rsa_4096, ecdsa_p256, ecdsa_p384, ecdsa_p521 or ed25519"
+)]
 pub struct KeyAlgorithmError(String);
 impl FromStr for KeyAlgorithm {
     type Err = KeyAlgorithmError;
@@ -159,7 +165,9 @@ impl SignatureAlgorithm {
     }
 }
 impl fmt::Display for SignatureAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A hash of the SHA-2 family.
