@@ -1,0 +1,134 @@
+//! What a command answers.
+
+use contracts::command::DryRun;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A done command. On the wire: `{stream, version, position: {"0": n}, replayed, result}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply<T> {
+    /// The stream that was written, if one was.
+    pub stream: Option<Uuid>,
+    /// The version it has now.
+    pub version: i32,
+    /// The last position written; 0 = nothing was appended.
+    #[serde(with = "shards")]
+    pub position: i64,
+    /// Whether this is the answer of an earlier command with the same id.
+    pub replayed: bool,
+    /// The answer.
+    pub result: T,
+}
+
+impl<T> Reply<T> {
+    /// An answer of a command that appended nothing.
+    pub const fn nothing(result: T) -> Self {
+        Self { stream: None, version: 0, position: 0, replayed: false, result }
+    }
+
+    /// The same with another result.
+    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Reply<U> {
+        Reply {
+            stream: self.stream,
+            version: self.version,
+            position: self.position,
+            replayed: self.replayed,
+            result: to(self.result),
+        }
+    }
+}
+
+/// What a handler gives back: a done command, or what it would change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer<T> {
+    /// Done.
+    Done(Reply<T>),
+    /// Asked with `Dry-Run`: nothing was appended.
+    Dry(DryRun),
+}
+
+impl<T> From<Reply<T>> for Answer<T> {
+    fn from(reply: Reply<T>) -> Self {
+        Self::Done(reply)
+    }
+}
+
+impl<T> Answer<T> {
+    /// The same with another result.
+    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Done(reply) => Answer::Done(reply.map(to)),
+            Self::Dry(dry) => Answer::Dry(dry),
+        }
+    }
+}
+
+/// What handlers may return. One that returns [`Reply`] cannot answer a dry run, so it is never asked for one.
+pub trait IntoAnswer<T>: Send {
+    /// Whether `Dry-Run` may reach the handler.
+    const DRY_RUN: bool;
+    /// The answer.
+    fn into_answer(self) -> Answer<T>;
+}
+
+impl<T: Send> IntoAnswer<T> for Reply<T> {
+    const DRY_RUN: bool = false;
+    fn into_answer(self) -> Answer<T> {
+        Answer::Done(self)
+    }
+}
+impl<T: Send> IntoAnswer<T> for Answer<T> {
+    const DRY_RUN: bool = true;
+    fn into_answer(self) -> Self {
+        self
+    }
+}
+
+/// The wire form of [`Answer::Dry`].
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DryReply {
+    pub(crate) dry_run: DryRun,
+}
+
+impl<T: Serialize> Answer<T> {
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        match self {
+            Self::Done(reply) => serde_json::to_vec(reply),
+            Self::Dry(dry_run) => serde_json::to_vec(&DryReply { dry_run: dry_run.clone() }),
+        }
+    }
+}
+
+/// `position` on the wire: one number per shard.
+mod shards {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Positions {
+        #[serde(rename = "0")]
+        shard_0: i64,
+    }
+
+    pub(super) fn serialize<S: Serializer>(position: &i64, s: S) -> Result<S::Ok, S::Error> {
+        Positions { shard_0: *position }.serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<i64, D::Error> {
+        Positions::deserialize(d).map(|positions| positions.shard_0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_written_as_the_wire_says() {
+        let reply = Reply { stream: None, version: 2, position: 41, replayed: false, result: "x" };
+        assert_eq!(
+            serde_json::to_string(&reply).unwrap(),
+            r#"{"stream":null,"version":2,"position":{"0":41},"replayed":false,"result":"x"}"#
+        );
+    }
+}
