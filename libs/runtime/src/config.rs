@@ -1,0 +1,356 @@
+//! Configuration: one TOML file, environment variables, flags; read raw, then validated into the types that code uses.
+//!
+//! Flag > environment > file > default. Every key is also `CHANCERY_<SECTION>__<KEY>`, every secret also `<key>_file`.
+//! [`KEYS`] is the one table of keys; [`Settings`] is what was given and where; [`Config`] is what remains to use,
+//! with nothing left to check.
+
+mod environment;
+mod error;
+mod keys;
+mod settings;
+mod value;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use contracts::Lifetime;
+
+pub use self::{
+    environment::Environment,
+    error::{ConfigError, Mistake, Source},
+    keys::{KEYS, Key},
+    settings::{Settings, Sources},
+    value::{Kind, Secret, Value},
+};
+
+/// The configuration of a process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses and places.
+    pub server: Server,
+    /// PostgreSQL.
+    pub database: Database,
+    /// NATS.
+    pub bus: Bus,
+    /// The master key.
+    pub keystore: Keystore,
+    /// Sizes and times (L-1).
+    pub limits: Limits,
+    /// Logs, traces, metrics.
+    pub telemetry: Telemetry,
+}
+
+/// Addresses and places.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// How clients reach the gateway; without a trailing slash.
+    pub public_url: String,
+    /// HTTPS.
+    pub listen: SocketAddr,
+    /// Plain HTTP, public PKI files only.
+    pub pki_listen: SocketAddr,
+    /// Operations.
+    pub ops_listen: SocketAddr,
+    /// Everything on disk.
+    pub data_dir: PathBuf,
+    /// Passwords, seeds, keys.
+    pub secrets_dir: PathBuf,
+    /// The strict profile.
+    pub production: bool,
+}
+
+impl Server {
+    /// The host of `public_url`, without brackets around an IPv6 address.
+    #[must_use]
+    pub fn public_host(&self) -> String {
+        let uri = self.public_url.parse::<http::Uri>().ok();
+        let host = uri.as_ref().and_then(http::Uri::host).unwrap_or("localhost");
+        host.trim_start_matches('[').trim_end_matches(']').to_owned()
+    }
+}
+
+/// PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Host, port, name, TLS; none means a private server.
+    pub url: Option<String>,
+    /// Connections per service.
+    pub pool_size: usize,
+}
+
+/// NATS.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    /// Its address; none means a private server.
+    pub url: Option<String>,
+}
+
+/// The master key (K-2).
+#[derive(Clone, Debug)]
+pub struct Keystore {
+    /// Where it comes from.
+    pub provider: MasterKeyProvider,
+    /// Whether the strict profile takes environment and passphrase.
+    pub allow_weak_master_key: bool,
+    /// Whether the strict profile runs where memory cannot be locked (K-4).
+    pub allow_unlocked_memory: bool,
+}
+
+/// Where the master key comes from.
+#[derive(Clone, Debug)]
+pub enum MasterKeyProvider {
+    /// A file, 0600, made at first start.
+    File(PathBuf),
+    /// 64 hexadecimal digits from the environment.
+    Environment(Secret),
+    /// Derived by argon2id.
+    Passphrase(Secret),
+}
+
+/// Sizes and times (L-1).
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest request body.
+    pub body_bytes: usize,
+    /// Largest CSR.
+    pub csr_bytes: usize,
+    /// Largest request head.
+    pub header_bytes: usize,
+    /// Deepest nesting of JSON.
+    pub json_depth: usize,
+    /// Most names in one certificate.
+    pub sans: usize,
+    /// Longest time for a request.
+    pub request_time: Lifetime,
+    /// Longest time for a request's head.
+    pub header_time: Lifetime,
+    /// Requests at once on one HTTP/2 connection.
+    pub http2_streams: u32,
+}
+
+/// Logs, traces, metrics.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// Base address of the OTLP receiver, such as `http://127.0.0.1:4318`.
+    pub otlp_endpoint: Option<String>,
+    /// A level, or directives.
+    pub log: String,
+    /// How a line of the log looks.
+    pub log_format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Config {
+    /// Reads and validates. The settings come back too, for `config print`, with derived defaults filled in.
+    pub fn load(sources: &Sources) -> Result<(Self, Settings), ConfigError> {
+        let mut settings = Settings::read(sources)?;
+        let config = Validation::new(&settings, &sources.environment).config()?;
+        settings.derive_if_empty("server.data_dir", &config.server.data_dir);
+        settings.derive_if_empty("server.secrets_dir", &config.server.secrets_dir);
+        if let MasterKeyProvider::File(path) = &config.keystore.provider {
+            settings.derive_if_empty("keystore.master_key_file", path);
+        }
+        Ok((config, settings))
+    }
+}
+
+impl Settings {
+    fn derive_if_empty(&mut self, path: &'static str, derived: &Path) {
+        if matches!(self.value(path), Some(Value::Text(text)) if text.is_empty()) {
+            self.derive(path, derived.display().to_string());
+        }
+    }
+}
+
+/// The file to read when none is named: in the user's configuration directory, as root in `/etc/chancery`.
+#[must_use]
+pub fn default_file(environment: &Environment) -> Option<PathBuf> {
+    let folder = match (environment.get("XDG_CONFIG_HOME"), environment.get("HOME")) {
+        _ if nix::unistd::geteuid().is_root() => PathBuf::from("/etc"),
+        (Some(folder), _) => folder.into(),
+        (None, Some(home)) => Path::new(home).join(".config"),
+        (None, None) => return None,
+    };
+    Some(folder.join("chancery/chancery.toml")).filter(|file| file.exists())
+}
+
+/// Turns settings into the types that code uses, collecting what does not fit together.
+struct Validation<'a> {
+    settings: &'a Settings,
+    environment: &'a Environment,
+    mistakes: Vec<Mistake>,
+}
+
+impl<'a> Validation<'a> {
+    const fn new(settings: &'a Settings, environment: &'a Environment) -> Self {
+        Self { settings, environment, mistakes: Vec::new() }
+    }
+
+    fn config(mut self) -> Result<Config, ConfigError> {
+        let data_dir = self.data_dir();
+        let secrets_dir = self.path("server.secrets_dir").unwrap_or_else(|| data_dir.join("secrets"));
+        let server = Server {
+            public_url: self.text("server.public_url"),
+            listen: self.address("server.listen"),
+            pki_listen: self.address("server.pki_listen"),
+            ops_listen: self.address("server.ops_listen"),
+            production: self.boolean("server.production"),
+            data_dir,
+            secrets_dir,
+        };
+        let config = Config {
+            keystore: self.keystore(&server),
+            database: Database { url: self.database_url(), pool_size: self.integer("database.pool_size") },
+            bus: Bus { url: self.given("bus.url") },
+            limits: self.limits(),
+            telemetry: self.telemetry(),
+            server,
+        };
+        if self.mistakes.is_empty() { Ok(config) } else { Err(ConfigError(self.mistakes)) }
+    }
+
+    fn data_dir(&mut self) -> PathBuf {
+        if let Some(path) = self.path("server.data_dir") {
+            return path;
+        }
+        match (self.environment.get("XDG_STATE_HOME"), self.environment.get("HOME")) {
+            _ if nix::unistd::geteuid().is_root() => "/var/lib/chancery".into(),
+            (Some(folder), _) => Path::new(folder).join("chancery"),
+            (None, Some(home)) => Path::new(home).join(".local/state/chancery"),
+            (None, None) => {
+                self.refuse("server.data_dir", "there is no HOME to derive it from; give a path");
+                PathBuf::new()
+            }
+        }
+    }
+
+    fn database_url(&mut self) -> Option<String> {
+        let url = self.given("database.url")?;
+        if let Err(error) = url.parse::<crate::database::Endpoint>() {
+            self.refuse("database.url", &error.to_string());
+        }
+        Some(url)
+    }
+
+    fn keystore(&mut self, server: &Server) -> Keystore {
+        let allow_weak = self.boolean("keystore.allow_weak_master_key");
+        let provider = match self.text("keystore.provider").as_str() {
+            "environment" => MasterKeyProvider::Environment(self.secret("keystore.master_key")),
+            "passphrase" => MasterKeyProvider::Passphrase(self.secret("keystore.passphrase")),
+            _ => {
+                let file = self.path("keystore.master_key_file");
+                MasterKeyProvider::File(
+                    file.unwrap_or_else(|| server.secrets_dir.join("keystore-master.key")),
+                )
+            }
+        };
+        if server.production && !allow_weak && !matches!(provider, MasterKeyProvider::File(_)) {
+            let words = "the strict profile (server.production) refuses this provider; \
+                         use 'file', or set keystore.allow_weak_master_key";
+            self.refuse("keystore.provider", words);
+        }
+        let allow_unlocked_memory = self.boolean("keystore.allow_unlocked_memory");
+        Keystore { provider, allow_weak_master_key: allow_weak, allow_unlocked_memory }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            body_bytes: self.integer("limits.body_bytes"),
+            csr_bytes: self.integer("limits.csr_bytes"),
+            header_bytes: self.integer("limits.header_bytes"),
+            json_depth: self.integer("limits.json_depth"),
+            sans: self.integer("limits.sans"),
+            request_time: self.lifetime("limits.request_time"),
+            header_time: self.lifetime("limits.header_time"),
+            http2_streams: self.integer("limits.http2_streams"),
+        }
+    }
+
+    fn telemetry(&mut self) -> Telemetry {
+        let log = self.text("telemetry.log");
+        if let Err(error) = log.parse::<tracing_subscriber::filter::Targets>() {
+            self.refuse("telemetry.log", &error.to_string());
+        }
+        let otlp_endpoint = self
+            .given("telemetry.otlp_endpoint")
+            .or_else(|| self.environment.get("OTEL_EXPORTER_OTLP_ENDPOINT").map(str::to_owned));
+        let log_format = match self.text("telemetry.log_format").as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            _ => LogFormat::Auto,
+        };
+        Telemetry { otlp_endpoint, log, log_format }
+    }
+
+    fn refuse(&mut self, path: &str, words: &str) {
+        self.mistakes.push(Mistake::about(&self.settings.source(path), path, words));
+    }
+
+    // Each value passed its kind's check, so the fallbacks of these six are never taken.
+
+    fn text(&self, path: &str) -> String {
+        match self.settings.value(path) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => String::new(),
+        }
+    }
+
+    fn boolean(&self, path: &str) -> bool {
+        self.settings.value(path) == Some(&Value::Boolean(true))
+    }
+
+    fn integer<T: TryFrom<i64> + Default>(&self, path: &str) -> T {
+        match self.settings.value(path) {
+            Some(Value::Integer(number)) => T::try_from(*number).unwrap_or_default(),
+            _ => T::default(),
+        }
+    }
+
+    fn lifetime(&self, path: &str) -> Lifetime {
+        match self.settings.value(path) {
+            Some(Value::Lifetime(length)) => *length,
+            _ => Lifetime::seconds(1),
+        }
+    }
+
+    fn address(&self, path: &str) -> SocketAddr {
+        self.text(path).parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    fn given(&self, path: &str) -> Option<String> {
+        Some(self.text(path)).filter(|text| !text.is_empty())
+    }
+
+    /// A path, absolute: a process may change its folder, its children start elsewhere.
+    fn path(&self, path: &str) -> Option<PathBuf> {
+        self.given(path).map(|text| std::path::absolute(&text).unwrap_or_else(|_| text.into()))
+    }
+
+    fn secret(&mut self, path: &str) -> Secret {
+        match self.settings.value(path) {
+            Some(Value::Secret(secret)) if !secret.reveal().is_empty() => secret.clone(),
+            _ => {
+                self.refuse(
+                    path,
+                    &format!("this provider needs it; give {} or {path}_file", keys::variable_of(path)),
+                );
+                Secret::new(String::new())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! T4: unknown key, wrong type, unreadable file: file, line, key, nearest name; secrets masked.
+
+use std::fs;
+
+use super::*;
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chancery.toml");
+    fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn from_file(text: &str) -> Result<Config, String> {
+    let (_folder, path) = file(text);
+    let environment = [("HOME", "/home/alice")].into();
+    let shown = path.display().to_string();
+    Config::load(&Sources { file: Some(path), environment, ..Sources::default() })
+        .map(|(config, _)| config)
+        .map_err(|error| error.to_string().replace(&shown, "chancery.toml"))
+}
+
+fn from_environment<const N: usize>(variables: [(&str, &str); N]) -> Result<Config, String> {
+    let mut sources = Sources { environment: variables.into(), ..Sources::default() };
+    sources.flags.push(("--data-dir".into(), "server.data_dir".into(), "/srv/chancery".into()));
+    Config::load(&sources).map(|(config, _)| config).map_err(|error| error.to_string())
+}
+
+#[test]
+fn an_empty_file_is_a_working_configuration() {
+    let config = from_file("").unwrap();
+    assert_eq!(config.server.public_url, "https://localhost:8443");
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8443");
+    assert_eq!(config.limits.body_bytes, 1_048_576);
+    assert_eq!(config.server.secrets_dir, config.server.data_dir.join("secrets"));
+    assert!(config.database.url.is_none());
+}
+
+#[test]
+fn a_mistake_names_file_line_key_and_what_was_meant() {
+    let cases = [
+        (
+            "[server]\nlistn = \"127.0.0.1:1\"",
+            "chancery.toml:2: server.listn: unknown key; did you mean 'server.listen'?",
+        ),
+        ("\n\n[databse]\nurl = \"\"", "chancery.toml:3: databse: unknown key; did you mean 'database'?"),
+        (
+            "[bus]\nwombat_county = 1",
+            "chancery.toml:2: bus.wombat_county: unknown key; `chancery config print` lists the known ones",
+        ),
+        (
+            "[server]\nproduction = \"yes\"",
+            "chancery.toml:2: server.production: expected true or false, found 'yes'",
+        ),
+        (
+            "[server]\nlisten = 8443",
+            "chancery.toml:2: server.listen: expected an IP address and port such as '127.0.0.1:8443' or '[::]:8443', found the number 8443",
+        ),
+        (
+            "[database]\npool_size = 0",
+            "chancery.toml:2: database.pool_size: expected a whole number from 1 to 1000, found the number 0",
+        ),
+        (
+            "[server]\npublic_url = \"http://x\"",
+            "chancery.toml:2: server.public_url: expected an address such as 'https://pki.example.com:8443', found 'http://x'",
+        ),
+        (
+            "[telemetry]\nlog_format = \"xml\"",
+            "chancery.toml:2: telemetry.log_format: expected one of auto, text, json, found 'xml'",
+        ),
+        (
+            "[keystore]\npassphrase = 12",
+            "chancery.toml:2: keystore.passphrase: expected text, found a value of another type",
+        ),
+        (
+            "[keystore]\npasphrase_file = \"x\"",
+            "chancery.toml:2: keystore.pasphrase_file: unknown key; did you mean 'keystore.passphrase_file'?",
+        ),
+        (
+            "[keystore]\npassphrase_file = \"/nowhere\"",
+            "chancery.toml:2: keystore.passphrase_file: /nowhere cannot be read: No such file or directory (os error 2)",
+        ),
+        (
+            "[database]\nurl = \"postgresql://u:secret@h/chancery\"",
+            "chancery.toml:2: database.url: names a user or password; each role's password is in server.secrets_dir",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(from_file(text).unwrap_err(), expected);
+    }
+    let broken = from_file("[server]\nlisten = ").unwrap_err();
+    assert!(broken.starts_with("chancery.toml:2: "), "{broken}");
+}
+
+#[test]
+fn an_inline_section_is_the_same_as_a_table() {
+    let config = from_file("server = { listen = \"[::]:443\", production = true }").unwrap();
+    assert_eq!((config.server.listen.port(), config.server.production), (443, true));
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let all = from_file("[server]\nlistn = 1\nproduction = 2\n[bus]\nurll = 3").unwrap_err();
+    assert_eq!(all.lines().count(), 3, "{all}");
+}
+
+#[test]
+fn an_unreadable_file_is_an_error() {
+    let sources = Sources { file: Some("/nowhere/chancery.toml".into()), ..Sources::default() };
+    let error = Config::load(&sources).unwrap_err().to_string();
+    assert_eq!(error, "/nowhere/chancery.toml: cannot be read: No such file or directory (os error 2)");
+}
+
+#[test]
+fn flag_beats_environment_beats_file() {
+    let (_folder, path) = file("[database]\npool_size = 1\n[server]\nlisten = \"127.0.0.1:1\"");
+    let sources = Sources {
+        flags: vec![("--listen".into(), "server.listen".into(), "127.0.0.1:3".into())],
+        environment: [
+            ("CHANCERY_SERVER__LISTEN", "127.0.0.1:2"),
+            ("CHANCERY_DATABASE__POOL_SIZE", "2"),
+            ("HOME", "/h"),
+        ]
+        .into(),
+        file: Some(path),
+    };
+    let (config, settings) = Config::load(&sources).unwrap();
+    assert_eq!(config.server.listen.port(), 3);
+    assert_eq!(config.database.pool_size, 2);
+    let printed = settings.to_string();
+    assert!(
+        printed.contains("# --listen") && printed.contains("# CHANCERY_DATABASE__POOL_SIZE"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn an_environment_variable_is_checked_like_a_line_of_the_file() {
+    let error = from_environment([("CHANCERY_SERVER__LISTN", "x")]).unwrap_err();
+    assert_eq!(error, "CHANCERY_SERVER__LISTN: server.listn: unknown key; did you mean 'server.listen'?");
+    let error = from_environment([("CHANCERY_SERVER__PRODUCTION", "maybe")]).unwrap_err();
+    assert_eq!(
+        error,
+        "CHANCERY_SERVER__PRODUCTION: server.production: expected true or false, found 'maybe'"
+    );
+    // Not configuration: the command line's own.
+    assert!(from_environment([("CHANCERY_TOKEN", "x"), ("CHANCERY_CONTEXT", "y")]).is_ok());
+}
+
+#[test]
+fn secrets_are_masked_when_printed_and_refused_as_flags() {
+    let environment: Environment = [
+        ("CHANCERY_KEYSTORE__PROVIDER", "passphrase"),
+        ("CHANCERY_KEYSTORE__PASSPHRASE", "correct horse"),
+        ("HOME", "/h"),
+    ]
+    .into();
+    let (config, settings) =
+        Config::load(&Sources { environment: environment.clone(), ..Sources::default() }).unwrap();
+    let shown = format!("{settings}{settings:?}{config:?}{environment:?}");
+    assert!(shown.contains("[redacted]") && !shown.contains("correct horse"), "{shown}");
+
+    let flags = vec![("--set".into(), "keystore.passphrase".into(), "correct horse".into())];
+    let error = Config::load(&Sources { flags, environment: [("HOME", "/h")].into(), file: None })
+        .unwrap_err()
+        .to_string();
+    assert_eq!(error, "--set: keystore.passphrase: a secret cannot be a flag; give keystore.passphrase_file");
+}
+
+#[test]
+fn a_secret_may_be_given_as_a_file_without_its_last_line_end() {
+    let (_folder, path) = file("correct horse\n");
+    let config = from_environment([
+        ("CHANCERY_KEYSTORE__PROVIDER", "passphrase"),
+        ("CHANCERY_KEYSTORE__PASSPHRASE_FILE", path.to_str().unwrap()),
+    ]);
+    match config.unwrap().keystore.provider {
+        MasterKeyProvider::Passphrase(secret) => assert_eq!(secret.reveal(), "correct horse"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_strict_profile_refuses_a_weak_master_key() {
+    let strict = [
+        ("CHANCERY_SERVER__PRODUCTION", "true"),
+        ("CHANCERY_KEYSTORE__PROVIDER", "environment"),
+        ("CHANCERY_KEYSTORE__MASTER_KEY", "00"),
+    ];
+    assert!(from_environment(strict).unwrap_err().contains("the strict profile"));
+    let [production, provider, key] = strict;
+    let allowed = [production, provider, key, ("CHANCERY_KEYSTORE__ALLOW_WEAK_MASTER_KEY", "true")];
+    assert!(from_environment(allowed).is_ok());
+}
+
+#[test]
+fn every_key_has_a_default_that_its_kind_accepts() {
+    let (_, settings) =
+        Config::load(&Sources { environment: [("HOME", "/h")].into(), ..Sources::default() }).unwrap();
+    for key in KEYS.iter().filter(|key| !key.is_secret()) {
+        assert!(settings.value(key.path).is_some(), "{}", key.path);
+    }
+}

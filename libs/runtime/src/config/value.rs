@@ -1,0 +1,162 @@
+//! Single values: what each kind looks like, and how one is told when it does not.
+
+use std::{fmt, net::SocketAddr, str::FromStr};
+
+use contracts::Lifetime;
+use zeroize::Zeroizing;
+
+/// The kinds of values.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// `https://host[:port]`.
+    Url,
+    /// `address:port`.
+    Address,
+    /// A path; empty where the default is derived.
+    Path,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number within bounds.
+    Integer {
+        /// Smallest.
+        min: i64,
+        /// Largest.
+        max: i64,
+    },
+    /// A length of time such as `"30s"`.
+    Lifetime,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Text that is never shown; also given as `<key>_file`.
+    Secret,
+}
+
+/// A value that passed its kind's check.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Text, word, URL, address or path.
+    Text(String),
+    /// Whole number.
+    Integer(i64),
+    /// Yes or no.
+    Boolean(bool),
+    /// Length of time.
+    Lifetime(Lifetime),
+    /// Never shown.
+    Secret(Secret),
+}
+
+/// Text that must not be shown, logged or copied about: zeroed when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Wraps a secret.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text itself, for the one place that needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// As written in a file (typed) or elsewhere (text).
+#[derive(Clone, Debug)]
+pub(super) enum Raw {
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+    Other(&'static str),
+}
+
+impl Raw {
+    /// What was found, for a message. Text is quoted, except a secret's.
+    fn found(&self, kind: Kind) -> String {
+        match self {
+            _ if matches!(kind, Kind::Secret) => "a value of another type".into(),
+            Self::Text(text) => format!("'{}'", text.chars().take(64).collect::<String>()),
+            Self::Integer(number) => format!("the number {number}"),
+            Self::Boolean(yes) => format!("{yes}"),
+            Self::Other(kind) => format!("a value of type {kind}"),
+        }
+    }
+}
+
+impl Kind {
+    /// What a value of this kind looks like.
+    fn expected(self) -> String {
+        match self {
+            Self::Text | Self::Secret => "text".into(),
+            Self::Url => "an address such as 'https://pki.example.com:8443'".into(),
+            Self::Address => "an IP address and port such as '127.0.0.1:8443' or '[::]:8443'".into(),
+            Self::Path => "a path".into(),
+            Self::Boolean => "true or false".into(),
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Lifetime => "a length of time such as '30s'".into(),
+            Self::OneOf(words) => format!("one of {}", words.join(", ")),
+        }
+    }
+
+    /// Checks a value. `lenient`: numbers and booleans may stand as text, as in an environment variable.
+    pub(super) fn check(self, raw: &Raw, lenient: bool) -> Result<Value, String> {
+        let value = match (self, raw) {
+            (Self::Text | Self::Path, Raw::Text(text)) => Some(Value::Text(text.clone())),
+            (Self::Secret, Raw::Text(text)) => Some(Value::Secret(Secret::new(text.clone()))),
+            (Self::Url, Raw::Text(text)) => {
+                is_https_url(text).then(|| Value::Text(text.trim_end_matches('/').into()))
+            }
+            (Self::Address, Raw::Text(text)) => {
+                SocketAddr::from_str(text).ok().map(|_| Value::Text(text.clone()))
+            }
+            (Self::Lifetime, Raw::Text(text)) => text.parse().ok().map(Value::Lifetime),
+            (Self::OneOf(words), Raw::Text(text)) => {
+                words.contains(&text.as_str()).then(|| Value::Text(text.clone()))
+            }
+            (Self::Boolean, Raw::Boolean(yes)) => Some(Value::Boolean(*yes)),
+            (Self::Boolean, Raw::Text(text)) if lenient => text.parse().ok().map(Value::Boolean),
+            (Self::Integer { min, max }, Raw::Integer(number)) => {
+                (min..=max).contains(number).then_some(Value::Integer(*number))
+            }
+            (Self::Integer { min, max }, Raw::Text(text)) if lenient => {
+                text.parse().ok().filter(|number| (min..=max).contains(number)).map(Value::Integer)
+            }
+            _ => None,
+        };
+        value.ok_or_else(|| format!("expected {}, found {}", self.expected(), raw.found(self)))
+    }
+}
+
+/// `https://host[:port]` and nothing after it but a slash.
+fn is_https_url(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| {
+        uri.scheme_str() == Some("https")
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && matches!(uri.path(), "" | "/")
+            && uri.query().is_none()
+    })
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{}", toml::Value::String(text.clone())),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Boolean(yes) => write!(f, "{yes}"),
+            Self::Lifetime(length) => write!(f, "\"{length}\""),
+            Self::Secret(_) => f.write_str("\"[redacted]\""),
+        }
+    }
+}
