@@ -3,5 +3,12 @@
 
 pub mod aggregate;
 pub mod clock;
+pub mod config;
+pub mod database;
 pub mod entropy;
+pub mod health;
 pub mod ids;
+pub mod ops;
+pub mod secrets;
+pub mod shutdown;
+pub mod telemetry;
