@@ -1,1 +1,4 @@
-//! Journeys over HTTP.
+//! What the journeys in `tests/tests` share: the generated contracts and one example of each event.
+
+pub mod examples;
+pub mod schemas;

@@ -1,0 +1,118 @@
+//! An API token: narrower than its owner's rights, at most 365 days, revocable at once.
+
+use contracts::{
+    Code, Lifetime, Problem, Timestamp, Violation,
+    directory::{TokenEvent, TokenIssued, TokenRevoked, TokenScope},
+};
+use runtime::aggregate::Aggregate;
+
+use crate::fields;
+
+/// The longest a token may be valid.
+pub const LONGEST: Lifetime = Lifetime::days(365);
+
+/// One API token.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Token {
+    /// Nothing has happened yet.
+    #[default]
+    Unissued,
+    /// Valid until it expires.
+    Active,
+    /// No longer valid.
+    Revoked,
+}
+
+/// What may be asked of a token.
+#[derive(Clone, Debug)]
+pub enum TokenCommand {
+    /// Let it be valid, within what the issuer's own token may do.
+    Issue {
+        /// The token.
+        issued: TokenIssued,
+        /// The limits of the token it is issued with.
+        issuer: TokenScope,
+    },
+    /// End it.
+    Revoke(TokenRevoked),
+}
+
+/// Why a token refuses.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TokenRefusal {
+    /// There is none with this id.
+    #[error("the token does not exist")]
+    NotIssued,
+    /// The id is taken. Its text was shown once and cannot be shown again (L-3).
+    #[error("the token was issued already; its text was shown once and is not kept")]
+    AlreadyIssued,
+    /// Some fields hold what they may not.
+    #[error("{} field(s) of the token are not allowed", .0.len())]
+    Invalid(Vec<Violation>),
+}
+
+impl From<TokenRefusal> for Problem {
+    fn from(refusal: TokenRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            TokenRefusal::NotIssued => Self::new(Code::NotFound, detail),
+            TokenRefusal::AlreadyIssued => Self::new(Code::AlreadyExists, detail),
+            TokenRefusal::Invalid(errors) => Self::new(Code::ValidationFailed, detail).with_errors(errors),
+        }
+    }
+}
+
+impl Aggregate for Token {
+    type Command = TokenCommand;
+    type Event = TokenEvent;
+    type Refusal = TokenRefusal;
+
+    fn decide(&self, command: TokenCommand, now: Timestamp) -> Result<Vec<TokenEvent>, TokenRefusal> {
+        match (self, command) {
+            (Self::Unissued, TokenCommand::Issue { issued, issuer }) => {
+                let errors = check(&issued, &issuer, now);
+                if errors.is_empty() { Ok(vec![issued.into()]) } else { Err(TokenRefusal::Invalid(errors)) }
+            }
+            (Self::Active | Self::Revoked, TokenCommand::Issue { .. }) => Err(TokenRefusal::AlreadyIssued),
+            (Self::Unissued, TokenCommand::Revoke(_)) => Err(TokenRefusal::NotIssued),
+            (Self::Active, TokenCommand::Revoke(revoked)) => Ok(vec![revoked.into()]),
+            (Self::Revoked, TokenCommand::Revoke(_)) => Ok(vec![]),
+        }
+    }
+
+    fn evolve(self, event: TokenEvent) -> Self {
+        match event {
+            TokenEvent::Issued(_) => Self::Active,
+            TokenEvent::Revoked(_) => Self::Revoked,
+        }
+    }
+}
+
+fn check(issued: &TokenIssued, issuer: &TokenScope, now: Timestamp) -> Vec<Violation> {
+    let mut errors: Vec<_> = fields::text("#/name", &issued.name).into_iter().collect();
+    if issued.expires_at <= now || issued.expires_at > now.plus(LONGEST.duration()) {
+        errors.push(Violation::at("#/ttl", "ttl_not_allowed", format!("a token is valid for 1 second to {LONGEST}")));
+    }
+    if issued.hash.len() != 64 || !issued.hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+        errors.push(Violation::at("#/hash", "invalid_hash", "expected SHA-256 in hexadecimal"));
+    }
+    let scope = &issued.scope;
+    errors.extend(wider("permissions", scope.permissions.as_deref(), issuer.permissions.as_deref()));
+    errors.extend(wider("profiles", scope.profiles.as_deref(), issuer.profiles.as_deref()));
+    errors.extend(wider("certificates", scope.certificates.as_deref(), issuer.certificates.as_deref()));
+    errors
+}
+
+/// Nobody grants more than they hold (Z-1): each limit of the issuer's token binds the new one too.
+fn wider<T: PartialEq + std::fmt::Display>(limit: &str, wanted: Option<&[T]>, held: Option<&[T]>) -> Option<Violation> {
+    let held = held?;
+    let within = wanted.is_some_and(|wanted| wanted.iter().all(|item| held.contains(item)));
+    (!within).then(|| {
+        Violation::at(
+            format!("#/scope/{limit}"),
+            "scope_too_wide",
+            format!("the {limit} of the new token must be among those of the token that issues it"),
+        )
+        .allowing(held.iter().map(ToString::to_string))
+    })
+}
