@@ -12,6 +12,7 @@ pub mod event;
 pub mod id;
 pub mod inventory;
 pub mod keystore;
+pub mod labels;
 pub mod permission;
 pub mod problem;
 pub mod public;

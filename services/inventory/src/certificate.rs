@@ -1,0 +1,79 @@
+//! What inventory decides about a certificate: labels, owner, note. Its issuance is the signer's to tell.
+
+use contracts::{
+    Code, Problem, Timestamp, Violation,
+    inventory::{AnnotateCertificate, CertificateAnnotated, CertificateEvent},
+    labels::{check_labels, check_text},
+};
+use runtime::aggregate::Aggregate;
+
+/// One certificate, as far as inventory decides: nothing recorded yet, or what was recorded last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Certificate {
+    annotated: Option<CertificateAnnotated>,
+}
+
+/// What may be asked of a certificate.
+#[derive(Clone, Debug)]
+pub struct Annotate {
+    /// The fields that change.
+    pub change: AnnotateCertificate,
+    /// What the request for it said, which holds until something is recorded.
+    pub requested: CertificateAnnotated,
+}
+
+/// Some fields hold what they may not.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{} field(s) are not allowed", .0.len())]
+pub struct Invalid(Vec<Violation>);
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        let detail = invalid.to_string();
+        Self::new(Code::ValidationFailed, detail).with_errors(invalid.0)
+    }
+}
+
+impl Aggregate for Certificate {
+    type Command = Annotate;
+    type Event = CertificateEvent;
+    type Refusal = Invalid;
+
+    fn decide(&self, Annotate { change, requested }: Annotate, _now: Timestamp) -> Result<Vec<CertificateEvent>, Invalid> {
+        let current = self.annotated.clone().unwrap_or(requested);
+        let next = CertificateAnnotated {
+            labels: change.labels.unwrap_or_else(|| current.labels.clone()),
+            owner: replaced(change.owner, &current.owner),
+            note: replaced(change.note, &current.note),
+        };
+        let errors: Vec<_> = check_labels("#/labels", &next.labels)
+            .into_iter()
+            .chain(next.owner.as_deref().and_then(|owner| check_text("#/owner", owner, 200)))
+            .chain(next.note.as_deref().and_then(|note| check_text("#/note", note, 1_000)))
+            .collect();
+        if !errors.is_empty() {
+            return Err(Invalid(errors));
+        }
+        Ok(if next == current { vec![] } else { vec![next.into()] })
+    }
+
+    fn evolve(self, event: CertificateEvent) -> Self {
+        match event {
+            CertificateEvent::Annotated(annotated) => Self { annotated: Some(annotated) },
+        }
+    }
+}
+
+impl Certificate {
+    /// What was recorded last, if anything was.
+    pub fn recorded(&self) -> Option<&CertificateAnnotated> { self.annotated.as_ref() }
+}
+
+/// A given text replaces; an empty one takes away; none leaves.
+fn replaced(given: Option<String>, current: &Option<String>) -> Option<String> {
+    match given {
+        Some(text) if text.is_empty() => None,
+        Some(text) => Some(text),
+        None => current.clone(),
+    }
+}
