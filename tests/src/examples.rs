@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use contracts::{
-    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, Event, KeyId, Lifetime, OrganizationId,
-    Permission, PolicyId, ProfileId, Timestamp, TokenId, directory as d, inventory as i, keystore as k, public as p,
-    public::PublicEvent, signer as s,
+    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, Event, KeyId, Lifetime,
+    OrganizationId, Permission, PolicyId, ProfileId, Timestamp, TokenId, directory as d, inventory as i,
+    keystore as k, public as p,
+    public::PublicEvent,
+    signer as s,
     x509::{
-        CertificateType, KeyAlgorithm, LifetimeRule, PolicyRules, ProfileIssuer, ProfileRules, SanKind, SanRule,
-        SignatureAlgorithm, SubjectAltName, SubjectRule, SubjectRules,
+        CertificateType, KeyAlgorithm, LifetimeRule, PolicyRules, ProfileIssuer, ProfileRules, SanKind,
+        SanRule, SignatureAlgorithm, SubjectAltName, SubjectRule, SubjectRules,
     },
 };
 use serde_json::Value;
@@ -18,84 +20,118 @@ use uuid::Uuid;
 pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     let mut all = Vec::new();
     let organization = OrganizationId(uuid(1));
-    push(&mut all, d::OrganizationEvent::from(d::OrganizationCreated {
-        id: organization,
-        name: "default".into(),
-        display_name: Some("Example Ltd".into()),
-        country: Some("CA".into()),
-    }));
-    push(&mut all, d::OrganizationEvent::from(d::OrganizationUpdated {
-        name: "default".into(),
-        display_name: Some("Example Inc".into()),
-        country: None,
-    }));
-    push(&mut all, d::DepartmentEvent::from(d::DepartmentCreated {
-        id: DepartmentId(uuid(2)),
-        organization_id: organization,
-        name: "web".into(),
-        display_name: Some("Web team".into()),
-    }));
+    push(
+        &mut all,
+        d::OrganizationEvent::from(d::OrganizationCreated {
+            id: organization,
+            name: "default".into(),
+            display_name: Some("Example Ltd".into()),
+            country: Some("CA".into()),
+        }),
+    );
+    push(
+        &mut all,
+        d::OrganizationEvent::from(d::OrganizationUpdated {
+            name: "default".into(),
+            display_name: Some("Example Inc".into()),
+            country: None,
+        }),
+    );
+    push(
+        &mut all,
+        d::DepartmentEvent::from(d::DepartmentCreated {
+            id: DepartmentId(uuid(2)),
+            organization_id: organization,
+            name: "web".into(),
+            display_name: Some("Web team".into()),
+        }),
+    );
     push(&mut all, d::DepartmentEvent::from(d::DepartmentUpdated { name: "web".into(), display_name: None }));
-    push(&mut all, d::AdministratorEvent::from(d::AdministratorAppointed {
-        id: AdministratorId(uuid(3)),
-        name: "master".into(),
-        role: d::Role::Master,
-    }));
-    push(&mut all, d::TokenEvent::from(d::TokenIssued {
-        id: TokenId(uuid(4)),
-        name: "ci".into(),
-        administrator_id: AdministratorId(uuid(3)),
-        organization_id: organization,
-        all_organizations: false,
-        hash: "00".repeat(32),
-        scope: d::TokenScope {
-            permissions: Some(vec![Permission::RequestCreate]),
-            profiles: Some(vec![ProfileId(uuid(8))]),
-            certificates: None,
-        },
-        expires_at: time(),
-    }));
+    push(
+        &mut all,
+        d::AdministratorEvent::from(d::AdministratorAppointed {
+            id: AdministratorId(uuid(3)),
+            name: "master".into(),
+            role: d::Role::Master,
+        }),
+    );
+    push(
+        &mut all,
+        d::TokenEvent::from(d::TokenIssued {
+            id: TokenId(uuid(4)),
+            name: "ci".into(),
+            administrator_id: AdministratorId(uuid(3)),
+            organization_id: organization,
+            all_organizations: false,
+            hash: "00".repeat(32),
+            scope: d::TokenScope {
+                permissions: Some(vec![Permission::RequestCreate]),
+                profiles: Some(vec![ProfileId(uuid(8))]),
+                certificates: None,
+            },
+            expires_at: time(),
+        }),
+    );
     push(&mut all, d::TokenEvent::from(d::TokenRevoked { reason: Some("rotated".into()) }));
-    push(&mut all, d::DenialEvent::from(d::DenialRecorded {
-        operation: "createCa".into(),
-        permission: Some(Permission::CaCreate),
-        target: None,
-        code: "forbidden".into(),
-        address: Some("192.0.2.7".into()),
-    }));
+    push(
+        &mut all,
+        d::DenialEvent::from(d::DenialRecorded {
+            operation: "createCa".into(),
+            permission: Some(Permission::CaCreate),
+            target: None,
+            code: "forbidden".into(),
+            address: Some("192.0.2.7".into()),
+        }),
+    );
     push(&mut all, d::DirectoryNameEvent::from(name("organization", "default", uuid(1))));
-    push(&mut all, k::KeyEvent::from(k::KeyGenerated {
-        id: KeyId(uuid(5)),
-        algorithm: KeyAlgorithm::EcdsaP256,
-        purpose: k::KeyPurpose::Ca,
-        exportable: false,
-        label: Some("Micro CA".into()),
-        spki: "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE".into(),
-        spki_sha256: "11".repeat(32),
-    }));
+    push(
+        &mut all,
+        k::KeyEvent::from(k::KeyGenerated {
+            id: KeyId(uuid(5)),
+            algorithm: KeyAlgorithm::EcdsaP256,
+            purpose: k::KeyPurpose::Ca,
+            exportable: false,
+            label: Some("Micro CA".into()),
+            spki: "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE".into(),
+            spki_sha256: "11".repeat(32),
+        }),
+    );
     push(&mut all, k::KeyEvent::from(k::KeyDestroyed { reason: Some("no longer needed".into()) }));
-    push(&mut all, s::CaEvent::from(s::CaIntended {
-        id: CaId(uuid(6)),
-        name: "micro".into(),
-        kind: s::CaKind::Micro,
-        parent_id: None,
-        key_id: KeyId(uuid(5)),
-        signing_key_id: KeyId(uuid(5)),
-        key_algorithm: KeyAlgorithm::EcdsaP256,
-        signature_algorithm: SignatureAlgorithm::EcdsaSha256,
-        tbs: "MIIBYKADAgEC".into(),
-        max_ttl: None,
-    }));
-    push(&mut all, s::CaEvent::from(s::CaCreated {
-        certificate: "MIIBsDCCAVagAwIBAgI".into(),
-        fingerprint_sha256: "22".repeat(32),
-        common_name: "Chancery Micro CA 2026-11-21T09:00:00Z".into(),
-        not_before: time(),
-        not_after: time().plus(Lifetime::days(3650).duration()),
-    }));
+    push(
+        &mut all,
+        s::CaEvent::from(s::CaIntended {
+            id: CaId(uuid(6)),
+            name: "micro".into(),
+            kind: s::CaKind::Micro,
+            parent_id: None,
+            key_id: KeyId(uuid(5)),
+            signing_key_id: KeyId(uuid(5)),
+            key_algorithm: KeyAlgorithm::EcdsaP256,
+            signature_algorithm: SignatureAlgorithm::EcdsaSha256,
+            tbs: "MIIBYKADAgEC".into(),
+            max_ttl: None,
+        }),
+    );
+    push(
+        &mut all,
+        s::CaEvent::from(s::CaCreated {
+            certificate: "MIIBsDCCAVagAwIBAgI".into(),
+            fingerprint_sha256: "22".repeat(32),
+            common_name: "Chancery Micro CA 2026-11-21T09:00:00Z".into(),
+            not_before: time(),
+            not_after: time().plus(Lifetime::days(3650).duration()),
+        }),
+    );
     push(&mut all, s::CaEvent::from(s::CaSuspended { reason: "signature did not verify".into() }));
     push(&mut all, s::CaEvent::from(s::CaResumed { reason: Some("cause found".into()) }));
-    push(&mut all, s::PolicyEvent::from(s::PolicyCreated { id: PolicyId(uuid(7)), name: "public-web".into(), rules: rules() }));
+    push(
+        &mut all,
+        s::PolicyEvent::from(s::PolicyCreated {
+            id: PolicyId(uuid(7)),
+            name: "public-web".into(),
+            rules: rules(),
+        }),
+    );
     push(&mut all, s::PolicyEvent::from(s::PolicyUpdated { rules: rules() }));
     let profile = ProfileRules {
         certificate_type: CertificateType::Server,
@@ -106,63 +142,78 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         extended_key_usages: None,
         exportable: false,
     };
-    push(&mut all, s::ProfileEvent::from(s::ProfileCreated {
-        id: ProfileId(uuid(8)),
-        name: "internal-web".into(),
-        rules: profile.clone(),
-    }));
+    push(
+        &mut all,
+        s::ProfileEvent::from(s::ProfileCreated {
+            id: ProfileId(uuid(8)),
+            name: "internal-web".into(),
+            rules: profile.clone(),
+        }),
+    );
     push(&mut all, s::ProfileEvent::from(s::ProfileUpdated { rules: profile }));
-    push(&mut all, s::CertificateRequestEvent::from(s::CertificateRequestSubmitted {
-        id: CertificateRequestId(uuid(9)),
-        source: s::RequestSource::Csr,
-        csr: Some("MIHcMIGDAgEAMCExHzAdBgNVBAMM".into()),
-        key_id: None,
-        profile_id: ProfileId(uuid(8)),
-        rules_sha256: "33".repeat(32),
-        common_name: Some("shop.example.com".into()),
-        sans: sans(),
-        key_algorithm: KeyAlgorithm::EcdsaP256,
-        ttl: Lifetime::days(90),
-        issuance: uuid(10),
-        certificate_id: CertificateId(uuid(11)),
-        labels: labels(),
-        note: Some("CHG-1042".into()),
-    }));
-    push(&mut all, s::IssuanceEvent::from(s::IssuanceIntended {
-        ca_id: Some(CaId(uuid(6))),
-        signing_key_id: KeyId(uuid(5)),
-        signature_algorithm: SignatureAlgorithm::EcdsaSha256,
-        serial: "3a7f09c1".into(),
-        tbs: "MIIBYKADAgEC".into(),
-        spki_sha256: "44".repeat(32),
-        request_id: CertificateRequestId(uuid(9)),
-        certificate_id: CertificateId(uuid(11)),
-        profile_id: ProfileId(uuid(8)),
-        key_id: None,
-        labels: labels(),
-        note: Some("CHG-1042".into()),
-    }));
-    push(&mut all, s::IssuanceEvent::from(s::IssuanceCompleted {
-        certificate: "MIIBsDCCAVagAwIBAgI".into(),
-        fingerprint_sha256: "55".repeat(32),
-        certificate_id: CertificateId(uuid(11)),
-        request_id: CertificateRequestId(uuid(9)),
-        ca_id: Some(CaId(uuid(6))),
-        profile_id: ProfileId(uuid(8)),
-        key_id: None,
-        common_name: Some("shop.example.com".into()),
-        sans: sans(),
-        not_before: time(),
-        not_after: time().plus(Lifetime::days(90).duration()),
-        labels: labels(),
-        note: Some("CHG-1042".into()),
-    }));
+    push(
+        &mut all,
+        s::CertificateRequestEvent::from(s::CertificateRequestSubmitted {
+            id: CertificateRequestId(uuid(9)),
+            source: s::RequestSource::Csr,
+            csr: Some("MIHcMIGDAgEAMCExHzAdBgNVBAMM".into()),
+            key_id: None,
+            profile_id: ProfileId(uuid(8)),
+            rules_sha256: "33".repeat(32),
+            common_name: Some("shop.example.com".into()),
+            sans: sans(),
+            key_algorithm: KeyAlgorithm::EcdsaP256,
+            ttl: Lifetime::days(90),
+            issuance: uuid(10),
+            certificate_id: CertificateId(uuid(11)),
+            labels: labels(),
+            note: Some("CHG-1042".into()),
+        }),
+    );
+    push(
+        &mut all,
+        s::IssuanceEvent::from(s::IssuanceIntended {
+            ca_id: Some(CaId(uuid(6))),
+            signing_key_id: KeyId(uuid(5)),
+            signature_algorithm: SignatureAlgorithm::EcdsaSha256,
+            serial: "3a7f09c1".into(),
+            tbs: "MIIBYKADAgEC".into(),
+            spki_sha256: "44".repeat(32),
+            request_id: CertificateRequestId(uuid(9)),
+            certificate_id: CertificateId(uuid(11)),
+            profile_id: ProfileId(uuid(8)),
+            key_id: None,
+            labels: labels(),
+            note: Some("CHG-1042".into()),
+        }),
+    );
+    push(
+        &mut all,
+        s::IssuanceEvent::from(s::IssuanceCompleted {
+            certificate: "MIIBsDCCAVagAwIBAgI".into(),
+            fingerprint_sha256: "55".repeat(32),
+            certificate_id: CertificateId(uuid(11)),
+            request_id: CertificateRequestId(uuid(9)),
+            ca_id: Some(CaId(uuid(6))),
+            profile_id: ProfileId(uuid(8)),
+            key_id: None,
+            common_name: Some("shop.example.com".into()),
+            sans: sans(),
+            not_before: time(),
+            not_after: time().plus(Lifetime::days(90).duration()),
+            labels: labels(),
+            note: Some("CHG-1042".into()),
+        }),
+    );
     push(&mut all, s::SignerNameEvent::from(name("profile", "internal-web", uuid(8))));
-    push(&mut all, i::CertificateEvent::from(i::CertificateAnnotated {
-        labels: labels(),
-        owner: Some("web@example.com".into()),
-        note: None,
-    }));
+    push(
+        &mut all,
+        i::CertificateEvent::from(i::CertificateAnnotated {
+            labels: labels(),
+            owner: Some("web@example.com".into()),
+            note: None,
+        }),
+    );
     all
 }
 
@@ -174,8 +225,15 @@ pub fn public_events() -> Vec<(&'static str, u8, Value)> {
             organization_id: OrganizationId(uuid(1)),
             name: "default".into(),
         }),
-        PublicEvent::DepartmentCreated(p::DepartmentCreated { department_id: DepartmentId(uuid(2)), name: "web".into() }),
-        PublicEvent::TokenIssued(p::TokenIssued { token_id: TokenId(uuid(4)), name: "ci".into(), expires_at: time() }),
+        PublicEvent::DepartmentCreated(p::DepartmentCreated {
+            department_id: DepartmentId(uuid(2)),
+            name: "web".into(),
+        }),
+        PublicEvent::TokenIssued(p::TokenIssued {
+            token_id: TokenId(uuid(4)),
+            name: "ci".into(),
+            expires_at: time(),
+        }),
         PublicEvent::TokenRevoked(p::TokenRevoked { token_id: TokenId(uuid(4)) }),
         PublicEvent::KeyGenerated(p::KeyGenerated {
             key_id: KeyId(uuid(5)),
@@ -213,7 +271,9 @@ pub fn public_events() -> Vec<(&'static str, u8, Value)> {
             profile_id: ProfileId(uuid(8)),
             request_id: CertificateRequestId(uuid(9)),
         }),
-        PublicEvent::CertificateAnnotated(p::CertificateAnnotated { certificate_id: CertificateId(uuid(11)) }),
+        PublicEvent::CertificateAnnotated(p::CertificateAnnotated {
+            certificate_id: CertificateId(uuid(11)),
+        }),
     ]
     .into_iter()
     .map(|event| (event.name(), event.version(), serde_json::to_value(&event).unwrap_or_default()))
@@ -230,11 +290,17 @@ fn name(kind: &str, name: &str, owner: Uuid) -> d::NameReserved {
 }
 
 /// A UUIDv7 of 2026-11-21T09:00:00Z with a number at its end.
-fn uuid(number: u128) -> Uuid { Uuid::from_u128(0x019a_a5b8_9280_7000_8000_0000_0000_0000 + number) }
+fn uuid(number: u128) -> Uuid {
+    Uuid::from_u128(0x019a_a5b8_9280_7000_8000_0000_0000_0000 + number)
+}
 
-fn time() -> Timestamp { Timestamp::from_unix(1_795_251_600) }
+fn time() -> Timestamp {
+    Timestamp::from_unix(1_795_251_600)
+}
 
-fn labels() -> BTreeMap<String, String> { BTreeMap::from([("env".to_owned(), "prod".to_owned())]) }
+fn labels() -> BTreeMap<String, String> {
+    BTreeMap::from([("env".to_owned(), "prod".to_owned())])
+}
 
 fn sans() -> Vec<SubjectAltName> {
     vec![

@@ -13,7 +13,9 @@ use crate::examples;
 
 /// Where the generated files stand.
 #[must_use]
-pub fn folder() -> PathBuf { Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas") }
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas")
+}
 
 /// Every log event type of every category.
 #[must_use]
@@ -47,7 +49,6 @@ pub fn generated() -> BTreeMap<String, String> {
     for event in PublicEvent::descriptions() {
         files.insert(public_path(event.name, event.version), pretty(event.schema.as_value()));
     }
-    files.insert("openapi.json".into(), pretty(&gateway::openapi()));
     files.insert("asyncapi.yaml".into(), yaml(&asyncapi()));
     files
 }
@@ -75,7 +76,9 @@ pub fn lock(files: &BTreeMap<String, String>) -> String {
     pretty(&json!(hashes))
 }
 
-fn public_path(name: &str, version: u8) -> String { format!("events/{name}.v{version}.json") }
+fn public_path(name: &str, version: u8) -> String {
+    format!("events/{name}.v{version}.json")
+}
 
 /// AsyncAPI 3.0: one channel per public event type on `CHANCERY_EVENTS`.
 fn asyncapi() -> Value {
@@ -132,4 +135,6 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
-fn yaml(value: &Value) -> String { serde_yaml_ng::to_string(value).unwrap_or_default() }
+fn yaml(value: &Value) -> String {
+    serde_yaml_ng::to_string(value).unwrap_or_default()
+}

@@ -1,5 +1,7 @@
 //! The published contracts are what the program says, and every example ever kept stays readable.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests fail as tests do
+
 use std::{collections::BTreeMap, fs};
 
 use chancery_tests::{examples, schemas};
@@ -11,7 +13,10 @@ fn the_committed_files_are_what_the_program_generates() {
     let generated = schemas::generated();
     for (path, content) in &generated {
         let committed = fs::read_to_string(schemas::folder().join(path)).unwrap_or_default();
-        assert!(committed == *content, "schemas/{path} is stale: run `make schemas` and look at the difference");
+        assert!(
+            committed == *content,
+            "schemas/{path} is stale: run `make schemas` and look at the difference"
+        );
     }
     assert_eq!(fs::read_to_string(schemas::folder().join("lock.json")).unwrap(), schemas::lock(&generated));
 }
@@ -26,7 +31,8 @@ fn every_event_type_has_an_example_that_fits_its_schema() {
     }
     for path in examples.keys() {
         let kept = read(path);
-        let schema: Value = serde_json::from_str(&generated[&path.replace(".example.json", ".json")]).unwrap();
+        let schema: Value =
+            serde_json::from_str(&generated[&path.replace(".example.json", ".json")]).unwrap();
         let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
         let errors: Vec<_> = validator.iter_errors(&kept).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{path}: {errors:?}");
@@ -67,7 +73,10 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
 #[test]
 fn an_unknown_type_or_a_newer_version_halts_the_reader() {
     assert!(matches!(k::KeyEvent::from_payload("key.melted", 1, "{}"), Err(EventError::UnknownType { .. })));
-    assert!(matches!(k::KeyEvent::from_payload("key.destroyed", 2, "{}"), Err(EventError::UnknownVersion { .. })));
+    assert!(matches!(
+        k::KeyEvent::from_payload("key.destroyed", 2, "{}"),
+        Err(EventError::UnknownVersion { .. })
+    ));
 }
 
 #[test]
@@ -81,6 +90,7 @@ fn no_event_schema_has_a_field_for_a_secret() {
 }
 
 fn read(path: &str) -> Value {
-    let text = fs::read_to_string(schemas::folder().join(path)).unwrap_or_else(|error| panic!("schemas/{path}: {error}"));
+    let text = fs::read_to_string(schemas::folder().join(path))
+        .unwrap_or_else(|error| panic!("schemas/{path}: {error}"));
     serde_json::from_str(&text).unwrap()
 }

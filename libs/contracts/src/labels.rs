@@ -10,7 +10,11 @@ use crate::Violation;
 pub fn check_labels(pointer: &str, labels: &BTreeMap<String, String>) -> Vec<Violation> {
     let mut errors = Vec::new();
     if labels.len() > 32 {
-        errors.push(Violation::at(pointer, "too_many_labels", format!("{} labels; at most 32", labels.len())));
+        errors.push(Violation::at(
+            pointer,
+            "too_many_labels",
+            format!("{} labels; at most 32", labels.len()),
+        ));
     }
     for (key, value) in labels.iter().take(32) {
         let place = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));

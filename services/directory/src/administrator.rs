@@ -35,7 +35,9 @@ pub enum AdministratorRefusal {
 }
 
 impl From<AdministratorRefusal> for Problem {
-    fn from(refusal: AdministratorRefusal) -> Self { Self::new(Code::AlreadyExists, refusal.to_string()) }
+    fn from(refusal: AdministratorRefusal) -> Self {
+        Self::new(Code::AlreadyExists, refusal.to_string())
+    }
 }
 
 impl Aggregate for Administrator {

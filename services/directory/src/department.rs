@@ -47,7 +47,9 @@ impl From<DepartmentRefusal> for Problem {
         match refusal {
             DepartmentRefusal::NotCreated => Self::new(Code::NotFound, detail),
             DepartmentRefusal::AlreadyCreated => Self::new(Code::AlreadyExists, detail),
-            DepartmentRefusal::Invalid(errors) => Self::new(Code::ValidationFailed, detail).with_errors(errors),
+            DepartmentRefusal::Invalid(errors) => {
+                Self::new(Code::ValidationFailed, detail).with_errors(errors)
+            }
         }
     }
 }
@@ -57,7 +59,11 @@ impl Aggregate for Department {
     type Event = DepartmentEvent;
     type Refusal = DepartmentRefusal;
 
-    fn decide(&self, command: DepartmentCommand, _now: Timestamp) -> Result<Vec<DepartmentEvent>, DepartmentRefusal> {
+    fn decide(
+        &self,
+        command: DepartmentCommand,
+        _now: Timestamp,
+    ) -> Result<Vec<DepartmentEvent>, DepartmentRefusal> {
         match (self, command) {
             (Self::Active(_), DepartmentCommand::Create(_)) => Err(DepartmentRefusal::AlreadyCreated),
             (Self::Uncreated, DepartmentCommand::Update(_)) => Err(DepartmentRefusal::NotCreated),

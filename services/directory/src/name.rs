@@ -63,3 +63,25 @@ impl Aggregate for Name {
 pub fn stream(organization: Uuid, kind: &str, name: &str) -> Uuid {
     Uuid::new_v5(&organization, format!("{kind}:{name}").as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use runtime::aggregate::test::given;
+
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(time::macros::datetime!(2026-11-21 12:00 UTC));
+
+    #[test]
+    fn a_name_has_one_owner() {
+        let wanted = |owner| NameReserved {
+            kind: "organization".into(),
+            name: "hq".into(),
+            owner: Uuid::from_u128(owner),
+        };
+        given::<Name>([wanted(1).into()])
+            .when(wanted(2), NOON)
+            .refused(NameTaken { kind: "organization".into(), name: "hq".into() });
+        given::<Name>([wanted(1).into()]).when(wanted(1), NOON).changes_nothing();
+    }
+}

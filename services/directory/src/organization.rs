@@ -47,7 +47,9 @@ impl From<OrganizationRefusal> for Problem {
         match refusal {
             OrganizationRefusal::NotCreated => Self::new(Code::NotFound, detail),
             OrganizationRefusal::AlreadyCreated => Self::new(Code::AlreadyExists, detail),
-            OrganizationRefusal::Invalid(errors) => Self::new(Code::ValidationFailed, detail).with_errors(errors),
+            OrganizationRefusal::Invalid(errors) => {
+                Self::new(Code::ValidationFailed, detail).with_errors(errors)
+            }
         }
     }
 }
@@ -57,7 +59,11 @@ impl Aggregate for Organization {
     type Event = OrganizationEvent;
     type Refusal = OrganizationRefusal;
 
-    fn decide(&self, command: OrganizationCommand, _now: Timestamp) -> Result<Vec<OrganizationEvent>, OrganizationRefusal> {
+    fn decide(
+        &self,
+        command: OrganizationCommand,
+        _now: Timestamp,
+    ) -> Result<Vec<OrganizationEvent>, OrganizationRefusal> {
         match (self, command) {
             (Self::Active(_), OrganizationCommand::Create(_)) => Err(OrganizationRefusal::AlreadyCreated),
             (Self::Uncreated, OrganizationCommand::Update(_)) => Err(OrganizationRefusal::NotCreated),
@@ -97,4 +103,62 @@ fn check(name: &str, display_name: Option<&str>, country: Option<&str>) -> Resul
     .flatten()
     .collect();
     if errors.is_empty() { Ok(()) } else { Err(OrganizationRefusal::Invalid(errors)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::{OrganizationId, id::Reference};
+    use runtime::aggregate::test::given;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(time::macros::datetime!(2026-11-21 12:00 UTC));
+
+    fn created(name: &str) -> OrganizationCreated {
+        OrganizationCreated {
+            id: OrganizationId(Uuid::from_u128(1)),
+            name: name.into(),
+            display_name: None,
+            country: None,
+        }
+    }
+
+    fn update(name: Option<&str>, country: Option<&str>) -> OrganizationCommand {
+        OrganizationCommand::Update(UpdateOrganization {
+            organization: Reference::Id(OrganizationId(Uuid::from_u128(1))),
+            name: name.map(Into::into),
+            display_name: None,
+            country: country.map(Into::into),
+        })
+    }
+
+    #[test]
+    fn all_wrong_fields_are_told_at_once() {
+        let wrong = OrganizationCreated {
+            country: Some("Canada".into()),
+            display_name: Some("a\u{7}".into()),
+            ..created("Bad Name")
+        };
+        let Err(OrganizationRefusal::Invalid(errors)) =
+            Organization::Uncreated.decide(OrganizationCommand::Create(wrong), NOON)
+        else {
+            panic!("accepted")
+        };
+        let codes: Vec<_> = errors.iter().map(|error| error.code.as_str()).collect();
+        assert_eq!(codes, ["invalid_name", "invalid_text", "invalid_country"]);
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_name() {
+        given::<Organization>([created("hq").into()])
+            .when(update(None, Some("CA")), NOON)
+            .then([OrganizationUpdated { name: "hq".into(), display_name: None, country: Some("CA".into()) }
+                .into()])
+            .when(update(Some("hq"), None), NOON)
+            .changes_nothing();
+        given::<Organization>([])
+            .when(update(Some("hq"), None), NOON)
+            .refused(OrganizationRefusal::NotCreated);
+    }
 }

@@ -29,7 +29,7 @@ pub enum TokenCommand {
     /// Let it be valid, within what the issuer's own token may do.
     Issue {
         /// The token.
-        issued: TokenIssued,
+        issued: Box<TokenIssued>,
         /// The limits of the token it is issued with.
         issuer: TokenScope,
     },
@@ -71,7 +71,11 @@ impl Aggregate for Token {
         match (self, command) {
             (Self::Unissued, TokenCommand::Issue { issued, issuer }) => {
                 let errors = check(&issued, &issuer, now);
-                if errors.is_empty() { Ok(vec![issued.into()]) } else { Err(TokenRefusal::Invalid(errors)) }
+                if errors.is_empty() {
+                    Ok(vec![(*issued).into()])
+                } else {
+                    Err(TokenRefusal::Invalid(errors))
+                }
             }
             (Self::Active | Self::Revoked, TokenCommand::Issue { .. }) => Err(TokenRefusal::AlreadyIssued),
             (Self::Unissued, TokenCommand::Revoke(_)) => Err(TokenRefusal::NotIssued),
@@ -91,7 +95,11 @@ impl Aggregate for Token {
 fn check(issued: &TokenIssued, issuer: &TokenScope, now: Timestamp) -> Vec<Violation> {
     let mut errors: Vec<_> = fields::text("#/name", &issued.name).into_iter().collect();
     if issued.expires_at <= now || issued.expires_at > now.plus(LONGEST.duration()) {
-        errors.push(Violation::at("#/ttl", "ttl_not_allowed", format!("a token is valid for 1 second to {LONGEST}")));
+        errors.push(Violation::at(
+            "#/ttl",
+            "ttl_not_allowed",
+            format!("a token is valid for 1 second to {LONGEST}"),
+        ));
     }
     if issued.hash.len() != 64 || !issued.hash.bytes().all(|b| b.is_ascii_hexdigit()) {
         errors.push(Violation::at("#/hash", "invalid_hash", "expected SHA-256 in hexadecimal"));
@@ -104,7 +112,11 @@ fn check(issued: &TokenIssued, issuer: &TokenScope, now: Timestamp) -> Vec<Viola
 }
 
 /// Nobody grants more than they hold (Z-1): each limit of the issuer's token binds the new one too.
-fn wider<T: PartialEq + std::fmt::Display>(limit: &str, wanted: Option<&[T]>, held: Option<&[T]>) -> Option<Violation> {
+fn wider<T: PartialEq + std::fmt::Display>(
+    limit: &str,
+    wanted: Option<&[T]>,
+    held: Option<&[T]>,
+) -> Option<Violation> {
     let held = held?;
     let within = wanted.is_some_and(|wanted| wanted.iter().all(|item| held.contains(item)));
     (!within).then(|| {
@@ -115,4 +127,82 @@ fn wider<T: PartialEq + std::fmt::Display>(limit: &str, wanted: Option<&[T]>, he
         )
         .allowing(held.iter().map(ToString::to_string))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::{AdministratorId, OrganizationId, Permission, TokenId};
+    use runtime::aggregate::test::given;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(time::macros::datetime!(2026-11-21 12:00 UTC));
+
+    fn issued(days: i64, scope: TokenScope) -> TokenIssued {
+        TokenIssued {
+            id: TokenId(Uuid::from_u128(4)),
+            name: "ci".into(),
+            administrator_id: AdministratorId(Uuid::from_u128(3)),
+            organization_id: OrganizationId(Uuid::from_u128(1)),
+            all_organizations: false,
+            hash: "0".repeat(64),
+            scope,
+            expires_at: NOON.plus(Lifetime::days(days).duration()),
+        }
+    }
+
+    fn issue(days: i64, scope: TokenScope, issuer: TokenScope) -> TokenCommand {
+        TokenCommand::Issue { issued: Box::new(issued(days, scope)), issuer }
+    }
+
+    fn only(permissions: &[Permission]) -> TokenScope {
+        TokenScope { permissions: Some(permissions.to_vec()), ..TokenScope::default() }
+    }
+
+    fn refused_codes(command: TokenCommand) -> Vec<String> {
+        match Token::Unissued.decide(command, NOON) {
+            Err(TokenRefusal::Invalid(errors)) => errors.into_iter().map(|error| error.code).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_token_lives_at_most_a_year() {
+        given::<Token>([])
+            .when(issue(365, TokenScope::default(), TokenScope::default()), NOON)
+            .then([issued(365, TokenScope::default()).into()]);
+        for days in [366, 0, -1] {
+            assert_eq!(
+                refused_codes(issue(days, TokenScope::default(), TokenScope::default())),
+                ["ttl_not_allowed"]
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_grants_more_than_they_hold() {
+        let held = only(&[Permission::RequestCreate, Permission::CertificateRead]);
+        let narrower = only(&[Permission::CertificateRead]);
+        given::<Token>([])
+            .when(issue(1, narrower.clone(), held.clone()), NOON)
+            .then([issued(1, narrower).into()]);
+        for wider in [TokenScope::default(), only(&[Permission::CaCreate])] {
+            assert_eq!(refused_codes(issue(1, wider, held.clone())), ["scope_too_wide"]);
+        }
+    }
+
+    #[test]
+    fn a_token_is_issued_once_and_revoked_for_good() {
+        let event = TokenEvent::from(issued(1, TokenScope::default()));
+        let again = issue(1, TokenScope::default(), TokenScope::default());
+        given::<Token>([event.clone()]).when(again, NOON).refused(TokenRefusal::AlreadyIssued);
+        let revoked = TokenRevoked { reason: None };
+        given::<Token>([event.clone()])
+            .when(TokenCommand::Revoke(revoked.clone()), NOON)
+            .then([revoked.clone().into()])
+            .when(TokenCommand::Revoke(revoked.clone()), NOON)
+            .changes_nothing();
+        given::<Token>([]).when(TokenCommand::Revoke(revoked), NOON).refused(TokenRefusal::NotIssued);
+    }
 }

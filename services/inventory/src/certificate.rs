@@ -39,7 +39,11 @@ impl Aggregate for Certificate {
     type Event = CertificateEvent;
     type Refusal = Invalid;
 
-    fn decide(&self, Annotate { change, requested }: Annotate, _now: Timestamp) -> Result<Vec<CertificateEvent>, Invalid> {
+    fn decide(
+        &self,
+        Annotate { change, requested }: Annotate,
+        _now: Timestamp,
+    ) -> Result<Vec<CertificateEvent>, Invalid> {
         let current = self.annotated.clone().unwrap_or(requested);
         let next = CertificateAnnotated {
             labels: change.labels.unwrap_or_else(|| current.labels.clone()),
@@ -66,7 +70,9 @@ impl Aggregate for Certificate {
 
 impl Certificate {
     /// What was recorded last, if anything was.
-    pub fn recorded(&self) -> Option<&CertificateAnnotated> { self.annotated.as_ref() }
+    pub fn recorded(&self) -> Option<&CertificateAnnotated> {
+        self.annotated.as_ref()
+    }
 }
 
 /// A given text replaces; an empty one takes away; none leaves.
@@ -75,5 +81,58 @@ fn replaced(given: Option<String>, current: &Option<String>) -> Option<String> {
         Some(text) if text.is_empty() => None,
         Some(text) => Some(text),
         None => current.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use contracts::CertificateId;
+    use runtime::aggregate::test::given;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(time::macros::datetime!(2026-11-21 12:00 UTC));
+
+    fn annotate(owner: Option<&str>, note: Option<&str>, requested: CertificateAnnotated) -> Annotate {
+        let change = AnnotateCertificate {
+            certificate: CertificateId(Uuid::from_u128(1)),
+            labels: None,
+            owner: owner.map(Into::into),
+            note: note.map(Into::into),
+        };
+        Annotate { change, requested }
+    }
+
+    fn requested() -> CertificateAnnotated {
+        CertificateAnnotated {
+            labels: BTreeMap::from([("env".into(), "prod".into())]),
+            owner: None,
+            note: Some("CHG-1042".into()),
+        }
+    }
+
+    #[test]
+    fn what_the_request_said_holds_until_something_is_recorded() {
+        let first = CertificateAnnotated { owner: Some("web".into()), ..requested() };
+        given::<Certificate>([])
+            .when(annotate(Some("web"), None, requested()), NOON)
+            .then([first.clone().into()])
+            .when(annotate(None, Some(""), CertificateAnnotated::default()), NOON)
+            .then([CertificateAnnotated { note: None, ..first }.into()]);
+        given::<Certificate>([]).when(annotate(Some(""), None, requested()), NOON).changes_nothing();
+    }
+
+    #[test]
+    fn a_note_has_an_end() {
+        let long = "x".repeat(1_001);
+        let Err(Invalid(errors)) =
+            Certificate::default().decide(annotate(None, Some(&long), requested()), NOON)
+        else {
+            panic!("accepted")
+        };
+        assert_eq!(errors[0].pointer.as_deref(), Some("#/note"));
     }
 }

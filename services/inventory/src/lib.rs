@@ -1,1 +1,3 @@
-//! inventory.
+//! Every certificate known, however it came.
+
+pub mod certificate;
