@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# What the tests run beside the product: openssl and curl, and in `.private/venv` the Python programs of
+# test-requirements.txt (pkilint, schemathesis, the NATS client). Run again it changes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source ops/packages.sh
+
+provide_commands openssl=openssl curl=curl
+
+venv=$private/venv
+if ! cmp -s ops/test-requirements.txt "$venv/installed.txt" || ! "$venv/bin/python" -c pass 2>/dev/null; then
+  provide_pip
+  say "installing the tests' Python programs into ${venv#"$checkout"/}"
+  rm -rf "$venv"
+  python3 -m venv --without-pip "$venv"
+  pip --python "$venv/bin/python" install --require-hashes --only-binary=:all: --no-binary=nkeys -r ops/test-requirements.txt
+  cp ops/test-requirements.txt "$venv/installed.txt"
+fi
