@@ -1,2 +1,43 @@
-//! The one binary.
-fn main() {}
+//! `chancery`: the one binary, client and server.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+mod client;
+
+/// X.509 certificates, their whole life
+#[derive(Parser, Debug)]
+#[command(name = "chancery", version, about, propagate_version = true, max_term_width = 120)]
+struct Arguments {
+    #[command(flatten)]
+    client: client::ClientOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    #[command(flatten)]
+    Client(Box<client::ClientCommand>),
+    /// Print a completion script for a shell
+    Completion {
+        /// bash, zsh, fish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return ExitCode::from(1); // only a second call in one process fails
+    }
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Client(command) => client::run(*command, arguments.client).await.into(),
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "chancery", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `chancery cert …`: certificates.
+
+use clap::Subcommand;
+use http::Method;
+use serde_json::json;
+
+use super::{
+    api::Api,
+    failure::Failure,
+    issue::labels,
+    listing::{self, List, changed},
+    output::{self, Column},
+};
+
+const COLUMNS: &[Column] = &[
+    Column("COMMON NAME", "/commonName", false),
+    Column("STATUS", "/status", false),
+    Column("EXPIRES", "/notAfter", false),
+    Column("NAMES", "/sans", false),
+    Column("ISSUER", "/issuer/commonName", false),
+    Column("ID", "/id", false),
+    Column("KEY", "/key/algorithm", true),
+    Column("OWNER", "/owner", true),
+    Column("LABELS", "/labels", true),
+];
+
+/// `chancery cert …`
+#[derive(Subcommand, Debug)]
+pub enum Cert {
+    /// List certificates
+    List(List),
+    /// Show a certificate
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Print a certificate as PEM
+    Pem {
+        /// Its id
+        id: String,
+    },
+    /// Print a certificate and the CAs above it as PEM
+    Chain {
+        /// Its id
+        id: String,
+        /// With the root
+        #[arg(long)]
+        root: bool,
+    },
+    /// What happened to a certificate
+    Timeline {
+        /// Its id
+        id: String,
+    },
+    /// Record labels, an owner or a note
+    Annotate {
+        /// Its id
+        id: String,
+        /// Label, replacing all there are; may be repeated
+        #[arg(long = "label", value_name = "KEY=VALUE")]
+        labels: Vec<String>,
+        /// Who answers for it; empty takes the owner away
+        #[arg(long)]
+        owner: Option<String>,
+        /// Note; empty takes it away
+        #[arg(long)]
+        note: Option<String>,
+    },
+}
+
+impl Cert {
+    pub(super) async fn run(self, api: &Api) -> Result<(), Failure> {
+        let path = "/api/v1/certificates";
+        match self {
+            Self::List(list) => list.run(api, path, COLUMNS).await,
+            Self::Show { id } => listing::show(api, &format!("{path}/{id}"), COLUMNS).await,
+            Self::Pem { id } => print(api, &format!("{path}/{id}?format=pem")).await,
+            Self::Chain { id, root } => {
+                let root = if root { "include" } else { "omit" };
+                print(api, &format!("{path}/{id}/chain?format=pem&root={root}")).await
+            }
+            Self::Timeline { id } => listing::timeline(api, &format!("{path}/{id}/timeline")).await,
+            Self::Annotate { id, labels: pairs, owner, note } => {
+                let mut body = json!({});
+                if !pairs.is_empty() {
+                    body["labels"] = labels(&pairs)?;
+                }
+                for (field, value) in [("owner", owner), ("note", note)] {
+                    if let Some(value) = value {
+                        body[field] = value.into();
+                    }
+                }
+                let columns = [
+                    Column("LABELS", "/labels", false),
+                    Column("OWNER", "/owner", false),
+                    Column("NOTE", "/note", false),
+                ];
+                changed(
+                    api,
+                    &api.change(Method::PATCH, &format!("{path}/{id}"), Some(&body)).await?.json()?,
+                    &columns,
+                )
+            }
+        }
+    }
+}
+
+async fn print(api: &Api, path: &str) -> Result<(), Failure> {
+    output::text(&String::from_utf8_lossy(&api.get(path, &[]).await?.body));
+    Ok(())
+}

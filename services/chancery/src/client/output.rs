@@ -1,0 +1,129 @@
+//! Printing: data on stdout, everything for people on stderr.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+use super::{Format, failure::Failure};
+
+/// One line of data. A closed pipe ends the program quietly, as `head` expects.
+pub fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Text that carries its own line ends, such as PEM.
+pub fn text(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// A word to people.
+#[allow(clippy::print_stderr)] // stderr is where a command line tells people things
+pub fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// A spinner on a terminal, nothing elsewhere.
+pub fn spinner(message: &str, plain: bool) -> ProgressBar {
+    if plain || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner().with_message(message.to_owned());
+    bar.set_style(ProgressStyle::default_spinner());
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    bar
+}
+
+/// One column: heading, JSON pointer, whether only `-o wide` shows it.
+pub struct Column(pub &'static str, pub &'static str, pub bool);
+
+/// Prints one thing.
+pub fn one(format: Format, value: &Value, columns: &[Column]) -> Result<(), Failure> {
+    match format {
+        Format::Table | Format::Wide => {
+            let width = columns.iter().map(|column| column.0.len()).max().unwrap_or_default();
+            for Column(heading, pointer, _) in columns {
+                line(&format!("{heading:width$}  {}", cell(value, pointer)));
+            }
+            Ok(())
+        }
+        _ => many(format, std::slice::from_ref(value), columns, Some(value)),
+    }
+}
+
+/// Prints a list; `whole` is what `-o json` and `-o yaml` show.
+pub fn many(
+    format: Format,
+    items: &[Value],
+    columns: &[Column],
+    whole: Option<&Value>,
+) -> Result<(), Failure> {
+    let whole = whole.cloned().unwrap_or_else(|| Value::Array(items.to_vec()));
+    match format {
+        Format::Json => line(&serde_json::to_string_pretty(&whole).unwrap_or_default()),
+        Format::Yaml => {
+            text(&serde_yaml_ng::to_string(&whole).map_err(|error| Failure::Unexpected(error.to_string()))?)
+        }
+        Format::Ndjson => items.iter().for_each(|item| line(&item.to_string())),
+        Format::Name => items.iter().for_each(|item| line(item["id"].as_str().unwrap_or_default())),
+        Format::Pem => {
+            for item in items {
+                match item["certificate"].as_str() {
+                    Some(pem) => text(pem),
+                    None => return Err(Failure::Usage("this has no PEM form".into())),
+                }
+            }
+        }
+        Format::Table | Format::Wide => {
+            let columns: Vec<_> =
+                columns.iter().filter(|column| format == Format::Wide || !column.2).collect();
+            let mut rows = vec![columns.iter().map(|column| column.0.to_owned()).collect::<Vec<_>>()];
+            rows.extend(items.iter().map(|item| columns.iter().map(|column| cell(item, column.1)).collect()));
+            table(&rows);
+        }
+    }
+    Ok(())
+}
+
+fn table(rows: &[Vec<String>]) {
+    let columns = rows.first().map(Vec::len).unwrap_or_default();
+    let widths: Vec<_> = (0..columns)
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default())
+        .collect();
+    for row in rows {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        line(cells.join("  ").trim_end());
+    }
+}
+
+/// A value as one cell: names joined, times as dates, nothing that could steer a terminal (P-3).
+fn cell(value: &Value, pointer: &str) -> String {
+    let found = value.pointer(pointer).unwrap_or(&Value::Null);
+    let plain = match found {
+        Value::Null => "-".to_owned(),
+        Value::String(text) if pointer.ends_with("At") || pointer.starts_with("/not") => {
+            text.get(..10).unwrap_or(text).to_owned()
+        }
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let texts: Vec<_> = items
+                .iter()
+                .map(|item| {
+                    item["value"].as_str().or(item.as_str()).map_or_else(|| item.to_string(), str::to_owned)
+                })
+                .collect();
+            texts.join(",")
+        }
+        other => other.to_string(),
+    };
+    plain
+        .chars()
+        .flat_map(|c| if c.is_control() { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}

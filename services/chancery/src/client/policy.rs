@@ -1,0 +1,70 @@
+//! `chancery policy …`: certificate policies.
+
+use clap::Subcommand;
+use http::Method;
+
+use super::{
+    api::Api,
+    failure::Failure,
+    issue::reference,
+    listing::{self, List, changed, read_document},
+    output::Column,
+};
+
+const COLUMNS: &[Column] = &[
+    Column("NAME", "/name", false),
+    Column("CREATED", "/createdAt", false),
+    Column("ID", "/id", false),
+    Column("RULES", "/rules", true),
+];
+
+/// `chancery policy …`
+#[derive(Subcommand, Debug)]
+pub enum Policy {
+    /// List policies
+    List(List),
+    /// Show a policy
+    Show {
+        /// Id or name
+        policy: String,
+    },
+    /// Create a policy from a JSON or YAML document
+    Create {
+        /// Unique name
+        name: String,
+        /// Document with the rules, `-` for standard input
+        #[arg(short = 'f', long = "file")]
+        file: String,
+    },
+    /// Replace a policy's rules by those of a JSON or YAML document
+    Update {
+        /// Id or name
+        policy: String,
+        /// Document with the rules, `-` for standard input
+        #[arg(short = 'f', long = "file")]
+        file: String,
+    },
+}
+
+impl Policy {
+    pub(super) async fn run(self, api: &Api) -> Result<(), Failure> {
+        let path = "/api/v1/policies";
+        let one = |policy: &str| format!("{path}/{}", reference("pol", policy));
+        match self {
+            Self::List(list) => list.run(api, path, COLUMNS).await,
+            Self::Show { policy } => listing::show(api, &one(&policy), COLUMNS).await,
+            Self::Create { name, file } => {
+                let mut body = read_document(&file)?;
+                if !body.is_object() {
+                    return Err(Failure::Usage(format!("{file} holds no object with rules")));
+                }
+                body["name"] = name.into();
+                changed(api, &api.change(Method::POST, path, Some(&body)).await?.json()?, COLUMNS)
+            }
+            Self::Update { policy, file } => {
+                let body = read_document(&file)?;
+                changed(api, &api.change(Method::PATCH, &one(&policy), Some(&body)).await?.json()?, COLUMNS)
+            }
+        }
+    }
+}

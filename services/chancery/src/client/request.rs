@@ -1,0 +1,81 @@
+//! `chancery request …`: certificate requests.
+
+use clap::Subcommand;
+use http::Method;
+use serde_json::json;
+
+use super::{
+    api::Api,
+    failure::Failure,
+    issue::{Issue, reference},
+    listing::{self, List, read_input},
+    output::{self, Column},
+};
+
+const COLUMNS: &[Column] = &[
+    Column("COMMON NAME", "/commonName", false),
+    Column("STATUS", "/status", false),
+    Column("NAMES", "/sans", false),
+    Column("SOURCE", "/source", false),
+    Column("CREATED", "/createdAt", false),
+    Column("ID", "/id", false),
+    Column("CERTIFICATE", "/certificateId", true),
+    Column("PROFILE", "/profileId", true),
+];
+
+/// `chancery request …`
+#[derive(Subcommand, Debug)]
+pub enum Request {
+    /// List requests
+    List(List),
+    /// Show a request
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Submit a request (the same as `chancery issue`)
+    Create(Box<Issue>),
+    /// Print the CSR of a request
+    Csr {
+        /// Its id
+        id: String,
+    },
+    /// Check a CSR against a profile's policy without requesting anything
+    Validate {
+        /// CSR file, `-` for standard input
+        csr: String,
+        /// Profile by id or name; the one named `default` when not given
+        #[arg(long)]
+        profile: Option<String>,
+    },
+    /// What happened to a request
+    Timeline {
+        /// Its id
+        id: String,
+    },
+}
+
+impl Request {
+    pub(super) async fn run(self, api: &Api) -> Result<(), Failure> {
+        let path = "/api/v1/certificate-requests";
+        match self {
+            Self::List(list) => list.run(api, path, COLUMNS).await,
+            Self::Show { id } => listing::show(api, &format!("{path}/{id}"), COLUMNS).await,
+            Self::Create(issue) => issue.run(api).await,
+            Self::Csr { id } => {
+                let answer = api.get(&format!("{path}/{id}/csr"), &[]).await?;
+                output::text(&String::from_utf8_lossy(&answer.body));
+                Ok(())
+            }
+            Self::Validate { csr, profile } => {
+                let mut body = json!({"csr": String::from_utf8_lossy(&read_input(&csr)?)});
+                if let Some(profile) = profile {
+                    body["profile"] = reference("prf", &profile).into();
+                }
+                let answer = api.change(Method::POST, &format!("{path}/validate"), Some(&body)).await?;
+                output::one(api.format(), &answer.json()?, &[Column("OK", "/ok", false)])
+            }
+            Self::Timeline { id } => listing::timeline(api, &format!("{path}/{id}/timeline")).await,
+        }
+    }
+}
