@@ -286,6 +286,13 @@ pub struct IssuanceCompleted {
     pub note: Option<String>,
 }
 
+/// The stream of an issuance: UUIDv5(issuer, serial), so that a serial number is used once per issuer. `issuer` is the
+/// CA, or the key of a self-signed certificate; `serial` is hexadecimal as in [`IssuanceIntended::serial`].
+#[must_use]
+pub fn issuance_stream(issuer: Uuid, serial: &str) -> Uuid {
+    Uuid::new_v5(&issuer, serial.as_bytes())
+}
+
 events! {
     /// What happened to an issuance (stream = UUIDv5(CA, serial), so a serial is used once).
     IssuanceEvent in "issuance" {

@@ -1,0 +1,172 @@
+//! The aggregate: one key, from generation to destruction.
+
+use contracts::{
+    Code, Problem, Timestamp,
+    keystore::{KeyDestroyed, KeyEvent, KeyGenerated, KeyPurpose},
+};
+use runtime::aggregate::Aggregate;
+
+/// A key. Its private half is no part of this: that stands, wrapped, in `keystore.wrapped_key` as long as the key is
+/// active, and nowhere afterwards.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Key {
+    /// Not made yet.
+    #[default]
+    Absent,
+    /// Usable.
+    Active(Box<KeyGenerated>),
+    /// Shredded: what it was stays known.
+    Destroyed(Box<KeyGenerated>),
+}
+
+/// What may be asked of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Record a key that was made.
+    Generate(Box<KeyGenerated>),
+    /// Destroy it.
+    Destroy {
+        /// Why.
+        reason: Option<String>,
+        /// Whether a CA that is not suspended signs with it.
+        signs_for_a_ca: bool,
+    },
+}
+
+/// Why a command is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is a key with this id.
+    #[error("there is a key with this id already")]
+    AlreadyGenerated,
+    /// There is none.
+    #[error("there is no such key, or it is not visible to you")]
+    NotGenerated,
+    /// The log is sealed with it.
+    #[error("this key signs the checkpoints of the log; it cannot be destroyed")]
+    SealsTheLog,
+    /// A CA needs it.
+    #[error("a CA signs with this key; suspend the CA before its key is destroyed")]
+    SignsForACa,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::AlreadyGenerated => Code::AlreadyExists,
+            Refusal::NotGenerated => Code::NotFound,
+            Refusal::SealsTheLog | Refusal::SignsForACa => Code::InUse,
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl Aggregate for Key {
+    type Command = Command;
+    type Event = KeyEvent;
+    type Refusal = Refusal;
+
+    fn decide(&self, command: Command, _now: Timestamp) -> Result<Vec<KeyEvent>, Refusal> {
+        Ok(match (self, command) {
+            (Self::Absent, Command::Generate(key)) => vec![(*key).into()],
+            (_, Command::Generate(_)) => return Err(Refusal::AlreadyGenerated),
+            (Self::Absent, Command::Destroy { .. }) => return Err(Refusal::NotGenerated),
+            (Self::Active(key), Command::Destroy { .. }) if key.purpose == KeyPurpose::Checkpoint => {
+                return Err(Refusal::SealsTheLog);
+            }
+            (Self::Active(_), Command::Destroy { signs_for_a_ca: true, .. }) => {
+                return Err(Refusal::SignsForACa);
+            }
+            (Self::Active(_), Command::Destroy { reason, .. }) => vec![KeyDestroyed { reason }.into()],
+            (Self::Destroyed(_), Command::Destroy { .. }) => vec![], // gone already: nothing changes
+        })
+    }
+
+    fn evolve(self, event: KeyEvent) -> Self {
+        match event {
+            KeyEvent::Generated(key) => Self::Active(Box::new(key)),
+            KeyEvent::Destroyed(_) => match self {
+                Self::Active(key) | Self::Destroyed(key) => Self::Destroyed(key),
+                Self::Absent => Self::Absent, // never recorded: `decide` refuses
+            },
+        }
+    }
+}
+
+impl Key {
+    /// What was recorded when it was made.
+    #[must_use]
+    pub fn description(&self) -> Option<&KeyGenerated> {
+        match self {
+            Self::Absent => None,
+            Self::Active(key) | Self::Destroyed(key) => Some(key),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::{KeyId, x509::KeyAlgorithm};
+    use runtime::aggregate::test::given;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(time::macros::datetime!(2026-11-21 12:00 UTC));
+
+    fn made(purpose: KeyPurpose) -> KeyGenerated {
+        KeyGenerated {
+            id: KeyId(Uuid::from_u128(1)),
+            algorithm: KeyAlgorithm::EcdsaP256,
+            purpose,
+            exportable: false,
+            label: None,
+            spki: "MFkw".into(),
+            spki_sha256: "00".repeat(32),
+        }
+    }
+
+    fn destroy(signs_for_a_ca: bool) -> Command {
+        Command::Destroy { reason: Some("left the company".into()), signs_for_a_ca }
+    }
+
+    fn destroyed() -> KeyEvent {
+        KeyDestroyed { reason: Some("left the company".into()) }.into()
+    }
+
+    #[test]
+    fn a_key_is_generated_once() {
+        let key = made(KeyPurpose::EndEntity);
+        let generate = || Command::Generate(Box::new(key.clone()));
+        given::<Key>([])
+            .when(generate(), NOON)
+            .then([key.clone().into()])
+            .is(&Key::Active(Box::new(key.clone())));
+        given::<Key>([key.clone().into()]).when(generate(), NOON).refused(Refusal::AlreadyGenerated);
+    }
+
+    #[test]
+    fn a_destroyed_key_stays_known_and_destroyed() {
+        let key = made(KeyPurpose::EndEntity);
+        given::<Key>([key.clone().into()])
+            .when(destroy(false), NOON)
+            .then([destroyed()])
+            .is(&Key::Destroyed(Box::new(key.clone())));
+        given::<Key>([key.clone().into(), destroyed()]).when(destroy(false), NOON).changes_nothing();
+        let again = Command::Generate(Box::new(key.clone()));
+        given::<Key>([key.into(), destroyed()]).when(again, NOON).refused(Refusal::AlreadyGenerated);
+    }
+
+    #[test]
+    fn a_key_that_was_never_made_cannot_be_destroyed() {
+        given::<Key>([]).when(destroy(false), NOON).refused(Refusal::NotGenerated);
+    }
+
+    #[test]
+    fn a_key_in_use_cannot_be_destroyed() {
+        given::<Key>([made(KeyPurpose::Ca).into()]).when(destroy(true), NOON).refused(Refusal::SignsForACa);
+        given::<Key>([made(KeyPurpose::Ca).into()]).when(destroy(false), NOON).then([destroyed()]);
+        let checkpoint = made(KeyPurpose::Checkpoint);
+        given::<Key>([checkpoint.into()]).when(destroy(false), NOON).refused(Refusal::SealsTheLog);
+    }
+}

@@ -1,0 +1,246 @@
+//! Envelope encryption (K-1): master key → organization key → data key → private key, AES-256-GCM throughout.
+//!
+//! A blob is `nonce ‖ ciphertext ‖ tag`. What it belongs to is authenticated with it, so a blob that is moved to
+//! another row or organization does not open.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use contracts::{KeyId, OrganizationId, keystore::KeyPurpose, x509::KeyAlgorithm};
+use runtime::entropy::Entropy;
+use uuid::Uuid;
+use zeroize::Zeroize as _;
+
+use crate::SecretBytes;
+
+const NONCE: usize = 12;
+const TAG: usize = 16;
+/// Length of every wrapping key in bytes.
+pub const KEY: usize = 32;
+
+/// Why a blob does not open, or a key does not wrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WrappingError {
+    /// Wrong key, wrong place or changed bytes: authenticated encryption does not tell which.
+    #[error("the wrapped key does not open")]
+    DoesNotOpen,
+    /// A wrapping key is 32 bytes.
+    #[error("a wrapping key has {KEY} bytes")]
+    Length,
+    /// The cryptographic library failed.
+    #[error("the cryptographic library failed to wrap")]
+    Failed,
+}
+
+/// A key that wraps others.
+#[derive(Debug)]
+pub struct WrappingKey {
+    id: Uuid,
+    version: i32,
+    cipher: LessSafeKey,
+}
+
+/// What a private key belongs to. All of it is authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Its id.
+    pub key: KeyId,
+    /// Its version: 1 until keys are re-keyed in place.
+    pub version: i32,
+    /// Its kind.
+    pub algorithm: KeyAlgorithm,
+    /// What it is for.
+    pub purpose: KeyPurpose,
+}
+
+/// A private key as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WrappedKey {
+    /// Version of the organization key that wraps the data key.
+    pub organization_key: i32,
+    /// The data key, under the organization key.
+    pub data_key: Vec<u8>,
+    /// The private key (PKCS #8), under the data key.
+    pub private_key: Vec<u8>,
+}
+
+impl std::fmt::Debug for WrappedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WrappedKey").field("organization_key", &self.organization_key).finish_non_exhaustive()
+    }
+}
+
+/// Names of the layers, part of what is authenticated: `1` is the format's version.
+const ORGANIZATION_KEY: &str = "chancery.keystore.organization_key.1";
+const DATA_KEY: &str = "chancery.keystore.data_key.1";
+const PRIVATE_KEY: &str = "chancery.keystore.private_key.1";
+
+impl WrappingKey {
+    /// A wrapping key under the name by which blobs refer to it.
+    pub fn new(id: Uuid, version: i32, key: &SecretBytes) -> Result<Self, WrappingError> {
+        let unbound = UnboundKey::new(&AES_256_GCM, key.expose()).map_err(|_| WrappingError::Length)?;
+        Ok(Self { id, version, cipher: LessSafeKey::new(unbound) })
+    }
+
+    /// The name by which blobs refer to it.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Its version.
+    #[must_use]
+    pub const fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// Draws an organization key and wraps it under this one, the master key.
+    pub fn make_organization_key(
+        &self,
+        organization: OrganizationId,
+        version: i32,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, WrappingError> {
+        self.seal(&self.organization_key_aad(organization, version), &draw_key(entropy), entropy)
+    }
+
+    /// Opens an organization key that was wrapped under this one, the master key.
+    pub fn open_organization_key(
+        &self,
+        organization: OrganizationId,
+        version: i32,
+        blob: &[u8],
+    ) -> Result<Self, WrappingError> {
+        let key = self.open(&self.organization_key_aad(organization, version), blob)?;
+        Self::new(organization.uuid(), version, &key)
+    }
+
+    /// Wraps a private key under this organization key, with a data key of its own.
+    pub fn wrap(
+        &self,
+        binding: &Binding,
+        private_key: &SecretBytes,
+        entropy: &dyn Entropy,
+    ) -> Result<WrappedKey, WrappingError> {
+        let data_key = draw_key(entropy);
+        let cipher = Self::new(binding.key.uuid(), binding.version, &data_key)?;
+        Ok(WrappedKey {
+            organization_key: self.version,
+            data_key: self.seal(&self.aad(DATA_KEY, binding), &data_key, entropy)?,
+            private_key: cipher.seal(&cipher.aad(PRIVATE_KEY, binding), private_key, entropy)?,
+        })
+    }
+
+    /// Opens a private key that was wrapped under this organization key.
+    pub fn unwrap(&self, binding: &Binding, wrapped: &WrappedKey) -> Result<SecretBytes, WrappingError> {
+        let data_key = self.open(&self.aad(DATA_KEY, binding), &wrapped.data_key)?;
+        let cipher = Self::new(binding.key.uuid(), binding.version, &data_key)?;
+        cipher.open(&cipher.aad(PRIVATE_KEY, binding), &wrapped.private_key)
+    }
+
+    fn organization_key_aad(&self, organization: OrganizationId, version: i32) -> Vec<u8> {
+        let organization = organization.uuid();
+        self.authenticated(
+            ORGANIZATION_KEY,
+            organization,
+            organization,
+            version,
+            "aes_256_gcm",
+            "organization_key",
+        )
+    }
+
+    fn aad(&self, layer: &str, binding: &Binding) -> Vec<u8> {
+        let (organization, key) = (binding.organization.uuid(), binding.key.uuid());
+        let purpose = purpose_text(binding.purpose);
+        self.authenticated(layer, organization, key, binding.version, binding.algorithm.as_str(), purpose)
+    }
+
+    /// Each field with its length before it, so that no two different sets of fields give the same bytes.
+    fn authenticated(
+        &self,
+        layer: &str,
+        organization: Uuid,
+        key: Uuid,
+        version: i32,
+        algorithm: &str,
+        purpose: &str,
+    ) -> Vec<u8> {
+        let fields: [&[u8]; 8] = [
+            layer.as_bytes(),
+            organization.as_bytes(),
+            key.as_bytes(),
+            &version.to_be_bytes(),
+            algorithm.as_bytes(),
+            purpose.as_bytes(),
+            self.id.as_bytes(),
+            &self.version.to_be_bytes(),
+        ];
+        let mut aad = Vec::with_capacity(192);
+        for field in fields {
+            aad.extend((field.len() as u64).to_be_bytes());
+            aad.extend(field);
+        }
+        aad
+    }
+
+    fn seal(
+        &self,
+        aad: &[u8],
+        secret: &SecretBytes,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, WrappingError> {
+        let mut nonce = [0; NONCE];
+        entropy.fill(&mut nonce);
+        // Reserved whole, so that no copy of the plaintext is left behind by growth.
+        let mut blob = Vec::with_capacity(NONCE + secret.expose().len() + TAG);
+        blob.extend(nonce);
+        blob.extend(secret.expose());
+        let tag = self
+            .cipher
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(aad),
+                &mut blob[NONCE..],
+            )
+            .map_err(|_| WrappingError::Failed);
+        match tag {
+            Ok(tag) => {
+                blob.extend(tag.as_ref());
+                Ok(blob)
+            }
+            Err(error) => {
+                blob.zeroize();
+                Err(error)
+            }
+        }
+    }
+
+    fn open(&self, aad: &[u8], blob: &[u8]) -> Result<SecretBytes, WrappingError> {
+        let (nonce, sealed) = blob.split_first_chunk::<NONCE>().ok_or(WrappingError::DoesNotOpen)?;
+        let mut buffer = zeroize::Zeroizing::new(sealed.to_vec());
+        self.cipher
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(aad), &mut buffer)
+            .map(|secret| SecretBytes::copy_of(secret))
+            .map_err(|_| WrappingError::DoesNotOpen)
+    }
+}
+
+/// A purpose as it stands in tables and in what is authenticated.
+#[must_use]
+pub const fn purpose_text(purpose: KeyPurpose) -> &'static str {
+    match purpose {
+        KeyPurpose::Ca => "ca",
+        KeyPurpose::EndEntity => "end_entity",
+        KeyPurpose::Checkpoint => "checkpoint",
+    }
+}
+
+fn draw_key(entropy: &dyn Entropy) -> SecretBytes {
+    let mut key = vec![0; KEY];
+    entropy.fill(&mut key);
+    SecretBytes::new(key)
+}
+
+#[cfg(test)]
+mod tests;
