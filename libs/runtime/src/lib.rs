@@ -10,5 +10,7 @@ pub mod health;
 pub mod ids;
 pub mod ops;
 pub mod secrets;
+pub mod servers;
 pub mod shutdown;
 pub mod telemetry;
+pub mod transport_ca;
