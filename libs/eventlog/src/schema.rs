@@ -68,10 +68,16 @@ pub async fn migrate(client: &Client) -> Result<(), MigrateError> {
     outcome.and(ended)
 }
 
+/// The version of the log's schema that this program works with; `log.migration` has the one found.
+#[must_use]
+pub fn known_version() -> i32 {
+    MIGRATIONS.last().map_or(0, |newest| newest.version)
+}
+
 async fn migrate_in_transaction(client: &Client) -> Result<(), MigrateError> {
     run(client, "the schema", BEGIN).await?;
     let applied = applied(client).await?;
-    let known = MIGRATIONS.last().map_or(0, |newest| newest.version);
+    let known = known_version();
     if let Some((found, _)) = applied.iter().find(|(version, _)| *version > known) {
         return Err(MigrateError::Newer { found: *found, known });
     }

@@ -8,6 +8,7 @@ pub mod database;
 pub mod entropy;
 pub mod health;
 pub mod ids;
+pub mod migrate;
 pub mod ops;
 pub mod secrets;
 pub mod servers;

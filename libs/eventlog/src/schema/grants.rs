@@ -27,7 +27,7 @@ fn lines(row: &Row) -> Vec<String> {
         format!("revoke all on all tables in schema log from {role}"),
         format!("revoke all on all functions in schema log from {role}"),
         format!("grant usage on schema log to {role}"),
-        format!("grant select on log.epoch, log.installation to {role}"),
+        format!("grant select on log.epoch, log.installation, log.migration to {role}"),
         format!(
             "grant execute on function log.read, log.read_stream, log.read_streams, log.level, log.head, log.outcome, \
              log.may_read to {role}"
