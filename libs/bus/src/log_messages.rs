@@ -112,6 +112,12 @@ pub enum Interrupted {
         /// The first position it still has.
         first: i64,
     },
+    /// Messages within the stream are missing: a filtered consumer would skip them without a word.
+    #[error("stream lacks {count} messages")]
+    Holes {
+        /// How many.
+        count: u64,
+    },
     /// A message does not say what a log message says.
     #[error("message {sequence} cannot be read: {reason}")]
     Unreadable {
@@ -153,6 +159,9 @@ impl LogMessages {
         if first > start {
             return Err(Interrupted::Forgotten { start, first });
         }
+        if let Some(count) = state.deleted_count.filter(|count| *count > 0) {
+            return Err(Interrupted::Holes { count });
+        }
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: start.unsigned_abs() },
             ack_policy: AckPolicy::None,
@@ -182,7 +191,7 @@ impl LogMessages {
     }
 
     /// The next messages, in order: waits for one, adds what is there already, at most `limit`. After an error the
-    /// subscription is of no more use. Dropping the future loses nothing only while it waits for the first message.
+    /// subscription is of no more use. Dropping the future loses nothing.
     pub async fn next(&mut self, limit: usize) -> Result<Vec<LogMessage>, Interrupted> {
         let first = self.messages.next().await;
         let mut batch = vec![self.take(first)?];

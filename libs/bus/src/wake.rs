@@ -16,7 +16,7 @@ impl Bus {
     }
 
     /// The heads that others tell. A stream that yields nothing while NATS is away.
-    pub async fn wakes(&self) -> Result<impl Stream<Item = i64> + Send + Unpin + use<>, BusError> {
+    pub async fn wakes(&self) -> Result<impl Stream<Item = i64> + Send + Sync + Unpin + use<>, BusError> {
         let heads = self
             .client()
             .subscribe(SUBJECT)

@@ -198,8 +198,8 @@ mod tests {
             changes,
             [
                 ("/old".into(), json!(1), json!(null)),
-                ("/name".into(), json!("a"), json!("b")),
                 ("/limits/max~1day".into(), json!(1), json!(2)),
+                ("/name".into(), json!("a"), json!("b")),
                 ("/tags".into(), json!(null), json!(["x"])),
             ]
         );

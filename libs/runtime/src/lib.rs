@@ -2,16 +2,26 @@
 //! projections, processes and timers, the authority, configuration, telemetry, health, shutdown.
 
 pub mod aggregate;
+pub mod authority;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod database;
+pub mod dependencies;
 pub mod entropy;
+pub mod error;
+pub mod fold;
+pub mod follower;
 pub mod health;
 pub mod ids;
 pub mod migrate;
 pub mod ops;
+pub mod projection;
+pub mod rebuild;
+pub mod repository;
 pub mod secrets;
 pub mod servers;
+pub mod service;
 pub mod shutdown;
 pub mod telemetry;
 pub mod transport_ca;

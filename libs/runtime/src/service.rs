@@ -1,0 +1,148 @@
+//! What a service's `start` receives.
+
+use std::{fmt, sync::Arc};
+
+use bus::{Bus, BusError, BusOptions};
+use contracts::Service;
+use deadpool_postgres::Pool;
+use eventlog::{Appender, Reader};
+
+use crate::{
+    aggregate::Aggregate,
+    authority::Authority,
+    clock::Clock,
+    config::Config,
+    database::{DatabaseError, Endpoint},
+    entropy::Entropy,
+    health::Health,
+    ids::Ids,
+    repository::Repository,
+    secrets::{SecretError, Secrets},
+    shutdown::Shutdown,
+    telemetry::Metrics,
+};
+
+/// Everything a service works with; clones share it.
+#[derive(Clone)]
+pub struct ServiceContext {
+    /// Which service.
+    pub service: Service,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Where the process's files of secrets are.
+    pub secrets: Secrets,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// New ids.
+    pub ids: Ids,
+    /// Connections as the service's own role.
+    pub pool: Pool,
+    /// Appends to the log.
+    pub appender: Appender,
+    /// Reads the log.
+    pub reader: Reader,
+    /// Commands and news.
+    pub bus: Bus,
+    /// Who may do what.
+    pub authority: Authority,
+    /// What is missing, under the service's name.
+    pub health: Health,
+    /// The process's figures.
+    pub metrics: Metrics,
+    /// The service's tasks and the word to stop.
+    pub shutdown: Shutdown,
+}
+
+/// What the services of one process share.
+#[derive(Clone)]
+pub struct Foundation {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The files of secrets.
+    pub secrets: Secrets,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where PostgreSQL is.
+    pub database: Endpoint,
+    /// Where NATS is.
+    pub nats_url: String,
+    /// The register of what is missing.
+    pub health: Health,
+    /// The figures.
+    pub metrics: Metrics,
+}
+
+/// Why a service cannot even begin. A server that is away is not a reason: that shows in the health.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// A file of secrets.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// PostgreSQL's pool.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// NATS.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+impl ServiceContext {
+    /// Makes the context of one service: its own role, its own NATS user, its own tasks. Connects in the background.
+    pub async fn open(foundation: &Foundation, service: Service) -> Result<Self, ContextError> {
+        let (config, secrets) = (foundation.config.clone(), foundation.secrets.clone());
+        let pool = crate::database::pool(&foundation.database, &secrets, service, config.database.pool_size)?;
+        let seed = secrets.nats_seed(service.into())?;
+        let clock = foundation.clock.clone();
+        let now = {
+            let clock = clock.clone();
+            move || clock.now()
+        };
+        let bus =
+            Bus::connect(BusOptions::new(foundation.nats_url.clone(), service, seed.reveal(), now)).await?;
+        let waker = bus.clone();
+        let appender = Appender::start(pool.clone(), move |head| waker.wake(head));
+        let reader = Reader::new(pool.clone());
+        let health = foundation.health.scope(service);
+        let shutdown = Shutdown::new();
+        crate::dependencies::watch(&reader, &bus, &health, &shutdown);
+        let authority = Authority::start(&reader, &bus, clock.clone(), &health, &shutdown);
+        Ok(Self {
+            service,
+            config,
+            secrets,
+            ids: Ids::new(clock.clone(), foundation.entropy.clone()),
+            clock,
+            entropy: foundation.entropy.clone(),
+            pool,
+            appender,
+            reader,
+            bus,
+            authority,
+            health,
+            metrics: foundation.metrics.clone(),
+            shutdown,
+        })
+    }
+
+    /// A repository of aggregates that remembers up to `capacity` of them.
+    #[must_use]
+    pub fn repository<A: Aggregate>(&self, capacity: usize) -> Repository<A> {
+        Repository::new(
+            self.appender.clone(),
+            self.reader.clone(),
+            self.clock.clone(),
+            self.ids.clone(),
+            capacity,
+        )
+    }
+}
+
+impl fmt::Debug for ServiceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServiceContext({})", self.service)
+    }
+}
