@@ -140,7 +140,8 @@ pub(crate) fn values(subject: &Subject, attribute: SubjectAttribute) -> &[String
     }
 }
 
-/// The text of a Name (RFC 4514): last RDN first. Values that are no text, and names that are no DER, appear as `#`
+/// The text of a Name (RFC 4514): last RDN first, and last value first within one, as
+/// OpenSSL prints them. Values that are no text, and names that are no DER, appear as `#`
 /// and hexadecimal.
 #[must_use]
 pub fn to_text(name: &[u8]) -> String {
@@ -148,10 +149,7 @@ pub fn to_text(name: &[u8]) -> String {
     let read = for_each_attribute(name, |first_of_rdn, oid, value| {
         let pair = pair_text(&oid, value);
         match rdns.last_mut() {
-            Some(rdn) if !first_of_rdn => {
-                rdn.push('+');
-                rdn.push_str(&pair);
-            }
+            Some(rdn) if !first_of_rdn => *rdn = format!("{pair}+{rdn}"),
             _ => rdns.push(pair),
         }
         Ok(())
@@ -352,7 +350,7 @@ mod tests {
                 });
             });
         });
-        assert_eq!(to_text(&writer.finish()), r"O=\ b+1.3.101.112=#04020102,CN=\#a\+b\ ");
+        assert_eq!(to_text(&writer.finish()), r"1.3.101.112=#04020102+O=\ b,CN=\#a\+b\ ");
         assert_eq!(to_text(&[1, 2, 3]), "#010203");
     }
 
