@@ -27,7 +27,7 @@ pub struct OrganizationCreated {
 }
 
 /// An organization has these values from now on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrganizationUpdated {
     /// Its unique name.
@@ -64,7 +64,7 @@ pub struct DepartmentCreated {
 }
 
 /// A department has these values from now on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DepartmentUpdated {
     /// Its name, unique within the organization.
@@ -208,6 +208,7 @@ events! {
         Reserved(NameReserved) = "directory_name.reserved" v 1,
     }
 }
+crate::only_event!(DirectoryNameEvent::Reserved => NameReserved);
 
 // ---------------------------------------------------------------- commands
 

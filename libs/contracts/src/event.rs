@@ -97,3 +97,15 @@ macro_rules! events {
         $( impl From<$payload> for $name { fn from(payload: $payload) -> Self { Self::$variant(payload) } } )*
     };
 }
+
+/// Lets a category with one event be taken apart into it.
+#[macro_export]
+macro_rules! only_event {
+    ($name:ident :: $variant:ident => $payload:ty) => {
+        impl From<$name> for $payload {
+            fn from($name::$variant(payload): $name) -> Self {
+                payload
+            }
+        }
+    };
+}

@@ -307,6 +307,7 @@ events! {
         Reserved(NameReserved) = "signer_name.reserved" v 1,
     }
 }
+crate::only_event!(SignerNameEvent::Reserved => NameReserved);
 
 // ---------------------------------------------------------------- commands
 

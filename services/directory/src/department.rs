@@ -90,6 +90,18 @@ impl Aggregate for Department {
             DepartmentEvent::Updated(updated) => Self::Active(updated),
         }
     }
+
+    fn describe(&self) -> serde_json::Value { serde_json::to_value(self.fields()).unwrap_or_default() }
+}
+
+impl Department {
+    /// Its values, once it exists.
+    pub fn fields(&self) -> Option<&DepartmentUpdated> {
+        match self {
+            Self::Uncreated => None,
+            Self::Active(fields) => Some(fields),
+        }
+    }
 }
 
 fn check(name: &str, display_name: Option<&str>) -> Result<(), DepartmentRefusal> {

@@ -91,6 +91,18 @@ impl Aggregate for Organization {
             OrganizationEvent::Updated(updated) => Self::Active(updated),
         }
     }
+
+    fn describe(&self) -> serde_json::Value { serde_json::to_value(self.fields()).unwrap_or_default() }
+}
+
+impl Organization {
+    /// Its values, once it exists.
+    pub fn fields(&self) -> Option<&OrganizationUpdated> {
+        match self {
+            Self::Uncreated => None,
+            Self::Active(fields) => Some(fields),
+        }
+    }
 }
 
 fn check(name: &str, display_name: Option<&str>, country: Option<&str>) -> Result<(), OrganizationRefusal> {

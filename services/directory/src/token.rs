@@ -18,9 +18,9 @@ pub enum Token {
     #[default]
     Unissued,
     /// Valid until it expires.
-    Active,
+    Active(Box<TokenIssued>),
     /// No longer valid.
-    Revoked,
+    Revoked(Box<TokenIssued>),
 }
 
 /// What may be asked of a token.
@@ -77,19 +77,33 @@ impl Aggregate for Token {
                     Err(TokenRefusal::Invalid(errors))
                 }
             }
-            (Self::Active | Self::Revoked, TokenCommand::Issue { .. }) => Err(TokenRefusal::AlreadyIssued),
+            (Self::Active(_) | Self::Revoked(_), TokenCommand::Issue { .. }) => Err(TokenRefusal::AlreadyIssued),
             (Self::Unissued, TokenCommand::Revoke(_)) => Err(TokenRefusal::NotIssued),
-            (Self::Active, TokenCommand::Revoke(revoked)) => Ok(vec![revoked.into()]),
-            (Self::Revoked, TokenCommand::Revoke(_)) => Ok(vec![]),
+            (Self::Active(_), TokenCommand::Revoke(revoked)) => Ok(vec![revoked.into()]),
+            (Self::Revoked(_), TokenCommand::Revoke(_)) => Ok(vec![]),
         }
     }
 
     fn evolve(self, event: TokenEvent) -> Self {
-        match event {
-            TokenEvent::Issued(_) => Self::Active,
-            TokenEvent::Revoked(_) => Self::Revoked,
+        match (self, event) {
+            (_, TokenEvent::Issued(issued)) => Self::Active(Box::new(issued)),
+            (Self::Active(issued) | Self::Revoked(issued), TokenEvent::Revoked(_)) => Self::Revoked(issued),
+            (Self::Unissued, TokenEvent::Revoked(_)) => Self::Unissued,
         }
     }
+}
+
+impl Token {
+    /// What was issued, once it was.
+    pub fn issued(&self) -> Option<&TokenIssued> {
+        match self {
+            Self::Unissued => None,
+            Self::Active(issued) | Self::Revoked(issued) => Some(issued),
+        }
+    }
+
+    /// Whether it was revoked.
+    pub fn is_revoked(&self) -> bool { matches!(self, Self::Revoked(_)) }
 }
 
 fn check(issued: &TokenIssued, issuer: &TokenScope, now: Timestamp) -> Vec<Violation> {
