@@ -2,7 +2,7 @@
 
 use bus::Context;
 use contracts::{Code, Event, Problem};
-use eventlog::{Append, AppendError, Expected, NewEvent, ReadError};
+use eventlog::{Append, AppendError, Expected, NewEvent, ReadError, Recorded};
 use uuid::Uuid;
 
 use crate::ids::Ids;
@@ -59,6 +59,14 @@ pub fn append_problem(error: &AppendError) -> Problem {
             Problem::internal()
         }
     }
+}
+
+/// The event in a record. Errors: `internal`, when this program does not know its type or version (O-6).
+pub fn event<E: Event>(recorded: &Recorded) -> Result<E, Problem> {
+    E::from_payload(&recorded.kind, recorded.schema, &recorded.payload).map_err(|error| {
+        tracing::error!(%error, position = recorded.position, "event cannot be read");
+        Problem::internal()
+    })
 }
 
 /// What the caller reads when the log cannot be read. `error` goes to the log alone.

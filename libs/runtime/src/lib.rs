@@ -15,6 +15,7 @@ pub mod follower;
 pub mod health;
 pub mod ids;
 pub mod migrate;
+pub mod names;
 pub mod ops;
 pub mod projection;
 pub mod rebuild;

@@ -58,7 +58,11 @@ pub struct NameTaken {
 impl From<NameTaken> for Problem {
     fn from(taken: NameTaken) -> Self {
         let detail = taken.to_string();
-        Self::new(Code::AlreadyExists, detail.clone()).with_errors(vec![Violation::at("#/name", "name_taken", detail)])
+        Self::new(Code::AlreadyExists, detail.clone()).with_errors(vec![Violation::at(
+            "#/name",
+            "name_taken",
+            detail,
+        )])
     }
 }
 
@@ -67,7 +71,11 @@ impl<E: NameEvent> Aggregate for Name<E> {
     type Event = E;
     type Refusal = NameTaken;
 
-    fn decide(&self, Reserve { wanted, abandoned_by }: Reserve, _now: Timestamp) -> Result<Vec<E>, NameTaken> {
+    fn decide(
+        &self,
+        Reserve { wanted, abandoned_by }: Reserve,
+        _now: Timestamp,
+    ) -> Result<Vec<E>, NameTaken> {
         match self.owner {
             None => Ok(vec![wanted.into()]),
             Some(owner) if owner == wanted.owner => Ok(vec![]),
@@ -99,7 +107,13 @@ impl<E: NameEvent> Names<E> {
     /// that was reserved the first time. A dry run only looks whether the name can be had.
     ///
     /// Errors: `already_exists`.
-    pub async fn reserve(&self, context: &Context, kind: &str, name: &str, owner: Uuid) -> Result<Uuid, Problem> {
+    pub async fn reserve(
+        &self,
+        context: &Context,
+        kind: &str,
+        name: &str,
+        owner: Uuid,
+    ) -> Result<Uuid, Problem> {
         let step = Context { dry_run: context.dry_run, ..context.step("name") };
         let stream = stream(context.tenant.uuid(), kind, name);
         let wanted = NameReserved { kind: kind.to_owned(), name: name.to_owned(), owner };
@@ -107,7 +121,9 @@ impl<E: NameEvent> Names<E> {
         let executed = match self.repository.execute(&step, stream, first).await {
             Err(taken) if taken.code == Code::AlreadyExists => match self.abandoned(stream).await? {
                 None => return Err(taken),
-                abandoned_by => self.repository.execute(&step, stream, Reserve { wanted, abandoned_by }).await?,
+                abandoned_by => {
+                    self.repository.execute(&step, stream, Reserve { wanted, abandoned_by }).await?
+                }
             },
             executed => executed?,
         };
@@ -122,7 +138,8 @@ impl<E: NameEvent> Names<E> {
     /// The owner of a name that was reserved long ago and never came to be.
     async fn abandoned(&self, name: Uuid) -> Result<Option<Uuid>, Problem> {
         let history = self.reader.read_stream(name, 0).await.map_err(read_problem)?;
-        let Some(last) = history.last().filter(|last| last.recorded_at.plus(ABANDONED) < self.clock.now()) else {
+        let Some(last) = history.last().filter(|last| last.recorded_at.plus(ABANDONED) < self.clock.now())
+        else {
             return Ok(None);
         };
         let reserved: NameReserved = event::<E>(last)?.into();
@@ -167,7 +184,9 @@ mod tests {
 
     #[test]
     fn a_name_has_one_owner() {
-        given::<Name<DirectoryNameEvent>>([]).when(reserve(ALICE, None), NOON).then([for_owner(ALICE).into()]);
+        given::<Name<DirectoryNameEvent>>([])
+            .when(reserve(ALICE, None), NOON)
+            .then([for_owner(ALICE).into()]);
         alices().when(reserve(ALICE, None), NOON).changes_nothing();
         alices().when(reserve(BOB, None), NOON).refused(taken());
     }

@@ -91,7 +91,9 @@ impl Aggregate for Department {
         }
     }
 
-    fn describe(&self) -> serde_json::Value { serde_json::to_value(self.fields()).unwrap_or_default() }
+    fn describe(&self) -> serde_json::Value {
+        serde_json::to_value(self.fields()).unwrap_or_default()
+    }
 }
 
 impl Department {

@@ -66,7 +66,11 @@ async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
         OrganizationCreated { id: organization, name: "default".into(), display_name: None, country: None };
     context
         .repository::<Organization>(1)
-        .execute(&command("organization", organization), organization.uuid(), OrganizationCommand::Create(created))
+        .execute(
+            &command("organization", organization),
+            organization.uuid(),
+            OrganizationCommand::Create(created),
+        )
         .await?;
     let issued = TokenIssued {
         id: text.id,
@@ -84,7 +88,11 @@ async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
     let appointed = AdministratorAppointed { id: administrator, name: "master".into(), role: Role::Master };
     context
         .repository::<Administrator>(1)
-        .execute(&command("administrator", organization), administrator.uuid(), AdministratorCommand::Appoint(appointed))
+        .execute(
+            &command("administrator", organization),
+            administrator.uuid(),
+            AdministratorCommand::Appoint(appointed),
+        )
         .await?;
     Ok(())
 }

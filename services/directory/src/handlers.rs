@@ -1,12 +1,12 @@
 //! One handler per command: check, gather facts, load, decide, append.
 
-use bus::{Answer, Context};
+use bus::{Answer, Context, Reply};
 use contracts::{
     Code, DepartmentId, OrganizationId, Problem, Timestamp, TokenId,
     directory::{
-        CreateDepartment, CreateOrganization, DenialRecorded, DepartmentCreated, DepartmentView, DirectoryNameEvent,
-        IssueToken, OrganizationCreated, OrganizationView, RecordDenial, RecordTokenUse, RevokeToken, TokenIssued,
-        TokenRevoked, TokenStatus, TokenView, UpdateDepartment, UpdateOrganization,
+        CreateDepartment, CreateOrganization, DenialRecorded, DepartmentCreated, DepartmentView,
+        DirectoryNameEvent, IssueToken, OrganizationCreated, OrganizationView, RecordDenial, RecordTokenUse,
+        RevokeToken, TokenIssued, TokenRevoked, TokenStatus, TokenView, UpdateDepartment, UpdateOrganization,
     },
     id::Reference,
 };
@@ -82,7 +82,8 @@ impl Handlers {
         // Fields are checked before the name is taken, so that a refusal leaves nothing.
         let check = Context { dry_run: true, ..within(context, new.into()) };
         self.organizations.create(&check, new, OrganizationCommand::Create(created(new.into()))).await?;
-        let id = self.names.reserve(&within(context, INSTALLATION), "organization", &command.name, new).await?;
+        let id =
+            self.names.reserve(&within(context, INSTALLATION), "organization", &command.name, new).await?;
         let command = OrganizationCommand::Create(created(id.into()));
         let done = self.organizations.create(&within(context, id.into()), id, command).await?;
         self.organization_answer(done).await
@@ -96,13 +97,18 @@ impl Handlers {
     ) -> Result<Answer<OrganizationView>, Problem> {
         let id = self.organization(&command.organization).await?;
         let context = &within(context, id);
-        self.authority.admit::<UpdateOrganization>(context).map_err(|denied| hidden(denied, &command.organization))?;
+        self.authority
+            .admit::<UpdateOrganization>(context)
+            .map_err(|denied| hidden(denied, &command.organization))?;
         if let Some(name) = &command.name {
             let check = Context { dry_run: true, ..context.clone() };
-            self.organizations.execute(&check, id.uuid(), OrganizationCommand::Update(command.clone())).await?;
+            self.organizations
+                .execute(&check, id.uuid(), OrganizationCommand::Update(command.clone()))
+                .await?;
             self.take_name(&within(context, INSTALLATION), "organization", name, id.uuid()).await?;
         }
-        let done = self.organizations.execute(context, id.uuid(), OrganizationCommand::Update(command)).await?;
+        let done =
+            self.organizations.execute(context, id.uuid(), OrganizationCommand::Update(command)).await?;
         self.organization_answer(done).await
     }
 
@@ -146,7 +152,11 @@ impl Handlers {
     }
 
     /// Issues an API token that is no wider than the one it is issued with.
-    pub async fn issue_token(&self, context: &Context, command: IssueToken) -> Result<Answer<TokenView>, Problem> {
+    pub async fn issue_token(
+        &self,
+        context: &Context,
+        command: IssueToken,
+    ) -> Result<Answer<TokenView>, Problem> {
         let issuer = self.authority.principal(&context.actor)?;
         let organization = match &command.organization {
             Some(reference) => self.organization(reference).await?,
@@ -173,9 +183,14 @@ impl Handlers {
     }
 
     /// Revokes an API token and answers once this instance knows it.
-    pub async fn revoke_token(&self, context: &Context, command: RevokeToken) -> Result<Answer<TokenView>, Problem> {
+    pub async fn revoke_token(
+        &self,
+        context: &Context,
+        command: RevokeToken,
+    ) -> Result<Answer<TokenView>, Problem> {
         let id = command.token.uuid();
-        let tenant = self.tokens.load(id).await?.tenant.ok_or_else(|| Problem::not_found("token", command.token))?;
+        let tenant =
+            self.tokens.load(id).await?.tenant.ok_or_else(|| Problem::not_found("token", command.token))?;
         let context = &within(context, tenant);
         self.authority.admit::<RevokeToken>(context).map_err(|denied| hidden(denied, &command.token))?;
         let revoke = TokenCommand::Revoke(TokenRevoked { reason: command.reason });
@@ -184,14 +199,22 @@ impl Handlers {
     }
 
     /// Keeps when tokens were last used.
-    pub async fn record_token_use(&self, context: &Context, command: RecordTokenUse) -> Result<Answer<()>, Problem> {
+    pub async fn record_token_use(
+        &self,
+        context: &Context,
+        command: RecordTokenUse,
+    ) -> Result<Answer<()>, Problem> {
         self.authority.admit::<RecordTokenUse>(context)?;
         self.token_use.record(&command.uses).await?;
-        Ok(Answer::done(()))
+        Ok(Answer::Done(Reply::nothing(())))
     }
 
     /// Records a refused sensitive call in the caller's organization.
-    pub async fn record_denial(&self, context: &Context, command: RecordDenial) -> Result<Answer<()>, Problem> {
+    pub async fn record_denial(
+        &self,
+        context: &Context,
+        command: RecordDenial,
+    ) -> Result<Answer<()>, Problem> {
         let RecordDenial { denial } = command;
         let done = self.denials.create(context, context.command_id, shortened(denial)).await?;
         Ok(done.answer(|_| ()))
@@ -217,7 +240,10 @@ impl Handlers {
         Err(Problem::new(Code::AlreadyExists, format!("the {kind} name '{name}' is taken")))
     }
 
-    async fn organization_answer(&self, done: Executed<Organization>) -> Result<Answer<OrganizationView>, Problem> {
+    async fn organization_answer(
+        &self,
+        done: Executed<Organization>,
+    ) -> Result<Answer<OrganizationView>, Problem> {
         let created_at = self.created_at(done.stream).await?;
         Ok(done.answer(|done| {
             let fields = done.state.fields().cloned().unwrap_or_default();

@@ -22,11 +22,12 @@ mod token_use;
 
 use std::sync::Arc;
 
+use bus::BusError;
 use contracts::directory::{
-    CreateDepartment, CreateOrganization, IssueToken, RecordDenial, RecordTokenUse, RevokeToken, UpdateDepartment,
-    UpdateOrganization,
+    CreateDepartment, CreateOrganization, IssueToken, RecordDenial, RecordTokenUse, RevokeToken,
+    UpdateDepartment, UpdateOrganization,
 };
-use runtime::service::{Running, ServiceContext, StartError};
+use runtime::service::ServiceContext;
 
 use crate::{handlers::Handlers, projection::DirectoryProjection};
 
@@ -34,7 +35,7 @@ use crate::{handlers::Handlers, projection::DirectoryProjection};
 pub const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_token_use.sql")];
 
 /// Starts the service: it answers commands as soon as its servers are there.
-pub async fn start(context: ServiceContext) -> Result<Running, StartError> {
+pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     first_start::spawn(&context);
     runtime::projection::start(&context, DirectoryProjection);
     let handlers = Arc::new(Handlers::new(&context));
@@ -59,5 +60,5 @@ pub async fn start(context: ServiceContext) -> Result<Running, StartError> {
         RecordTokenUse => record_token_use,
         RecordDenial => record_denial,
     }
-    Ok(context.running())
+    Ok(())
 }

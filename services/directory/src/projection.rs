@@ -3,8 +3,8 @@
 use contracts::{
     AdministratorId, DepartmentId, Event, OrganizationId, TokenId,
     directory::{
-        AdministratorEvent, DenialEvent, DepartmentEvent, DepartmentView, OrganizationEvent, OrganizationView,
-        TokenEvent, TokenStatus, TokenView,
+        AdministratorEvent, DenialEvent, DepartmentEvent, DepartmentView, OrganizationEvent,
+        OrganizationView, TokenEvent, TokenStatus, TokenView,
     },
 };
 use deadpool_postgres::Transaction;

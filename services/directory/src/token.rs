@@ -77,7 +77,9 @@ impl Aggregate for Token {
                     Err(TokenRefusal::Invalid(errors))
                 }
             }
-            (Self::Active(_) | Self::Revoked(_), TokenCommand::Issue { .. }) => Err(TokenRefusal::AlreadyIssued),
+            (Self::Active(_) | Self::Revoked(_), TokenCommand::Issue { .. }) => {
+                Err(TokenRefusal::AlreadyIssued)
+            }
             (Self::Unissued, TokenCommand::Revoke(_)) => Err(TokenRefusal::NotIssued),
             (Self::Active(_), TokenCommand::Revoke(revoked)) => Ok(vec![revoked.into()]),
             (Self::Revoked(_), TokenCommand::Revoke(_)) => Ok(vec![]),
@@ -103,7 +105,9 @@ impl Token {
     }
 
     /// Whether it was revoked.
-    pub fn is_revoked(&self) -> bool { matches!(self, Self::Revoked(_)) }
+    pub fn is_revoked(&self) -> bool {
+        matches!(self, Self::Revoked(_))
+    }
 }
 
 fn check(issued: &TokenIssued, issuer: &TokenScope, now: Timestamp) -> Vec<Violation> {

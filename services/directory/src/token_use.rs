@@ -2,7 +2,7 @@
 
 use contracts::{Problem, Timestamp, TokenId};
 use deadpool_postgres::Pool;
-use runtime::command::read_problem;
+use runtime::error::words;
 use uuid::Uuid;
 
 /// The table `directory.token_use`.
@@ -20,7 +20,7 @@ impl TokenUse {
     pub async fn record(&self, uses: &[(TokenId, Timestamp)]) -> Result<(), Problem> {
         let tokens: Vec<Uuid> = uses.iter().map(|(token, _)| token.uuid()).collect();
         let times: Vec<_> = uses.iter().map(|(_, at)| at.0).collect();
-        let client = self.pool.get().await.map_err(read_problem)?;
+        let client = self.pool.get().await.map_err(away)?;
         let statement = client
             .prepare_cached(
                 "insert into directory.token_use as u (token, at) \
@@ -28,19 +28,25 @@ impl TokenUse {
                  on conflict (token) do update set at = greatest(u.at, excluded.at)",
             )
             .await
-            .map_err(read_problem)?;
-        client.execute(&statement, &[&tokens, &times]).await.map_err(read_problem)?;
+            .map_err(away)?;
+        client.execute(&statement, &[&tokens, &times]).await.map_err(away)?;
         Ok(())
     }
 
     /// When a token was last used.
     pub async fn last(&self, token: TokenId) -> Result<Option<Timestamp>, Problem> {
-        let client = self.pool.get().await.map_err(read_problem)?;
+        let client = self.pool.get().await.map_err(away)?;
         let statement = client
             .prepare_cached("select at from directory.token_use where token = $1")
             .await
-            .map_err(read_problem)?;
-        let row = client.query_opt(&statement, &[&token.uuid()]).await.map_err(read_problem)?;
+            .map_err(away)?;
+        let row = client.query_opt(&statement, &[&token.uuid()]).await.map_err(away)?;
         Ok(row.map(|row| Timestamp(row.get(0))))
     }
+}
+
+/// What the caller reads when the table cannot be reached. The cause goes to the log alone.
+fn away(error: impl std::error::Error) -> Problem {
+    tracing::warn!(error = words(&error), "the table of token uses cannot be reached");
+    Problem::unavailable("the directory's tables cannot be reached at the moment; try again")
 }
