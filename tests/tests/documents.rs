@@ -89,6 +89,35 @@ fn a_heading_is_linked_by_its_words_in_lower_case() {
     assert_eq!(anchors, BTreeSet::from(["one-make-up-two".to_owned(), "run-it-for-real".to_owned()]));
 }
 
+#[test]
+fn the_configuration_document_lists_every_key() {
+    let rows = runtime::config::KEYS.iter().map(|key| {
+        let default = if key.default.is_empty() { "none".to_owned() } else { format!("`{}`", key.default) };
+        format!("| `{}` | {default} | {} |", key.path, key.about)
+    });
+    compare("docs/configuration.md", "| `", &rows.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_events_document_lists_every_public_event() {
+    let rows = contracts::public::PublicEvent::descriptions().into_iter().map(|event| {
+        let (name, version, service, title) = (event.name, event.version, event.service, event.title);
+        format!("| [`chancery.{name}.v{version}`](../schemas/events/{name}.v{version}.json) | {service} | {title} |")
+    });
+    compare("docs/events.md", "| [`", &rows.collect::<Vec<_>>());
+}
+
+/// Compares the rows of a document's table, which begin so, with what they have to be.
+fn compare(document: &str, beginning: &str, expected: &[String]) {
+    let text = read(Path::new(document));
+    let found: Vec<_> = text.lines().filter(|line| line.starts_with(beginning)).collect();
+    let missing: Vec<_> = expected.iter().filter(|row| !found.contains(&row.as_str())).cloned().collect();
+    let stale: Vec<_> = found.iter().filter(|row| !expected.iter().any(|e| e == *row)).copied().collect();
+    assert!(missing.is_empty(), "{document} lacks rows:\n{}", missing.join("\n"));
+    assert!(stale.is_empty(), "{document} has rows that are no longer true:\n{}", stale.join("\n"));
+    assert_eq!(found, expected, "{document}: the rows stand in another order");
+}
+
 /// The anchors that a forge gives a document's headings.
 fn headings(text: &str) -> BTreeSet<String> {
     prose(text)
