@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CaId, CertificateId, CertificateRequestId, KeyId, OrganizationId, Permission, ProfileId, Timestamp,
-    command, events,
-    x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, SubjectAltName},
+    command, events, x509::SubjectAltName,
 };
 
 /// What people record about a certificate; the whole of it from now on.
@@ -79,8 +78,8 @@ pub struct IssuerView {
 pub struct CertificateKeyView {
     /// The managed key, if the keystore made it.
     pub id: Option<KeyId>,
-    /// Kind and size.
-    pub algorithm: KeyAlgorithm,
+    /// Kind and size, such as `ecdsa_p256`.
+    pub algorithm: String,
     /// `managed` or `subscriber`.
     pub custody: Custody,
     /// SHA-256 of the SubjectPublicKeyInfo, hexadecimal.
@@ -137,12 +136,12 @@ pub struct CertificateView {
     pub origin: Origin,
     /// Its key.
     pub key: CertificateKeyView,
-    /// Signature algorithm, as `openssl x509 -text` names it.
+    /// Such as `ecdsa_sha256`.
     pub signature_algorithm: String,
-    /// Key usages.
-    pub key_usages: Vec<KeyUsage>,
-    /// Extended key usages.
-    pub extended_key_usages: Vec<ExtendedKeyUsage>,
+    /// Key usages, spelled as in RFC 5280.
+    pub key_usages: Vec<String>,
+    /// Extended key usages, spelled as in RFC 5280; object identifiers where there is no name.
+    pub extended_key_usages: Vec<String>,
     /// The profile it follows.
     pub profile_id: Option<ProfileId>,
     /// The request it answers.

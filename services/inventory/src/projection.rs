@@ -1,0 +1,170 @@
+//! Events → rows of `api_inventory.certificate`.
+
+use contracts::{
+    Event as _,
+    inventory::{CertificateAnnotated, CertificateEvent},
+    signer::IssuanceEvent,
+};
+use deadpool_postgres::Transaction;
+use eventlog::Recorded;
+use runtime::projection::{Generation, Projection, ProjectionError, Scope, View};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::row::Row;
+
+/// The read model of certificates.
+pub struct CertificateProjection;
+
+impl Projection for CertificateProjection {
+    const NAME: &'static str = "certificate";
+    const VERSION: i32 = 1;
+    const CATEGORIES: &'static [&'static str] = &[IssuanceEvent::CATEGORY, CertificateEvent::CATEGORY];
+    const TABLES: &'static [&'static str] = &["certificate"];
+
+    fn tables(&self, generation: &Generation) -> String {
+        let table = generation.table("certificate");
+        format!(
+            "create table {table} (\
+             id uuid primary key, organization uuid not null, version int not null, \
+             created_at timestamptz not null, common_name text, not_before timestamptz not null, \
+             not_after timestamptz not null, serial_number text not null, issuer_ca uuid, profile_id uuid, \
+             request_id uuid, fingerprint_sha256 text not null, spki_sha256 text not null, \
+             key_algorithm text not null, origin text not null, owner text, labels jsonb not null, \
+             search text not null, issuance uuid not null, certificate bytea not null, document jsonb not null);\n\
+             create index on {table} (organization, id);\n\
+             create index on {table} (not_after, id);\n\
+             create index on {table} (serial_number);\n\
+             create index on {table} (fingerprint_sha256);\n"
+        )
+    }
+
+    fn views(&self, generation: &Generation) -> Vec<View> {
+        let table = generation.table("certificate");
+        let status = "case when c.not_after < now() then 'expired' else 'active' end";
+        vec![View {
+            name: "certificate",
+            select: format!(
+                "select c.id, c.organization, c.version, c.created_at, c.common_name, c.not_before, c.not_after, \
+                 {status} as status, c.serial_number, c.issuer_ca, c.profile_id, c.request_id, \
+                 c.fingerprint_sha256, c.spki_sha256, c.key_algorithm, c.origin, c.owner, c.labels, c.search, \
+                 c.issuance, c.certificate, c.document || jsonb_build_object('status', {status}, \
+                 'certificate', inventory.pem(c.certificate)) as document from {table} c"
+            ),
+            scope: Scope::Organization("organization"),
+        }]
+    }
+
+    async fn apply(
+        &self,
+        transaction: &Transaction<'_>,
+        generation: &Generation,
+        events: &[Recorded],
+    ) -> Result<(), ProjectionError> {
+        let (mut rows, mut annotated) = (Vec::new(), Vec::new());
+        for recorded in events {
+            match recorded.category.as_str() {
+                IssuanceEvent::CATEGORY => rows.extend(Row::from_event(recorded)?),
+                CertificateEvent::CATEGORY => {
+                    let CertificateEvent::Annotated(change) =
+                        CertificateEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)?;
+                    annotated.push((recorded.stream, recorded.version, change));
+                }
+                _ => {}
+            }
+        }
+        // A certificate is annotated after it was issued, so this order is the log's.
+        insert(transaction, generation, &rows).await?;
+        for (id, version, change) in annotated {
+            annotate(transaction, generation, id, version, &change).await?;
+        }
+        Ok(())
+    }
+}
+
+/// One statement for a whole batch: each column is an array.
+async fn insert(
+    transaction: &Transaction<'_>,
+    generation: &Generation,
+    rows: &[Row],
+) -> Result<(), ProjectionError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let statement = transaction
+        .prepare_cached(&format!(
+            "insert into {} (id, organization, version, created_at, common_name, not_before, not_after, \
+             serial_number, issuer_ca, profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, \
+             origin, labels, search, issuance, certificate, document) \
+             select id, organization, 0, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
+             profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, \
+             case when issuer_ca is null then 'self_signed' else 'issued' end, document -> 'labels', search, \
+             issuance, certificate, document \
+             from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], \
+             $6::timestamptz[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::text[], \
+             $13::text[], $14::text[], $15::uuid[], $16::bytea[], $17::jsonb[]) \
+             as x(id, organization, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
+             profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, search, issuance, certificate, \
+             document) on conflict (id) do nothing",
+            generation.table("certificate")
+        ))
+        .await?;
+    fn column<'a, T>(rows: &'a [Row], of: impl Fn(&'a Row) -> T) -> Vec<T> {
+        rows.iter().map(of).collect()
+    }
+    let documents: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            let mut document = json!(row.view);
+            // The PEM is made from the DER when the row is read.
+            if let Some(members) = document.as_object_mut() {
+                members.remove("certificate");
+            }
+            document
+        })
+        .collect();
+    transaction
+        .execute(
+            &statement,
+            &[
+                &column(rows, |row| row.view.id.uuid()),
+                &column(rows, |row| row.view.organization_id.uuid()),
+                &column(rows, |row| row.created_at.0),
+                &column(rows, |row| row.view.common_name.as_deref()),
+                &column(rows, |row| row.view.not_before.0),
+                &column(rows, |row| row.view.not_after.0),
+                &column(rows, |row| row.view.serial_number.as_str()),
+                &column(rows, |row| row.view.issuer.ca_id.map(contracts::CaId::uuid)),
+                &column(rows, |row| row.view.profile_id.map(contracts::ProfileId::uuid)),
+                &column(rows, |row| row.view.request_id.map(contracts::CertificateRequestId::uuid)),
+                &column(rows, |row| row.view.fingerprints.sha256.as_str()),
+                &column(rows, |row| row.view.key.spki_sha256.as_str()),
+                &column(rows, |row| row.view.key.algorithm.as_str()),
+                &column(rows, Row::search),
+                &column(rows, |row| row.issuance),
+                &column(rows, |row| row.der.as_slice()),
+                &documents,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+async fn annotate(
+    transaction: &Transaction<'_>,
+    generation: &Generation,
+    id: Uuid,
+    version: i32,
+    change: &CertificateAnnotated,
+) -> Result<(), ProjectionError> {
+    let statement = transaction
+        .prepare_cached(&format!(
+            "update {} set version = $2, owner = $3, labels = $4, document = document || $5 where id = $1",
+            generation.table("certificate")
+        ))
+        .await?;
+    let members =
+        json!({"labels": change.labels, "owner": change.owner, "note": change.note, "version": version});
+    transaction.execute(&statement, &[&id, &version, &change.owner, &json!(change.labels), &members]).await?;
+    Ok(())
+}
