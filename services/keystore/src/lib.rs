@@ -1,14 +1,61 @@
-//! Private keys: they are generated, wrapped, used and destroyed here, and their bytes stay here.
+//! Private keys: they are made, wrapped, used and destroyed here, and their bytes stay here.
+//!
+//! | | |
+//! |---|---|
+//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` |
+//! | events written | `key.*` |
+//! | events read | `issuance.*` `ca.*` `key.*`, from the log, just before a signature (N-5) |
+//! | tables owned | `keystore.wrapped_key` `organization_key` `master_key` (keys), `signature` (the journal), `checkpoint` `checkpoint_key`; `key` (read model) |
+//!
+//! | file | says |
+//! |---|---|
+//! | [`master_key`], [`wrapping`], [`vault`] | where the master key comes from; envelope encryption; the blobs |
+//! | [`secret`], [`signing_key`], [`memory`] | what key bytes are in memory |
+//! | [`key`], [`generate`], [`commands`], [`commit`] | the aggregate; making keys; making and destroying them, with their events |
+//! | [`precondition`], [`tbs`], [`ca`] | what must stand in the log before a signature, as pure functions |
+//! | [`facts`], [`sign`], [`journal`], [`guard`] | reading the log; signing; releasing once; not by a wrong clock |
+//! | [`checkpoint`] | heads of the log |
+//! | [`projection`], [`view`], [`in_use`] | what users see; which keys CAs need |
 
 pub mod ca;
+pub mod checkpoint;
+pub mod commands;
+pub mod commit;
+pub mod database;
+pub mod facts;
 pub mod generate;
+pub mod group;
+pub mod guard;
+pub mod in_use;
+pub mod journal;
 pub mod key;
+pub mod keyring;
 pub mod master_key;
 pub mod memory;
+pub mod operation;
 pub mod precondition;
+pub mod projection;
 pub mod secret;
+pub mod sign;
 pub mod signing_key;
+mod start;
 pub mod tbs;
+pub mod vault;
+pub mod view;
 pub mod wrapping;
 
+use contracts::Service;
+use runtime::migrate::{Migration, ServiceSchema};
+
 pub use secret::SecretBytes;
+pub use start::{StartError, start};
+
+/// The tables beside the read model.
+pub const SCHEMA: ServiceSchema = ServiceSchema {
+    service: Service::Keystore,
+    migrations: &[Migration {
+        version: 1,
+        name: "keys, journal and checkpoints",
+        sql: include_str!("../migrations/0001_tables.sql"),
+    }],
+};

@@ -1,14 +1,14 @@
 //! Where the master key comes from (K-2): a file, a passphrase or the environment. There is no built-in one.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::hmac;
-use runtime::config::{Keystore, MasterKeyProvider};
+use runtime::config::{Keystore, MasterKeyProvider, Secret};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -67,32 +67,48 @@ pub enum MasterKeyError {
     Wrapping(#[from] WrappingError),
 }
 
-/// Reads the master key. `salt` belongs to this installation and is public; only a passphrase needs it.
-///
-/// Takes a second or so and 256 MiB for a passphrase: call it where blocking is allowed.
-pub fn load(config: &Keystore, production: bool, salt: &[u8; SALT]) -> Result<WrappingKey, MasterKeyError> {
-    let weak_allowed = !production || config.allow_weak_master_key;
-    let key = match &config.provider {
-        MasterKeyProvider::File(path) => from_file(path)?,
-        MasterKeyProvider::Environment(_) if !weak_allowed => {
-            return Err(MasterKeyError::Weak("the environment"));
-        }
-        MasterKeyProvider::Passphrase(_) if !weak_allowed => {
-            return Err(MasterKeyError::Weak("a passphrase"));
-        }
-        MasterKeyProvider::Environment(digits) => from_digits(digits.reveal(), "keystore.master_key")?,
-        MasterKeyProvider::Passphrase(passphrase) => from_passphrase(passphrase.reveal(), salt)?,
-    };
-    Ok(WrappingKey::new(fingerprint(&key), 1, &key)?)
+/// What the configuration gives.
+pub enum Source {
+    /// The key itself.
+    Key(SecretBytes),
+    /// What it is derived from.
+    Passphrase(Secret),
 }
 
-/// The provider's name, as in the configuration.
-#[must_use]
-pub const fn provider(config: &Keystore) -> &'static str {
-    match config.provider {
-        MasterKeyProvider::File(_) => "file",
-        MasterKeyProvider::Environment(_) => "environment",
-        MasterKeyProvider::Passphrase(_) => "passphrase",
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl Source {
+    /// Reads what the configuration names. Needs nothing but the file system, so it fails before anything starts.
+    pub fn read(config: &Keystore, production: bool) -> Result<Self, MasterKeyError> {
+        let strict = production && !config.allow_weak_master_key;
+        match &config.provider {
+            MasterKeyProvider::File(path) => from_file(path).map(Self::Key),
+            MasterKeyProvider::Environment(_) if strict => Err(MasterKeyError::Weak("the environment")),
+            MasterKeyProvider::Passphrase(_) if strict => Err(MasterKeyError::Weak("a passphrase")),
+            MasterKeyProvider::Environment(digits) => {
+                from_digits(digits.reveal(), "keystore.master_key").map(Self::Key)
+            }
+            MasterKeyProvider::Passphrase(passphrase) => Ok(Self::Passphrase(passphrase.clone())),
+        }
+    }
+
+    /// The master key. `salt` belongs to the installation and is public; only a passphrase needs it.
+    ///
+    /// For a passphrase this takes a second or so and 256 MiB: call it where blocking is allowed.
+    pub fn master_key(&self, salt: &[u8; SALT]) -> Result<WrappingKey, MasterKeyError> {
+        let derived;
+        let key = match self {
+            Self::Key(key) => key,
+            Self::Passphrase(passphrase) => {
+                derived = from_passphrase(passphrase.reveal(), salt)?;
+                &derived
+            }
+        };
+        Ok(WrappingKey::new(fingerprint(key), 1, key)?)
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use runtime::config::Secret;
-
 use super::*;
 
 const DIGITS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -20,22 +18,26 @@ fn file(content: &str, mode: u32) -> (tempfile::TempDir, Keystore) {
     (folder, keystore(MasterKeyProvider::File(path)))
 }
 
+fn load(config: &Keystore, production: bool) -> Result<WrappingKey, MasterKeyError> {
+    Source::read(config, production)?.master_key(&[0; SALT])
+}
+
 fn load_file(content: &str, mode: u32) -> Result<WrappingKey, MasterKeyError> {
     let (_folder, config) = file(content, mode);
-    load(&config, true, &[0; SALT])
+    load(&config, true)
 }
 
 #[test]
 fn a_file_and_the_environment_hold_the_same_key() {
     let from_file = load_file(&format!("{DIGITS}\n"), 0o600).unwrap();
     let environment = keystore(MasterKeyProvider::Environment(Secret::new(DIGITS.to_owned())));
-    assert_eq!(from_file.id(), load(&environment, false, &[0; SALT]).unwrap().id());
+    assert_eq!(from_file.id(), load(&environment, false).unwrap().id());
 }
 
 #[test]
 fn a_missing_file_says_what_to_do() {
     let config = keystore(MasterKeyProvider::File("/nowhere/keystore-master.key".into()));
-    let words = load(&config, true, &[0; SALT]).unwrap_err().to_string();
+    let words = load(&config, true).unwrap_err().to_string();
     assert!(words.contains("/nowhere/keystore-master.key does not exist"), "{words}");
     assert!(words.contains("openssl rand -hex 32"), "{words}");
 }
@@ -66,11 +68,11 @@ fn the_strict_profile_takes_weak_sources_only_when_told() {
         ]
     };
     for provider in weak() {
-        assert!(matches!(load(&keystore(provider), true, &[0; SALT]), Err(MasterKeyError::Weak(_))));
+        assert!(matches!(load(&keystore(provider), true), Err(MasterKeyError::Weak(_))));
     }
     let [environment, _] = weak();
     let allowed = Keystore { allow_weak_master_key: true, ..keystore(environment) };
-    assert!(load(&allowed, true, &[0; SALT]).is_ok());
+    assert!(load(&allowed, true).is_ok());
 }
 
 /// Expected value from OpenSSL 3.5 (python: cryptography.hazmat.primitives.kdf.argon2.Argon2id, salt b"0123456789abcdef",

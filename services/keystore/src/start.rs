@@ -1,0 +1,281 @@
+//! How keystore comes to life: memory, master key, then, as soon as PostgreSQL is there, the vault, the checkpoint key
+//! and the commands.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::{BusError, Context, Reply};
+use contracts::{
+    Actor, Code, Command, Event as _, OrganizationId, Problem, Service, Timestamp,
+    keystore::{
+        DestroyKey, GenerateCaKey, GenerateKey, GenerateRequestKey, KeyEvent, KeyPurpose, SignCaCertificate,
+        SignCertificate, SignCheckpoint, SignSelfSigned, SignedCheckpoint,
+    },
+    x509::KeyAlgorithm,
+};
+use eventlog::{ReadError, Recorded};
+use runtime::{
+    fold::Live,
+    follower::{FollowOptions, Follower},
+    health::Dependency,
+    service::ServiceContext,
+};
+use uuid::Uuid;
+
+use crate::{
+    checkpoint::{self, Checkpoints},
+    commands::{Keys, Wanted},
+    database::DatabaseError,
+    facts,
+    generate::Generator,
+    guard::ClockGuard,
+    in_use::CaKeys,
+    journal,
+    keyring::Keyring,
+    master_key::{MasterKeyError, Source},
+    memory::{self, MemoryError},
+    operation::{measured, show_sealed},
+    projection::KeyProjection,
+    sign::Signing,
+    vault::{OpenError, Vault},
+};
+
+/// Why keystore does not start: each needs somebody to do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// The strict profile, and memory that may be written to disk.
+    #[error(
+        "the strict profile (server.production) keeps keys in locked memory only: {0}; \
+         keystore.allow_unlocked_memory lets it run without"
+    )]
+    Memory(MemoryError),
+}
+
+/// Starts the service. What is missing for now (PostgreSQL, NATS) shows in the health and is waited for.
+pub async fn start(context: ServiceContext) -> Result<(), StartError> {
+    protect_memory(&context)?;
+    let source = Arc::new(Source::read(&context.config.keystore, context.config.server.production)?);
+    runtime::projection::start(&context, KeyProjection);
+    let ca_keys = Live::start(
+        "ca_keys",
+        &context.reader,
+        &context.bus,
+        &context.health,
+        &context.shutdown,
+        Duration::from_secs(5),
+    );
+    let vault = context.health.register("vault");
+    context.shutdown.clone().spawn_droppable(run(context, source, ca_keys, vault));
+    Ok(())
+}
+
+/// Locked memory in the strict profile; elsewhere, where other services share the process, it is only said.
+fn protect_memory(context: &ServiceContext) -> Result<(), StartError> {
+    let required = context.config.server.production && !context.config.keystore.allow_unlocked_memory;
+    let protected = memory::forbid_dumps()
+        .and_then(|()| if context.config.server.production { memory::lock() } else { Ok(()) });
+    match protected {
+        Err(error) if required => return Err(StartError::Memory(error)),
+        Err(error) => tracing::warn!(error = runtime::error::words(&error), "keys may reach the disk"),
+        Ok(()) if !context.config.server.production => {
+            tracing::info!("memory is not locked: keys may reach swap; server.production locks it");
+        }
+        Ok(()) => {}
+    }
+    Ok(())
+}
+
+/// Pause before the next try.
+const PAUSE: Duration = Duration::from_millis(500);
+
+async fn run(context: ServiceContext, source: Arc<Source>, ca_keys: Live<CaKeys>, health: Dependency) {
+    loop {
+        match open(&context, &source, ca_keys.clone()).await {
+            Ok(service) => {
+                let keyring = service.keys.keyring.clone();
+                context.shutdown.spawn_droppable(forget_destroyed(context.clone(), keyring));
+                let sealed = service.keys.vault.check();
+                show_sealed(sealed.is_err());
+                match sealed {
+                    Ok(()) => health.set_ready(),
+                    Err(error) => {
+                        tracing::error!(%error, "keystore is sealed: every operation on keys is refused");
+                        health.set_failing(error);
+                    }
+                }
+                if let Err(error) = Arc::new(service).serve(&context).await {
+                    tracing::error!(error = runtime::error::words(&error), "commands cannot be answered");
+                    health.set_failing(runtime::error::words(&error));
+                }
+                return;
+            }
+            Err(error) => {
+                show_sealed(true);
+                health.set_failing(&error);
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Why keystore does not answer yet.
+#[derive(Debug, thiserror::Error)]
+enum NotYet {
+    #[error("{}", runtime::error::words(.0))]
+    Open(#[from] OpenError),
+    #[error("{}", runtime::error::words(.0))]
+    Log(#[from] ReadError),
+    #[error("{}", runtime::error::words(.0))]
+    Database(#[from] DatabaseError),
+    #[error("the checkpoint key: {0}")]
+    CheckpointKey(Problem),
+}
+
+/// What answers commands.
+struct Keystore {
+    keys: Keys,
+    signing: Signing,
+    /// Missing while the master key is the wrong one.
+    checkpoints: Option<Checkpoints>,
+}
+
+async fn open(
+    context: &ServiceContext,
+    source: &Arc<Source>,
+    ca_keys: Live<CaKeys>,
+) -> Result<Keystore, NotYet> {
+    let vault = Vault::open(context.pool.clone(), source.clone(), context.entropy.clone()).await?;
+    let vault = Arc::new(vault);
+    let keyring = Arc::new(Keyring::new(vault.clone()));
+    let guard = Arc::new(ClockGuard::default());
+    let newest = newest_event(context).await?;
+    if let Some(newest) = newest {
+        guard.saw_event(newest);
+    }
+    let (pool, bus) = (context.pool.clone(), context.bus.clone());
+    let keys = Keys {
+        reader: context.reader.clone(),
+        repository: context.repository(1_000),
+        pool: pool.clone(),
+        wake: Box::new(move |head| bus.wake(head)),
+        authority: context.authority.clone(),
+        generator: Generator::new(),
+        vault: vault.clone(),
+        keyring: keyring.clone(),
+        ca_keys,
+    };
+    let checkpoints = match vault.check() {
+        Ok(()) => Some(open_checkpoints(context, &keys).await?),
+        Err(_) => None,
+    };
+    let signing = Signing {
+        clock: context.clock.clone(),
+        guard: guard.clone(),
+        facts: facts::start(pool.clone(), context.clock.clone(), guard),
+        reader: context.reader.clone(),
+        journal: journal::open(pool.clone()),
+        pool,
+        keyring,
+    };
+    Ok(Keystore { keys, signing, checkpoints })
+}
+
+/// Makes the checkpoint key unless it is there, and takes it.
+async fn open_checkpoints(context: &ServiceContext, keys: &Keys) -> Result<Checkpoints, NotYet> {
+    let installation = context.reader.installation().await?;
+    let (id, organization) = (checkpoint::key_id(installation), OrganizationId(installation));
+    let stream = id.uuid();
+    let mut known = keys.repository.load(stream).await.map_err(NotYet::CheckpointKey)?;
+    if known.version == 0 {
+        let command = Uuid::new_v5(&installation, b"generate checkpoint key");
+        let now = context.clock.now();
+        let make = Context::new(command, organization, Actor::Service(Service::Keystore), now);
+        let wanted = Wanted {
+            algorithm: KeyAlgorithm::Ed25519,
+            purpose: KeyPurpose::Checkpoint,
+            exportable: false,
+            label: Some("checkpoints of the log".into()),
+        };
+        keys.make_as(&make, id, wanted).await.map_err(NotYet::CheckpointKey)?;
+        known = keys.repository.reload(stream).await.map_err(NotYet::CheckpointKey)?;
+    }
+    let description = known.state.description().ok_or_else(|| NotYet::CheckpointKey(Problem::internal()))?;
+    let key = keys.keyring.key(organization, description).await;
+    let key = key.map_err(|error| NotYet::CheckpointKey(error.into()))?;
+    Checkpoints::open(context.pool.clone(), installation, description, key)
+        .await
+        .map_err(NotYet::CheckpointKey)
+}
+
+/// When the newest event was recorded that keystore may read, among the last of the log.
+async fn newest_event(context: &ServiceContext) -> Result<Option<Timestamp>, ReadError> {
+    let head = context.reader.head().await?;
+    let categories = Service::Keystore.row().reads;
+    let last = context.reader.read((head - 1_000).max(0), Some(categories), 1_000).await?;
+    Ok(last.last().map(|event| event.recorded_at))
+}
+
+/// Wipes keys that other instances destroyed.
+async fn forget_destroyed(context: ServiceContext, keyring: Arc<Keyring>) {
+    // Keys are taken into the ring from here on; what was destroyed before is never taken.
+    let head = context.reader.head().await.unwrap_or(0);
+    let options = FollowOptions::new(&[KeyEvent::CATEGORY]).after(head);
+    let mut follower = Follower::new(context.reader.clone(), context.bus.clone(), options);
+    loop {
+        match follower.next().await {
+            Ok(events) => events.iter().filter(|event| is_end(event)).for_each(|event| {
+                keyring.forget(event.stream.into());
+            }),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+fn is_end(event: &Recorded) -> bool {
+    matches!(KeyEvent::from_payload(&event.kind, event.schema, &event.payload), Ok(KeyEvent::Destroyed(_)))
+}
+
+impl Keystore {
+    /// Answers commands until shutdown.
+    async fn serve(self: Arc<Self>, context: &ServiceContext) -> Result<(), BusError> {
+        let bus = &context.bus;
+        macro_rules! serve {
+            ($($command:ty => $part:ident.$method:ident),* $(,)?) => {$(
+                let service = self.clone();
+                bus.serve::<$command, _, _, _>(move |context, command| {
+                    let service = service.clone();
+                    async move { service.$part.$method(context, command).await }
+                })
+                .await?;
+            )*};
+        }
+        serve! {
+            GenerateKey => keys.generate,
+            GenerateCaKey => keys.generate_for_ca,
+            GenerateRequestKey => keys.generate_for_request,
+            DestroyKey => keys.destroy,
+            SignCertificate => signing.certificate,
+            SignSelfSigned => signing.self_signed,
+            SignCaCertificate => signing.ca_certificate,
+        }
+        bus.serve::<SignCheckpoint, _, _, _>(move |context, command| {
+            let service = self.clone();
+            async move { service.sign_checkpoint(context, command).await }
+        })
+        .await
+    }
+
+    async fn sign_checkpoint(
+        &self,
+        context: Context,
+        command: SignCheckpoint,
+    ) -> Result<Reply<SignedCheckpoint>, Problem> {
+        self.keys.vault.check()?;
+        let sealed = || Problem::new(Code::KeystoreSealed, "the checkpoint key is not open");
+        let checkpoints = self.checkpoints.as_ref().ok_or_else(sealed)?;
+        measured(SignCheckpoint::NAME, KeyAlgorithm::Ed25519.as_str(), checkpoints.sign(context, command))
+            .await
+    }
+}
