@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use serde_json::Value;
+use pki::{certificate::Certificate, csr::CertificationRequest};
+use serde_json::{Value, json};
 
 use super::{
     Format,
@@ -21,7 +22,7 @@ const COLUMNS: &[Column] = &[
     Column("FROM", "/notBefore", false),
     Column("UNTIL", "/notAfter", false),
     Column("SERIAL", "/serialNumber", false),
-    Column("SHA-256", "/fingerprints/sha256", false),
+    Column("SHA-256", "/sha256", false),
 ];
 
 /// Show what a file holds: CSR or certificates (offline)
@@ -40,7 +41,36 @@ impl Inspect {
     }
 }
 
-/// What the bytes are: a CSR, else a certificate.
+/// What the bytes are: a CSR, else certificates, of which the first is shown; else why they are neither.
 fn describe(bytes: &[u8]) -> Result<Value, String> {
-    Err(format!("{} bytes", bytes.len()))
+    let not_csr = match CertificationRequest::read(bytes) {
+        Ok(csr) => return Ok(describe_csr(&csr)),
+        Err(error) => error,
+    };
+    match Certificate::read_all(bytes) {
+        Ok(certificates) if !certificates.is_empty() => {
+            let mut described = json!(certificates[0].describe());
+            described["kind"] = "certificate".into();
+            if certificates.len() > 1 {
+                described["chain"] = certificates[1..].iter().map(|c| json!(c.describe())).collect();
+            }
+            Ok(described)
+        }
+        Ok(_) | Err(_) => Err(format!("not a CSR ({not_csr}) and not a certificate")),
+    }
+}
+
+fn describe_csr(csr: &CertificationRequest) -> Value {
+    let requested = csr.requested();
+    json!({
+        "kind": "csr",
+        "subject": pki::name::to_text(csr.subject_der()),
+        "sans": csr.effective_sans(),
+        "keyAlgorithm": csr.key_algorithm(),
+        "signatureAlgorithm": csr.signature_algorithm(),
+        "keyUsages": requested.key_usages,
+        "extendedKeyUsages": requested.extended_key_usages,
+        "spkiSha256": hex::encode(pki::spki::spki_sha256(csr.spki())),
+        "csr": csr.to_pem(),
+    })
 }
