@@ -1,1 +1,22 @@
-//! testkit.
+//! What tests start: real PostgreSQL and NATS, the real `chancery`, and the peers they talk to.
+//!
+//! Everything lies in a folder of the test's own and listens on free ports or sockets in it; all of it is gone
+//! afterwards, also when the test is killed. A failure here is a failure of the test, so helpers panic with words.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)] // a test cannot go on without what it asked for
+
+pub mod environment;
+pub mod folder;
+mod guard;
+pub mod https;
+pub mod installation;
+pub mod openssl;
+pub mod otlp;
+pub mod ports;
+pub mod servers;
+
+pub use folder::Folder;
+pub use https::{Answer, Https};
+pub use installation::Installation;
+pub use otlp::OtlpReceiver;
+pub use servers::Servers;
