@@ -13,30 +13,21 @@ use crate::{
     secrets::{ADMIN_ROLE, SecretError, Secrets, roles},
 };
 
-/// One step of a service's tables. Its SQL runs as the service's role, in the schema named like the service.
-#[derive(Clone, Copy, Debug)]
-pub struct Migration {
-    /// 1, 2, 3 …
-    pub version: i32,
-    /// What it does, in a word or two.
-    pub name: &'static str,
-    /// The statements.
-    pub sql: &'static str,
-}
-
 /// A service's tables: their whole history.
+///
+/// Each step's SQL runs as the service's role, with the schema named like the service in front. The first is version 1.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceSchema {
     /// Whose.
     pub service: Service,
-    /// In order of version.
-    pub migrations: &'static [Migration],
+    /// In order.
+    pub migrations: &'static [&'static str],
 }
 
 impl ServiceSchema {
     /// The newest version this program knows.
     fn known(&self) -> i32 {
-        self.migrations.last().map_or(0, |newest| newest.version)
+        i32::try_from(self.migrations.len()).unwrap_or(i32::MAX)
     }
 }
 
@@ -50,40 +41,32 @@ pub enum MigrateError {
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The log's own schema.
-    #[error("{error}{}", cause(.error))]
+    #[error("{}", crate::error::words(.error))]
     Log {
         /// What it said.
         error: eventlog::schema::MigrateError,
     },
     /// One step.
-    #[error("migration {version} ({name}) of {service} failed: {reason}")]
+    #[error("migration {version} of {service} failed: {reason}")]
     Step {
         /// Whose.
         service: Service,
         /// Which.
         version: i32,
-        /// Its name.
-        name: &'static str,
         /// What PostgreSQL said.
         reason: DatabaseError,
     },
     /// A step was applied with other words.
-    #[error("migration {version} ({name}) of {service} was applied with another text than this program has")]
+    #[error("migration {version} of {service} was applied with another text than this program has")]
     Edited {
         /// Whose.
         service: Service,
         /// Which.
         version: i32,
-        /// Its name.
-        name: &'static str,
     },
     /// A newer program was here.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-}
-
-fn cause(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(String::new, |cause| format!(": {cause}"))
 }
 
 /// The schema is not the one that this program works with.
@@ -179,7 +162,7 @@ async fn migrate_service(admin: &mut Client, schema: &ServiceSchema) -> Result<(
     let begin = format!(
         "set local client_min_messages = warning; set local role {role}; set local search_path = {service};
          create table if not exists {service}.migration (
-           version int primary key, name text not null, sha256 bytea not null, at timestamptz not null default now())",
+           version int primary key, sha256 bytea not null, at timestamptz not null default now())",
         role = service.role(),
     );
     transaction.batch_execute(&begin).await.map_err(DatabaseError::from)?;
@@ -188,8 +171,8 @@ async fn migrate_service(admin: &mut Client, schema: &ServiceSchema) -> Result<(
     if found > known {
         return Err(SchemaError::Newer { of, found, known }.into());
     }
-    for migration in schema.migrations {
-        apply(&transaction, service, migration).await?;
+    for (version, sql) in (1..).zip(schema.migrations) {
+        apply(&transaction, service, version, sql).await?;
     }
     transaction.commit().await.map_err(DatabaseError::from)?;
     Ok(())
@@ -198,21 +181,19 @@ async fn migrate_service(admin: &mut Client, schema: &ServiceSchema) -> Result<(
 async fn apply(
     transaction: &Transaction<'_>,
     service: Service,
-    step: &Migration,
+    version: i32,
+    sql: &str,
 ) -> Result<(), MigrateError> {
-    let Migration { version, name, sql } = *step;
-    let failed =
-        |error: tokio_postgres::Error| MigrateError::Step { service, version, name, reason: error.into() };
+    let failed = |error: tokio_postgres::Error| MigrateError::Step { service, version, reason: error.into() };
     let digest = Sha256::digest(sql).to_vec();
     let applied = format!("select sha256 from {service}.migration where version = $1");
     match transaction.query_opt(&applied, &[&version]).await.map_err(failed)? {
         Some(row) if row.get::<_, Vec<u8>>(0) == digest => Ok(()),
-        Some(_) => Err(MigrateError::Edited { service, version, name }),
+        Some(_) => Err(MigrateError::Edited { service, version }),
         None => {
             transaction.batch_execute(sql).await.map_err(failed)?;
-            let record =
-                format!("insert into {service}.migration (version, name, sha256) values ($1, $2, $3)");
-            transaction.execute(&record, &[&version, &name, &digest]).await.map_err(failed)?;
+            let record = format!("insert into {service}.migration (version, sha256) values ($1, $2)");
+            transaction.execute(&record, &[&version, &digest]).await.map_err(failed)?;
             Ok(())
         }
     }

@@ -1,6 +1,6 @@
 //! What a service's `start` receives.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bus::{Bus, BusError, BusOptions};
 use contracts::Service;
@@ -20,6 +20,7 @@ use crate::{
     secrets::{SecretError, Secrets},
     shutdown::Shutdown,
     telemetry::Metrics,
+    transport_ca::TransportError,
 };
 
 /// Everything a service works with; clones share it.
@@ -90,7 +91,71 @@ pub enum ContextError {
     Bus(#[from] BusError),
 }
 
+/// Why a service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What every service needs.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// NATS.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// PostgreSQL.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A file of secrets.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The HTTPS certificate.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// An address is taken or not ours.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// A reason of the service's own.
+    #[error(transparent)]
+    Refused(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StartError {
+    /// A reason of the service's own.
+    pub fn refused(reason: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Refused(Box::new(reason))
+    }
+}
+
+/// A service that runs until it is stopped.
+#[derive(Debug)]
+pub struct Running {
+    service: Service,
+    shutdown: Shutdown,
+}
+
+impl Running {
+    /// Which service.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        self.service
+    }
+
+    /// Tells its tasks to stop and waits for them. False: some still ran after `patience`.
+    pub async fn stop(&self, patience: Duration) -> bool {
+        self.shutdown.stop(patience).await
+    }
+}
+
 impl ServiceContext {
+    /// The service, as running: what its `start` returns.
+    #[must_use]
+    pub fn running(&self) -> Running {
+        Running { service: self.service, shutdown: self.shutdown.clone() }
+    }
+
     /// Makes the context of one service: its own role, its own NATS user, its own tasks. Connects in the background.
     pub async fn open(foundation: &Foundation, service: Service) -> Result<Self, ContextError> {
         let (config, secrets) = (foundation.config.clone(), foundation.secrets.clone());

@@ -6,14 +6,17 @@ use runtime::config::Environment;
 
 /// The test's own environment (`CHANCERY_POSTGRES_BIN`, `CHANCERY_NATS_SERVER`, `PATH`).
 #[must_use]
-pub fn of_test() -> Environment { Environment::of_process() }
+pub fn of_test() -> Environment {
+    Environment::of_process()
+}
 
 /// A program of the workspace, built beside the test: `target/<profile>/<name>`.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has an executable");
     let profile = test.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "deps"));
-    let folder = profile.and_then(|deps| deps.parent()).unwrap_or_else(|| test.parent().expect("it lies in a folder"));
+    let folder =
+        profile.and_then(|deps| deps.parent()).unwrap_or_else(|| test.parent().expect("it lies in a folder"));
     let program = folder.join(name);
     assert!(program.exists(), "{} is missing: cargo build -p {name}", program.display());
     program

@@ -12,6 +12,7 @@ use crate::guard::Guard;
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    #[allow(dead_code)] // until a process is watched
     pub(crate) guard: Guard,
 }
 
@@ -19,16 +20,21 @@ impl Folder {
     /// Makes one. Its path is short enough for Unix sockets in it.
     #[must_use]
     pub fn new() -> Self {
-        let path = tempfile::Builder::new().prefix("chancery-").tempdir_in("/tmp").expect("/tmp is writable").keep();
+        let path =
+            tempfile::Builder::new().prefix("chancery-").tempdir_in("/tmp").expect("/tmp is writable").keep();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("the folder is ours");
         Self { guard: Guard::over(&path), path }
     }
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path { &self.path }
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Default for Folder {
-    fn default() -> Self { Self::new() }
+    fn default() -> Self {
+        Self::new()
+    }
 }

@@ -10,7 +10,10 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use rustls::{ClientConfig, RootCertStore, pki_types::{CertificateDer, pem::PemObject as _}};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use serde_json::Value;
 
 /// A client of one installation; clones share its connections.
@@ -36,16 +39,21 @@ impl Answer {
     /// The body as JSON; panics with the body when it is none.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{} is not JSON: {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{} is not JSON: {}", self.status, self.text()))
     }
 
     /// The body as text.
     #[must_use]
-    pub fn text(&self) -> String { String::from_utf8_lossy(&self.body).into_owned() }
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
 
     /// A header as text; empty when it is missing.
     #[must_use]
-    pub fn header(&self, name: &str) -> &str { self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("") }
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
 
     /// Panics unless the status is this one; shows the body then.
     #[must_use]
@@ -70,20 +78,27 @@ impl Https {
             .expect("the provider knows TLS 1.2 and 1.3")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_all_versions().build();
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_all_versions().build();
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Self { client, base: base.trim_end_matches('/').into(), token: token.map(str::to_owned) }
     }
 
     /// The same client with another token, or none.
     #[must_use]
-    pub fn with_token(&self, token: Option<&str>) -> Self { Self { token: token.map(str::to_owned), ..self.clone() } }
+    pub fn with_token(&self, token: Option<&str>) -> Self {
+        Self { token: token.map(str::to_owned), ..self.clone() }
+    }
 
     /// GET.
-    pub async fn get(&self, path: &str) -> Answer { self.must(self.request(Method::GET, path, &[], Bytes::new()).await) }
+    pub async fn get(&self, path: &str) -> Answer {
+        self.must(self.request(Method::GET, path, &[], Bytes::new()).await)
+    }
 
     /// POST of JSON.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer { self.post_with(path, &[], body).await }
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_with(path, &[], body).await
+    }
 
     /// POST of JSON with more headers.
     pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {

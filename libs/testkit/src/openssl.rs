@@ -13,7 +13,9 @@ pub struct Csr {
 
 /// Makes a P-256 key and a CSR for a common name and DNS names.
 #[must_use]
-pub fn csr(common_name: &str, dns: &[&str]) -> Csr { csr_with(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], common_name, dns) }
+pub fn csr(common_name: &str, dns: &[&str]) -> Csr {
+    csr_with(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], common_name, dns)
+}
 
 /// The same with the key that these arguments of `openssl req` ask for, such as `-newkey rsa:2048`.
 #[must_use]
@@ -38,9 +40,15 @@ pub fn verify(root: &str, chain: &str) -> Result<(), String> {
     fs::write(&root_file, root).expect("a temporary folder is writable");
     fs::write(&chain_file, chain).expect("a temporary folder is writable");
     let mut command = Command::new("openssl");
-    command.args(["verify", "-x509_strict", "-CAfile"]).arg(&root_file).arg("-untrusted").arg(&chain_file).arg(&chain_file);
+    command
+        .args(["verify", "-x509_strict", "-CAfile"])
+        .arg(&root_file)
+        .arg("-untrusted")
+        .arg(&chain_file)
+        .arg(&chain_file);
     let output = command.output().expect("openssl is installed");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     if output.status.success() { Ok(()) } else { Err(said) }
 }
 

@@ -53,17 +53,22 @@ impl OtlpReceiver {
             .route("/v1/traces", post(traces))
             .route("/v1/metrics", post(async || StatusCode::OK))
             .with_state(received.clone());
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("the receiver serves") });
+        let task =
+            tokio::spawn(async move { axum::serve(listener, router).await.expect("the receiver serves") });
         Self { address, received, task }
     }
 
     /// What to set `telemetry.otlp_endpoint` to.
     #[must_use]
-    pub fn endpoint(&self) -> String { format!("http://{}", self.address) }
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
 
     /// Every span so far.
     #[must_use]
-    pub fn spans(&self) -> Vec<ReceivedSpan> { self.received.lock().expect("no panic while it is held").clone() }
+    pub fn spans(&self) -> Vec<ReceivedSpan> {
+        self.received.lock().expect("no panic while it is held").clone()
+    }
 
     /// Waits until the spans received satisfy the test, and gives them.
     pub async fn wait_for(&self, enough: impl Fn(&[ReceivedSpan]) -> bool) -> Vec<ReceivedSpan> {
@@ -79,7 +84,9 @@ impl OtlpReceiver {
 }
 
 impl Drop for OtlpReceiver {
-    fn drop(&mut self) { self.task.abort(); }
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 async fn traces(State(received): State<Received>, body: Bytes) -> StatusCode {

@@ -36,12 +36,16 @@ pub enum Durability {
 
 impl Servers {
     /// Starts both, with an empty database.
-    pub async fn start() -> Self { Self::start_with(Durability::Fast).await }
+    pub async fn start() -> Self {
+        Self::start_with(Durability::Fast).await
+    }
 
     /// Starts both and migrates the log and these services.
     pub async fn migrated(services: &[ServiceSchema]) -> Self {
         let servers = Self::start().await;
-        migrate(&servers.endpoint(), &servers.secrets, services).await.expect("an empty database can be migrated");
+        migrate(&servers.endpoint(), &servers.secrets, services)
+            .await
+            .expect("an empty database can be migrated");
         servers
     }
 
@@ -56,7 +60,7 @@ impl Servers {
             environment: environment.clone(),
             settings: settings(durability),
         };
-        let nats = nats::Options { data_dir, environment, sync_always: false };
+        let nats = nats::Options { data_dir, environment, sync_always: false, port: 0 };
         let (postgres, nats) = tokio::join!(Postgres::start(postgres, &secrets), Nats::start(nats, &secrets));
         let said = |error: runtime::servers::ServerError| error.to_string();
         let postgres = postgres.map_err(said).expect("PostgreSQL starts");
@@ -65,10 +69,14 @@ impl Servers {
 
     /// Where PostgreSQL is.
     #[must_use]
-    pub fn endpoint(&self) -> Endpoint { self.postgres.endpoint() }
+    pub fn endpoint(&self) -> Endpoint {
+        self.postgres.endpoint()
+    }
 
     /// A connection that may do everything.
-    pub async fn admin(&self) -> tokio_postgres::Client { self.connect(ADMIN_ROLE).await }
+    pub async fn admin(&self) -> tokio_postgres::Client {
+        self.connect(ADMIN_ROLE).await
+    }
 
     /// A connection of a role.
     pub async fn connect(&self, role: &str) -> tokio_postgres::Client {

@@ -26,7 +26,7 @@ use super::{
 use crate::{config::Environment, secrets::Secrets};
 
 /// NATS's own port.
-const PORT: u16 = 4222;
+pub const PORT: u16 = 4222;
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(20);
 
@@ -53,6 +53,8 @@ pub struct Options {
     pub environment: Environment,
     /// Whether each message is synced before it is acknowledged.
     pub sync_always: bool,
+    /// The port to take if it is free; 0 is any.
+    pub port: u16,
 }
 
 /// A private NATS server that runs.
@@ -123,7 +125,7 @@ impl Starting<'_> {
     /// A server found running keeps its address; rights that changed with the program are put in force. None when it
     /// ended meanwhile: it had been told to stop before we came.
     async fn adopt(&self, process: Process) -> Result<Option<(Process, SocketAddr)>, ServerError> {
-        let address = self.last_address().unwrap_or_else(|| loopback(PORT));
+        let address = self.last_address().unwrap_or_else(|| loopback(self.options.port));
         if self.configure(address)? {
             process.signal(Signal::SIGHUP);
         }
@@ -143,13 +145,24 @@ impl Starting<'_> {
             }
         }
         self.runner.own_folder(self.folder)?;
-        let address = self.free_address().map_err(ServerError::file(self.folder))?;
-        self.configure(address)?;
-        let mut command = Command::new(program);
-        command.arg("-c").arg(self.configuration());
-        let process = Process::start(command, self.runner, &self.options.environment, &self.log())?;
-        self.answers(&process, address).await?;
-        Ok((process, address))
+        let wanted =
+            self.last_address().into_iter().chain([loopback(self.options.port), loopback(0), loopback(0)]);
+        let mut failure = None;
+        for address in wanted {
+            // Between this look at the port and the server's own, somebody else may take it: then the next is tried.
+            let Ok(address) = free(address) else { continue };
+            self.configure(address)?;
+            let mut command = Command::new(&program);
+            command.arg("-c").arg(self.configuration());
+            let process = Process::start(command, self.runner, &self.options.environment, &self.log())?;
+            match self.answers(&process, address).await {
+                Ok(()) => return Ok((process, address)),
+                Err(error) if process.ends_within(Duration::from_secs(2)).await => failure = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let reason = "no free port".to_owned();
+        Err(failure.unwrap_or_else(|| ServerError::Start { server: "NATS", reason, log: self.log() }))
     }
 
     fn configuration(&self) -> PathBuf {
@@ -163,18 +176,6 @@ impl Starting<'_> {
     /// Where it last listened: what was printed then stays true.
     fn last_address(&self) -> Option<SocketAddr> {
         fs::read_to_string(self.folder.join("address")).ok()?.trim().parse().ok()
-    }
-
-    fn free_address(&self) -> std::io::Result<SocketAddr> {
-        let wanted = self.last_address().into_iter().chain([loopback(PORT), loopback(0)]);
-        let mut error = None;
-        for address in wanted {
-            match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
-                Ok(free) => return Ok(free),
-                Err(taken) => error = Some(taken),
-            }
-        }
-        Err(error.unwrap_or_else(|| std::io::Error::other("no free port")))
     }
 
     /// Writes the configuration; says whether it changed.
@@ -241,6 +242,11 @@ impl Starting<'_> {
     fn foreign(&self, process: &Process, reason: String) -> ServerError {
         ServerError::Foreign { server: "NATS", folder: self.folder.into(), pid: process.pid, reason }
     }
+}
+
+/// The address, with the real port, if nobody listens there.
+fn free(address: SocketAddr) -> std::io::Result<SocketAddr> {
+    TcpListener::bind(address)?.local_addr()
 }
 
 const fn loopback(port: u16) -> SocketAddr {

@@ -73,14 +73,21 @@ impl Process {
         }
     }
 
-    /// Asks it to end by `signal`, and kills it after `patience`.
-    pub(super) async fn stop(&self, signal: Signal, patience: Duration) {
-        self.signal(signal);
+    /// Whether it ends by itself before `patience` is over.
+    pub(super) async fn ends_within(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         while self.is_running() && Instant::now() < deadline {
             sleep(Duration::from_millis(20)).await;
         }
-        self.signal(Signal::SIGKILL);
+        !self.is_running()
+    }
+
+    /// Asks it to end by `signal`, and kills it after `patience`.
+    pub(super) async fn stop(&self, signal: Signal, patience: Duration) {
+        self.signal(signal);
+        if !self.ends_within(patience).await {
+            self.signal(Signal::SIGKILL);
+        }
     }
 }
 
