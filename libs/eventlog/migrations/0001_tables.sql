@@ -1,9 +1,8 @@
 -- The log and what stands beside it. Position, not time, is the order of everything.
 
 -- Who this installation is: part of the origin of its checkpoints, so that two logs are never taken for one.
-create table log.installation (
-  id   uuid not null,
-  only boolean primary key default true check (only));
+create table log.installation (id uuid primary key);
+create unique index one_row on log.installation ((true));
 insert into log.installation (id) values (gen_random_uuid());
 
 -- A new epoch is begun by an operator when the log was restored behind what was published.
