@@ -45,7 +45,8 @@ async fn main() {
         task.await.unwrap();
     }
     let (appended, commands) = (appended.load(Ordering::Relaxed), commands.load(Ordering::Relaxed));
-    let per_event = postgres.processor_time().saturating_sub(before).as_micros() / u128::from(appended.max(1));
+    let per_event =
+        postgres.processor_time().saturating_sub(before).as_micros() / u128::from(appended.max(1));
     println!("{} events/s, {} commands/s", appended / seconds, commands / seconds);
     println!("PostgreSQL took {per_event} µs of processor time per event");
 }

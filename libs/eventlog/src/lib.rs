@@ -18,7 +18,9 @@ pub mod checkpoint;
 pub mod merkle;
 pub mod read;
 mod recorded;
+pub mod relay;
 pub mod schema;
+pub mod seal;
 
 pub use append::{Append, AppendError, Appender, Expected, NewEvent, Outcome};
 pub use read::{CommandOutcome, ReadError, Reader};

@@ -5,3 +5,4 @@
 pub mod events;
 pub mod nats;
 pub mod postgres;
+pub mod relaying;

@@ -47,6 +47,22 @@ impl Nats {
         self.store = TempDir::new().unwrap();
     }
 
+    /// What JetStream stored until now. The server must be down.
+    pub fn copy(&self) -> TempDir {
+        assert!(self.server.is_none());
+        let copy = TempDir::new().unwrap();
+        let status =
+            Command::new("cp").arg("-a").arg(self.store.path().join(".")).arg(copy.path()).status().unwrap();
+        assert!(status.success());
+        copy
+    }
+
+    /// Puts such a copy back, as a restored backup would. The server must be down.
+    pub fn restore(&mut self, copy: TempDir) {
+        assert!(self.server.is_none());
+        self.store = copy;
+    }
+
     pub async fn client(&self) -> Client {
         async_nats::ConnectOptions::new()
             .retry_on_initial_connect()

@@ -97,7 +97,8 @@ impl Postgres {
         let of = |entry: fs::DirEntry| -> Option<u64> {
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
             let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-            (fields[1] == server.to_string()).then_some(fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?)
+            (fields[1] == server.to_string())
+                .then_some(fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?)
         };
         let ticks: u64 = fs::read_dir("/proc").unwrap().flatten().filter_map(of).sum();
         Duration::from_millis(ticks * 10)
