@@ -14,7 +14,7 @@
 //! builder::assemble(&tbs, SignatureAlgorithm, &signature) → certificate DER (ECDSA signatures in DER form)
 //! lint::lint(&certificate_der, Role) → Vec<LintFinding>; lint::blocks(&findings)
 //! release::release_check(&tbs, &certificate_der, &issuer_certificate, &spki) → Certificate
-//!     release::self_signed_release_check(&tbs, &certificate_der, &spki)
+//!     release::self_signed_release_check(&tbs, &certificate_der, &spki)     subordinate_release_check(.., &issuer, ..)
 //! ```
 //!
 //! Beside that path:

@@ -58,7 +58,7 @@ impl Proposed {
 
 /// Every way in which `proposed` breaks `rules`; empty when it satisfies them.
 ///
-/// All point at `#/csr`, the lifetime at `#/attributes/ttl`.
+/// All point at `#/csr`, the lifetime at `#/ttl`.
 #[must_use]
 pub fn evaluate(rules: &PolicyRules, proposed: &Proposed) -> Vec<Violation> {
     let mut violations = subject(rules, &proposed.subject);
@@ -262,9 +262,5 @@ fn basic_constraints(rules: &PolicyRules, proposed: &Proposed) -> Option<Violati
 fn lifetime(rules: &PolicyRules, proposed: &Proposed) -> Option<Violation> {
     let max = rules.max_ttl.filter(|max| proposed.ttl > *max)?;
     let detail = format!("TTL {} is not allowed by template policy: at most {max}", proposed.ttl);
-    Some(
-        Violation::at("#/attributes/ttl", "ttl_not_allowed", detail)
-            .by_rule("maxTtl")
-            .allowing([max.to_string()]),
-    )
+    Some(Violation::at("#/ttl", "ttl_not_allowed", detail).by_rule("maxTtl").allowing([max.to_string()]))
 }

@@ -21,43 +21,73 @@ pub enum WeakModulus {
 /// The three checks are those of the CA/Browser Forum's Baseline Requirements, 6.1.1.3 and 6.1.6: trial division up
 /// to 752, ROCA, and at least 100 rounds of Fermat's method (110 here).
 pub fn check(modulus: &[u8]) -> Result<(), WeakModulus> {
-    if let Some(factor) = small_primes().find(|prime| remainder(modulus, *prime) == 0) {
-        return Err(WeakModulus::SmallFactor(factor));
+    let residues = residues(modulus);
+    if let Some((prime, _)) = residues.iter().find(|(_, residue)| *residue == 0) {
+        return Err(WeakModulus::SmallFactor(*prime));
     }
-    if is_roca(modulus) {
+    if is_roca(&residues) {
         return Err(WeakModulus::Roca);
     }
     if factors_are_close(modulus) { Err(WeakModulus::CloseFactors) } else { Ok(()) }
 }
 
-fn small_primes() -> impl Iterator<Item = u32> {
-    (2_u32..752).filter(|n| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0))
+/// The primes below 752.
+const PRIMES: [u32; 133] = {
+    let mut primes = [0; 133];
+    let (mut found, mut candidate) = (0, 2);
+    while found < primes.len() {
+        let (mut i, mut prime) = (0, true);
+        while i < found && primes[i] * primes[i] <= candidate {
+            prime = prime && candidate % primes[i] != 0;
+            i += 1;
+        }
+        if prime {
+            primes[found] = candidate;
+            found += 1;
+        }
+        candidate += 1;
+    }
+    primes
+};
+
+/// Each prime with what it leaves of the modulus. The modulus is divided by products of primes, as many as fit into
+/// 32 bits, since it is what is long.
+fn residues(modulus: &[u8]) -> Vec<(u32, u32)> {
+    let mut residues = Vec::with_capacity(PRIMES.len());
+    let mut rest = &PRIMES[..];
+    while !rest.is_empty() {
+        let (mut product, mut count) = (1_u32, 0);
+        while let Some(larger) = rest.get(count).and_then(|prime| product.checked_mul(*prime)) {
+            product = larger;
+            count += 1;
+        }
+        let left = remainder(modulus, product);
+        let (group, after) = rest.split_at(count);
+        residues.extend(group.iter().map(|prime| (*prime, left % prime)));
+        rest = after;
+    }
+    residues
 }
 
 fn remainder(modulus: &[u8], divisor: u32) -> u32 {
     let divisor = u64::from(divisor);
-    let chunks = modulus.rchunks(4).rev();
-    chunks.fold(0_u64, |r, chunk| {
-        let value = chunk.iter().fold(0_u64, |n, b| n << 8 | u64::from(*b));
-        ((r << (8 * chunk.len())) | value) % divisor
-    }) as u32
+    let first = modulus.len() % 4;
+    let (head, words) = modulus.split_at(first);
+    let start = head.iter().fold(0_u64, |n, byte| n << 8 | u64::from(*byte));
+    let (words, _) = words.as_chunks::<4>();
+    words
+        .iter()
+        .fold(start % divisor, |left, word| (left << 32 | u64::from(u32::from_be_bytes(*word))) % divisor)
+        as u32
 }
 
-/// Such moduli are powers of 65537 modulo every small prime. A sound modulus passes as one by chance with about
+/// Such moduli are powers of 65537 modulo every small prime. A sound modulus passes for one by chance with about
 /// 2⁻²⁷ for these primes together.
-fn is_roca(modulus: &[u8]) -> bool {
+fn is_roca(residues: &[(u32, u32)]) -> bool {
     const MARKERS: [u32; 17] = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
-    MARKERS.iter().all(|prime| {
-        let residue = remainder(modulus, *prime);
-        let generator = 65537 % prime;
-        let mut power = 1;
-        for _ in 0..*prime {
-            if power == residue {
-                return true;
-            }
-            power = power * generator % prime;
-        }
-        false
+    residues.iter().filter(|(prime, _)| MARKERS.contains(prime)).all(|(prime, residue)| {
+        let powers = std::iter::successors(Some(1), |power| Some(power * (65537 % prime) % prime));
+        powers.take(*prime as usize).any(|power| power == *residue)
     })
 }
 
@@ -69,9 +99,7 @@ fn factors_are_close(modulus: &[u8]) -> bool {
     }
     let mut difference = &a * &a - &n;
     for _ in 0..110 {
-        // A square ends in 0, 1, 4 or 9 in base 16: most candidates need no root.
-        let low = difference.iter_u32_digits().next().unwrap_or(0) & 15;
-        if matches!(low, 0 | 1 | 4 | 9) {
+        if may_be_square(&difference) {
             let root = difference.sqrt();
             if &root * &root == difference {
                 return true;
@@ -83,6 +111,16 @@ fn factors_are_close(modulus: &[u8]) -> bool {
     false
 }
 
+/// Whether a number is a square modulo 64, 63, 65 and 11, which spares 99 of 100 others the long root.
+fn may_be_square(n: &BigUint) -> bool {
+    let is_residue = |n: u32, modulus: u32| (0..modulus).any(|root| root * root % modulus == n % modulus);
+    let first_digit = |n: &BigUint| n.iter_u32_digits().next().unwrap_or(0);
+    is_residue(first_digit(n), 64) && {
+        let rest = first_digit(&(n % (63_u32 * 65 * 11)));
+        [63, 65, 11].iter().all(|modulus| is_residue(rest, *modulus))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,14 +130,30 @@ mod tests {
     }
 
     #[test]
+    fn residues_are_those_of_big_number_division() {
+        for length in [1, 2, 3, 4, 5, 255, 256] {
+            let modulus: Vec<u8> = (0..length).map(|i| (i * 37 + 211) as u8).collect();
+            let n = BigUint::from_bytes_be(&modulus);
+            for (prime, residue) in residues(&modulus) {
+                assert_eq!(BigUint::from(residue), &n % prime);
+            }
+        }
+    }
+
+    #[test]
     fn a_modulus_with_a_small_factor_is_found() {
         let prime = (BigUint::from(1_u8) << 521_u32) - 1_u8; // a Mersenne prime
         for factor in [2_u32, 3, 743, 751] {
             let modulus = (&prime * factor).to_bytes_be();
             assert_eq!(check(&modulus), Err(WeakModulus::SmallFactor(factor)));
         }
-        assert_eq!(small_primes().last(), Some(751));
-        assert_eq!(small_primes().count(), 133);
+        assert_eq!((PRIMES[0], PRIMES[1], PRIMES[132]), (2, 3, 751));
+    }
+
+    #[test]
+    fn every_square_may_be_one_and_few_others() {
+        assert!((0..2000_u32).all(|root| may_be_square(&(BigUint::from(root) * root))));
+        assert!((0..100_000_u32).filter(|n| may_be_square(&BigUint::from(*n))).count() < 1_500);
     }
 
     #[test]
@@ -117,10 +171,10 @@ mod tests {
     #[test]
     fn a_power_of_65537_has_the_roca_fingerprint() {
         // Of the form k·M + 65537^a mod M for the primorial M of the markers' primes, as the flawed library made them.
-        let primorial = small_primes().take(39).fold(BigUint::from(1_u8), |m, p| m * p);
+        let primorial = PRIMES[..39].iter().fold(BigUint::from(1_u8), |m, p| m * *p);
         let modulus = BigUint::from(65537_u32).modpow(&number("123456789"), &primorial)
             + &primorial * number("987654321");
-        assert!(is_roca(&modulus.to_bytes_be()));
-        assert!(!is_roca(&(modulus + 2_u8).to_bytes_be()));
+        assert!(is_roca(&residues(&modulus.to_bytes_be())));
+        assert!(!is_roca(&residues(&(modulus + 2_u8).to_bytes_be())));
     }
 }

@@ -10,7 +10,7 @@ use pki::{
     chain::{self, ChainError, Usage},
     lint::{Role, lint},
     name::subject_to_name,
-    release::{ReleaseError, release_check, self_signed_release_check},
+    release::{ReleaseError, release_check, self_signed_release_check, subordinate_release_check},
 };
 
 use crate::support::{Openssl, replaced};
@@ -143,6 +143,10 @@ fn chains_of_every_kind_of_key_are_believed() {
         openssl.key("leaf", algorithm);
         assert_eq!(lint(root.certificate.der(), Role::Root), []);
         assert_eq!(lint(sub.certificate.der(), Role::Subordinate(&root.issuer())), []);
+        let (tbs, der, spki) = (sub.certificate.tbs(), sub.certificate.der(), openssl.spki("sub"));
+        subordinate_release_check(tbs, der, &root.certificate, &spki).unwrap();
+        let wrong = subordinate_release_check(tbs, der, &sub.certificate, &spki);
+        assert_eq!(wrong, Err(ReleaseError::Signature));
         self_signed_release_check(root.certificate.tbs(), root.certificate.der(), &openssl.spki("root"))
             .unwrap();
 

@@ -47,7 +47,7 @@ fn judge(rules: &PolicyRules, good: &Proposed, bad: &Proposed, code: &str, detai
         panic!("{rules:?} must refuse {bad:?} once: {violations:?}");
     };
     assert_eq!((found.as_str(), words.as_str()), (code, detail));
-    let place = if code == "ttl_not_allowed" { "#/attributes/ttl" } else { "#/csr" };
+    let place = if code == "ttl_not_allowed" { "#/ttl" } else { "#/csr" };
     assert_eq!(pointer.as_deref(), Some(place));
     assert_eq!(
         evaluate(&PolicyRules::default(), bad).len(),
