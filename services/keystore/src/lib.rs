@@ -44,18 +44,8 @@ pub mod vault;
 pub mod view;
 pub mod wrapping;
 
-use contracts::Service;
-use runtime::migrate::{Migration, ServiceSchema};
-
 pub use secret::SecretBytes;
 pub use start::{StartError, start};
 
 /// The tables beside the read model.
-pub const SCHEMA: ServiceSchema = ServiceSchema {
-    service: Service::Keystore,
-    migrations: &[Migration {
-        version: 1,
-        name: "keys, journal and checkpoints",
-        sql: include_str!("../migrations/0001_tables.sql"),
-    }],
-};
+pub const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_tables.sql")];
