@@ -163,6 +163,8 @@ impl LogMessages {
             return Err(Interrupted::Holes { count });
         }
         let config = pull::Config {
+            // A name of its own, so that the call goes to a subject below the stream's name (N-4).
+            name: bus.client().new_inbox().rsplit('.').next().map(str::to_owned),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: start.unsigned_abs() },
             ack_policy: AckPolicy::None,
             max_deliver: 1,

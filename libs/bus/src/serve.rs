@@ -124,6 +124,10 @@ impl Serving {
         Self { stop: CancellationToken::new(), tracker: TaskTracker::new(), api: OnceCell::new(), duration }
     }
 
+    pub(crate) fn started_api(&self) -> Option<&ServiceApi> {
+        self.api.get()
+    }
+
     async fn api(&self, bus: &Bus) -> Result<&ServiceApi, BusError> {
         self.api
             .get_or_try_init(|| async {

@@ -91,6 +91,13 @@ impl ServiceApi {
     }
 }
 
+impl Bus {
+    /// What `$SRV.STATS` says of this instance; `None` while it answers no command.
+    pub fn service_stats(&self) -> Option<Value> {
+        Some(self.inner.serving.started_api()?.shared.answer("$SRV.STATS"))
+    }
+}
+
 impl Endpoint {
     pub(crate) fn count(&self, took: Duration, problem: Option<&Problem>) {
         self.requests.fetch_add(1, Ordering::Relaxed);
