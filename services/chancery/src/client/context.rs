@@ -115,6 +115,8 @@ pub enum Context {
         /// Its name
         name: String,
     },
+    /// Print server, CA and token as shell variables, for curl: eval "$(chancery context env)"
+    Env,
 }
 
 impl Context {
@@ -148,6 +150,10 @@ impl Context {
                 known(&contexts, &name)?;
                 contexts.context.remove(&name);
                 contexts.current = contexts.current.filter(|current| *current != name);
+            }
+            Self::Env => {
+                output::text(&environment(&options.target()?));
+                return Ok(());
             }
             Self::List => {
                 for (name, server) in &contexts.context {
@@ -229,6 +235,39 @@ impl ClientOptions {
     }
 }
 
+/// A server as variables of a POSIX shell, under the names that this program reads.
+fn environment(server: &Server) -> String {
+    let ca_file = server.ca_file.as_ref().map(|file| file.display().to_string());
+    let variables = [
+        ("CHANCERY_SERVER", Some(&server.server)),
+        ("CHANCERY_CA_FILE", ca_file.as_ref()),
+        ("CHANCERY_TOKEN", server.token.as_ref()),
+    ];
+    let lines = variables
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("export {name}='{}'\n", value?.replace('\'', r"'\''"))));
+    lines.collect()
+}
+
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_quoted_for_a_shell() {
+        let server = Server {
+            server: "https://localhost:8443".into(),
+            ca_file: Some("/srv/o'brien/ca.pem".into()),
+            ..Server::default()
+        };
+        let text = environment(&server);
+        assert_eq!(
+            text,
+            "export CHANCERY_SERVER='https://localhost:8443'\nexport CHANCERY_CA_FILE='/srv/o'\\''brien/ca.pem'\n"
+        );
+    }
 }
