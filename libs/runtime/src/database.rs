@@ -3,7 +3,9 @@
 use std::{fmt, fs, path::PathBuf, str::FromStr, time::Duration};
 
 use contracts::{OrganizationId, Service};
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction};
+use deadpool_postgres::{
+    ConfigConnectImpl, Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction,
+};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use tokio_postgres::{NoTls, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -173,6 +175,14 @@ impl Endpoint {
             .recycle_timeout(Some(PATIENCE))
             .runtime(Runtime::Tokio1);
         pool.build().map_err(DatabaseError::Build)
+    }
+
+    /// What makes connections, for code that brings its own [`Endpoint::config_for`].
+    pub fn connector(&self) -> Result<Box<dyn Connect>, DatabaseError> {
+        Ok(match self.tls()? {
+            Some(tls) => Box::new(ConfigConnectImpl { tls }),
+            None => Box::new(ConfigConnectImpl { tls: NoTls }),
+        })
     }
 
     /// TLS towards the server, when it is asked for.

@@ -114,12 +114,12 @@ impl Dependency {
             let old = states.get(&*self.name);
             let changed = old != Some(&reason);
             if changed {
-                match &reason {
-                    None if old.is_some() => tracing::info!(dependency = %self.name, "ready"),
-                    Some(reason) if old.is_some() => {
+                match (old, &reason) {
+                    (Some(Some(_)), None) => tracing::info!(dependency = %self.name, "ready"),
+                    (Some(None), Some(reason)) => {
                         tracing::warn!(dependency = %self.name, reason, "not ready")
                     }
-                    _ => {}
+                    _ => {} // still on the way
                 }
                 states.insert(self.name.to_string(), reason);
             }

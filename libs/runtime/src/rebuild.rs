@@ -11,7 +11,7 @@ use tokio_postgres::Error;
 
 use crate::projection::{
     Generation, Projection,
-    checkpoint::{Checkpoint, State},
+    checkpoint::{self, Checkpoint, State},
     lane::{Lane, StepError, begin},
 };
 
@@ -84,6 +84,7 @@ async fn point_views<P: Projection>(
 ) -> Result<(), Error> {
     for view in projection.views(generation) {
         transaction.batch_execute(&view.sql(generation.service)).await?;
+        transaction.batch_execute(&checkpoint::grant(generation.service, view.name)).await?;
     }
     Ok(())
 }

@@ -134,6 +134,7 @@ impl StartError {
 pub struct Running {
     service: Service,
     shutdown: Shutdown,
+    bus: Bus,
 }
 
 impl Running {
@@ -143,9 +144,13 @@ impl Running {
         self.service
     }
 
-    /// Tells its tasks to stop and waits for them. False: some still ran after `patience`.
+    /// Tells its tasks to stop, waits for them, and closes its connection to NATS once what it said is sent. False:
+    /// some tasks still ran after `patience`.
     pub async fn stop(&self, patience: Duration) -> bool {
-        self.shutdown.stop(patience).await
+        let stopped = self.shutdown.stop(patience).await;
+        // Closed already, or NATS is away: either way there is nothing left to say.
+        _ = tokio::time::timeout(Duration::from_secs(1), self.bus.client().drain()).await;
+        stopped
     }
 }
 
@@ -153,7 +158,7 @@ impl ServiceContext {
     /// The service, as running: what its `start` returns.
     #[must_use]
     pub fn running(&self) -> Running {
-        Running { service: self.service, shutdown: self.shutdown.clone() }
+        Running { service: self.service, shutdown: self.shutdown.clone(), bus: self.bus.clone() }
     }
 
     /// Makes the context of one service: its own role, its own NATS user, its own tasks. Connects in the background.

@@ -101,6 +101,7 @@ impl TransportCa {
                 let validity = Validity::beginning(now, CA_LIFETIME);
                 let certificate = ca_params(&key, validity, entropy).self_signed(&key)?;
                 let draft = file.with_extension("draft");
+                file.parent().map_or(Ok(()), fs::create_dir_all).map_err(fail)?;
                 fs::write(&draft, certificate.pem()).and_then(|()| fs::rename(&draft, file)).map_err(fail)?;
                 (validity, certificate.der().clone())
             }
@@ -125,12 +126,17 @@ impl TransportCa {
         let issuer = Issuer::from_ca_cert_der(&self.der, &self.key)?;
         Ok((params.signed_by(key, &issuer)?.der().clone(), validity))
     }
+}
 
-    /// SHA-256 of the certificate as people compare it: `AB:CD:…`.
-    fn fingerprint(&self) -> String {
-        let pairs: Vec<String> = Sha256::digest(&self.der).iter().map(|byte| format!("{byte:02X}")).collect();
-        pairs.join(":")
-    }
+/// SHA-256 of the certificate in a PEM file as people compare it, `AB:CD:…`; none when there is no certificate.
+#[must_use]
+pub fn fingerprint_of(file: &Path) -> Option<String> {
+    CertificateDer::from_pem_file(file).ok().map(|der| fingerprint(&der))
+}
+
+fn fingerprint(der: &CertificateDer<'_>) -> String {
+    let pairs: Vec<String> = Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect();
+    pairs.join(":")
 }
 
 /// How long a certificate holds, if it is this key's.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod client;
+mod server;
 
 /// X.509 certificates, their whole life
 #[derive(Parser, Debug)]
@@ -20,6 +21,8 @@ struct Arguments {
 enum Command {
     #[command(flatten)]
     Client(Box<client::ClientCommand>),
+    #[command(flatten)]
+    Server(Box<server::ServerCommand>),
     /// Print a completion script for a shell
     Completion {
         /// bash, zsh, fish or powershell
@@ -35,6 +38,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command {
         Command::Client(command) => client::run(*command, arguments.client).await.into(),
+        Command::Server(command) => server::run(*command).await,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "chancery", &mut std::io::stdout());
             ExitCode::SUCCESS

@@ -109,7 +109,7 @@ impl Nats {
     }
 
     /// Stops it; streams are on disk afterwards.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.process.stop(Signal::SIGTERM, STOP).await
     }
 }

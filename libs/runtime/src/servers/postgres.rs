@@ -88,6 +88,12 @@ pub struct Postgres {
     pub adopted: bool,
 }
 
+/// Where the private server of a data folder answers, if it runs.
+#[must_use]
+pub fn endpoint_of(data_dir: &Path) -> Endpoint {
+    Endpoint::socket(&Place::under(data_dir).socket, DATABASE)
+}
+
 /// The folders of a cluster.
 #[derive(Clone, Debug)]
 struct Place {
@@ -162,7 +168,7 @@ impl Postgres {
     }
 
     /// Stops it: open transactions are rolled back, everything is on disk afterwards.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.process.stop(Signal::SIGINT, STOP).await
     }
 }

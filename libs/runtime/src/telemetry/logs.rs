@@ -10,7 +10,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     Layer,
-    filter::{FilterExt as _, FilterFn, Targets},
+    filter::{FilterExt as _, FilterFn, LevelFilter, Targets},
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer, time::FormatTime as _, time::SystemTime},
     registry::LookupSpan,
 };
@@ -24,9 +24,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
     let terminal = std::io::stderr().is_terminal();
-    // Validated with the configuration; a fallback keeps a slip from silencing the log.
-    let targets: Targets =
-        settings.log.parse().unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO));
+    let targets = directives(&settings.log);
     let filter = targets.and(FilterFn::new(move |metadata| spans || metadata.is_event()));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let text = match settings.log_format {
@@ -39,6 +37,16 @@ where
     } else {
         Box::new(lines.with_ansi(false).event_format(JsonLine).with_filter(filter))
     }
+}
+
+/// What is logged. Of the NATS client and the PostgreSQL driver only warnings: the rest our own bus says, or is chatter.
+fn directives(log: &str) -> Targets {
+    // Validated with the configuration; a fallback keeps a slip from silencing the log.
+    let chosen: Targets = log.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    Targets::new()
+        .with_targets([("async_nats", LevelFilter::WARN), ("tokio_postgres", LevelFilter::WARN)])
+        .with_targets(chosen.iter())
+        .with_default(chosen.default_level().unwrap_or(LevelFilter::OFF))
 }
 
 /// `{"time":…,"level":…,"service":…,"target":…,"message":…,<fields>,"trace_id":…,"span_id":…}`

@@ -84,7 +84,7 @@ impl GatewayCertificate {
     /// SHA-256 of the CA's certificate, `AB:CD:…`.
     #[must_use]
     pub fn ca_fingerprint(&self) -> String {
-        self.current.load().ca.fingerprint()
+        super::fingerprint(&self.current.load().ca.der)
     }
 
     /// Where the CA's certificate lies.

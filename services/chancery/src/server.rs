@@ -1,0 +1,55 @@
+//! The server side of the command line: starting services, bringing the database up to date, looking after the log.
+
+mod config;
+mod context_file;
+mod failure;
+mod lock;
+mod migrate;
+mod options;
+mod private_servers;
+mod process;
+mod readiness;
+mod rebuild;
+mod relay;
+mod serve;
+mod services;
+mod terminal;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// Commands that run on the server's machine.
+#[derive(Subcommand, Debug)]
+pub enum ServerCommand {
+    /// Start everything on this machine: PostgreSQL and NATS unless configured, the schema, every service
+    Up(up::Up),
+    /// Run the named services; PostgreSQL and NATS run elsewhere
+    Serve(serve::Serve),
+    /// Bring the database up to date with this program
+    Migrate(migrate::Migrate),
+    /// The configuration: make it, check it, print it
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Build a read model again from the log, beside the one in use
+    Rebuild(rebuild::Rebuild),
+}
+
+/// Runs a server command to its end.
+pub async fn run(command: ServerCommand) -> ExitCode {
+    let result = match command {
+        ServerCommand::Up(up) => up.run().await,
+        ServerCommand::Serve(serve) => serve.run().await,
+        ServerCommand::Migrate(migrate) => migrate.run().await,
+        ServerCommand::Config(config) => config.run(),
+        ServerCommand::Rebuild(rebuild) => rebuild.run().await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal::note(&failure.to_string());
+            failure.exit_code()
+        }
+    }
+}

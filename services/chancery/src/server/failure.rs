@@ -1,0 +1,68 @@
+//! Why a server command ended, and with which exit code.
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use runtime::{
+    config::ConfigError,
+    database::{DatabaseError, EndpointError},
+    migrate::{MigrateError, SchemaError},
+    secrets::SecretError,
+    servers::ServerError,
+    service::{ContextError, StartError},
+    telemetry::TelemetryError,
+    transport_ca::TransportError,
+};
+
+/// What went wrong, in words for an operator.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The configuration; one mistake to a line.
+    #[error("error[configuration]: {0}")]
+    Config(#[from] ConfigError),
+    /// The command cannot be carried out as given.
+    #[error("error[usage]: {0}")]
+    Usage(String),
+    /// Something that has an error of its own.
+    #[error("error: {0}")]
+    Other(String),
+}
+
+impl Failure {
+    /// 2 is wrong usage; 1 all else.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Config(_) | Self::Usage(_) => 2,
+            Self::Other(_) => 1,
+        })
+    }
+
+    /// A file or folder that could not be read or written.
+    pub(super) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |error| Self::Other(format!("{}: {error}", path.display()))
+    }
+}
+
+macro_rules! in_words {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self { Self::Other(runtime::error::words(&error)) }
+        }
+    )*};
+}
+
+in_words!(
+    ContextError,
+    DatabaseError,
+    EndpointError,
+    MigrateError,
+    SchemaError,
+    SecretError,
+    ServerError,
+    StartError,
+    TelemetryError,
+    TransportError,
+    bus::BusError,
+    tokio_postgres::Error,
+    io::Error,
+);

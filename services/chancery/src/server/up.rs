@@ -1,0 +1,116 @@
+//! `chancery up`: everything on one machine, from an empty folder to answering requests.
+
+use std::{io::IsTerminal as _, path::PathBuf};
+
+use clap::Args;
+use contracts::Service;
+use runtime::{
+    config::{Config, Environment},
+    entropy::SystemEntropy,
+    migrate::migrate,
+    shutdown::Signals,
+    transport_ca,
+};
+
+use super::{
+    context_file,
+    failure::Failure,
+    lock::{Attempt, Lock},
+    options::ServerOptions,
+    private_servers::{PrivateServers, make_data_folder},
+    process::Process,
+    readiness, services, terminal,
+};
+
+/// Start everything on this machine: PostgreSQL and NATS unless configured, the schema, every service
+#[derive(Args, Debug)]
+pub struct Up {
+    #[command(flatten)]
+    options: ServerOptions,
+    /// File to write once everything is ready; removed at the end
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+}
+
+impl Up {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let (config, _, environment) = self.options.load()?;
+        make_data_folder(&config.server.data_dir)?;
+        let lock = match Lock::take(&config.server.data_dir, &config.server.public_url).await? {
+            Attempt::Ours(lock) => lock,
+            Attempt::Theirs(holder) => {
+                terminal::line(&format!("Chancery already runs: process {}, {}", holder.pid, holder.address));
+                return Ok(());
+            }
+        };
+        let mut process = Process::begin(config, Service::ALL).await?;
+        process.secrets.make_missing(&SystemEntropy)?;
+        let servers = PrivateServers::start(&process.config, &process.secrets, &environment).await?;
+        let ended = self.serve(&mut process, &servers, &environment).await;
+        readiness::end(self.ready_file.as_deref(), &environment);
+        process.stop().await;
+        servers.stop().await;
+        drop(lock);
+        ended
+    }
+
+    /// Serves until a signal comes.
+    async fn serve(
+        &self,
+        process: &mut Process,
+        servers: &PrivateServers,
+        environment: &Environment,
+    ) -> Result<(), Failure> {
+        let mut signals = Signals::listen()?;
+        migrate(&servers.database, &process.secrets, services::SCHEMAS).await?;
+        tracing::warn!(
+            "all services share this process's memory; in production run keystore and signer by `chancery serve`"
+        );
+        process.start(Service::ALL, &servers.database, &servers.nats_url).await?;
+        tokio::select! {
+            () = process.health.ready() => {}
+            signal = signals.next() => return stopping(signal),
+        }
+        self.announce(process, servers, environment)?;
+        stopping(signals.next().await)
+    }
+
+    fn announce(
+        &self,
+        process: &Process,
+        servers: &PrivateServers,
+        environment: &Environment,
+    ) -> Result<(), Failure> {
+        let (address, token) = (&process.config.server.public_url, process.secrets.first_token()?);
+        let ca_file = transport_ca::ca_file(&process.config.server);
+        context_file::write(environment, address, &ca_file, &token)?;
+        terminal::line(&greeting(&process.config, servers));
+        if std::io::stdout().is_terminal() {
+            // To a person, once; a pipe may end in a file that others read.
+            terminal::line(&format!("  API token       {}", token.reveal()));
+        }
+        readiness::tell(self.ready_file.as_deref(), environment, address)
+    }
+}
+
+fn stopping(signal: &'static str) -> Result<(), Failure> {
+    tracing::info!(signal, "stopping");
+    Ok(())
+}
+
+fn greeting(config: &Config, servers: &PrivateServers) -> String {
+    let ca_file = transport_ca::ca_file(&config.server);
+    let fingerprint = transport_ca::fingerprint_of(&ca_file).unwrap_or_else(|| "unknown".into());
+    let secrets = config.server.secrets_dir.display();
+    format!(
+        "Chancery is ready at {address}\n  \
+           CA certificate  {ca}\n  \
+           CA fingerprint  SHA-256 {fingerprint}\n  \
+           Token file      {secrets}/first.token\n  \
+           Events          {nats} (seed: {secrets}/nats-subscriber.nk)\n  \
+           Next            chancery issue --dns shop.localhost",
+        address = config.server.public_url,
+        ca = ca_file.display(),
+        nats = servers.nats_url,
+    )
+}
