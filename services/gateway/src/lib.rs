@@ -1,1 +1,138 @@
-//! gateway.
+//! gateway: HTTP to commands and queries, and the public events. The one place that knows status codes.
+//!
+//! It owns no aggregate and appends nothing. Commands go out over NATS as the caller's principal; reads come from the
+//! services' views (`api_<service>.*`) and from the log.
+//!
+//! | file | says |
+//! |---|---|
+//! | [`operation`], [`operations`] | what an operation is, and the one table of them |
+//! | [`router`] | the way of every request: authentication, permission, query, body, handler, answer |
+//! | [`resources`] | the operations, a file per resource |
+//! | [`openapi`](mod@openapi), [`docs`] | the table as OpenAPI 3.1, and as pages for people |
+//! | [`problem`] | codes as HTTP statuses and problem documents |
+//! | [`body`], [`json`], [`query`], [`conditions`] | reading requests strictly |
+//! | [`view`], [`select`], [`cursor`], [`read`], [`position`] | lists and single things from the services' views |
+//! | [`patience`] | `Prefer: wait`, and 202 |
+//! | [`translate`], [`events`], [`sse`], [`publisher`] | log events as public ones, by page, as a stream, on NATS |
+//! | [`listener`] | HTTPS |
+
+pub mod answer;
+pub mod authenticate;
+pub mod body;
+pub mod call;
+pub mod conditions;
+pub mod cursor;
+pub mod denial;
+pub mod docs;
+pub mod events;
+pub mod gateway;
+pub mod json;
+pub mod listener;
+pub mod metrics;
+mod nearest;
+pub mod news;
+pub mod openapi;
+pub mod operation;
+pub mod operations;
+pub mod parameter;
+pub mod patience;
+mod pem;
+pub mod position;
+pub mod problem;
+pub mod publisher;
+pub mod query;
+pub mod read;
+pub mod representation;
+pub mod resources;
+pub mod router;
+pub mod select;
+pub mod sse;
+pub mod timeline;
+mod token_use;
+pub mod trace;
+pub mod translate;
+pub mod view;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use runtime::{
+    service::ServiceContext,
+    transport_ca::{GatewayCertificate, TransportError},
+};
+
+/// The gateway's read models: none.
+pub const MIGRATIONS: &[&str] = &[];
+
+/// Why the gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The table of operations.
+    #[error(transparent)]
+    Table(#[from] router::TableError),
+    /// The HTTPS certificate.
+    #[error(transparent)]
+    Certificate(#[from] TransportError),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A gateway that listens.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// Where.
+    pub address: SocketAddr,
+    /// SHA-256 of the transport CA's certificate, `AB:CD:…`.
+    pub ca_fingerprint: String,
+    /// Where that certificate lies, for clients to trust.
+    pub ca_file: PathBuf,
+}
+
+/// Listens, publishes public events, and tells uses of tokens, until shutdown.
+pub async fn start(context: ServiceContext) -> Result<Listening, StartError> {
+    let certificate = GatewayCertificate::issue(
+        &context.config.server,
+        &context.secrets,
+        context.clock.clone(),
+        context.entropy.clone(),
+    )?;
+    let gateway = Arc::new(gateway::Gateway {
+        bus: context.bus.clone(),
+        pool: context.pool.clone(),
+        reader: context.reader.clone(),
+        doorkeeper: Arc::new(context.authority.clone()),
+        clock: context.clock.clone(),
+        entropy: context.entropy.clone(),
+        ids: context.ids.clone(),
+        limits: context.config.limits.clone(),
+        uses: authenticate::Uses::default(),
+        failures: authenticate::Failures::new(),
+        figures: metrics::Figures::new(),
+        news: news::News::start(context.bus.clone(), &context.shutdown),
+        openapi: openapi().to_string().into(),
+        shutdown: context.shutdown.clone(),
+    });
+    let router = router::router(&gateway, operations::table())?;
+    let listener = context.health.register("https");
+    let (address, limits) = (context.config.server.listen, &context.config.limits);
+    let address = listener::listen(address, certificate.tls()?, limits, router, &context.shutdown)
+        .map_err(|source| StartError::Listen { address, source })?;
+    listener.set_ready();
+    context.shutdown.spawn(certificate.clone().keep_fresh(context.shutdown.token()));
+    context.shutdown.spawn(token_use::tell(gateway));
+    publisher::start(&context);
+    tracing::info!(%address, "listening");
+    Ok(Listening { address, ca_fingerprint: certificate.ca_fingerprint(), ca_file: certificate.ca_file() })
+}
+
+/// The OpenAPI document of this build.
+#[must_use]
+pub fn openapi() -> serde_json::Value {
+    openapi::document(&operations::table())
+}

@@ -1,0 +1,86 @@
+//! Who is calling: the bearer token, answered from memory.
+
+use contracts::{Code, Problem, Timestamp, token::TokenText};
+use http::{HeaderMap, header};
+use opentelemetry::{KeyValue, metrics::Counter};
+use runtime::authority::{Authority, Denied, Principal};
+
+/// Knows tokens.
+pub trait Doorkeeper: Send + Sync + 'static {
+    /// Who a token's text belongs to, now.
+    fn authenticate(&self, token: &TokenText) -> Result<Principal, Denied>;
+}
+
+impl Doorkeeper for Authority {
+    fn authenticate(&self, token: &TokenText) -> Result<Principal, Denied> {
+        Authority::authenticate(self, token)
+    }
+}
+
+/// Counts failed sign-ins.
+#[derive(Clone, Debug)]
+pub struct Failures(Counter<u64>);
+
+impl Failures {
+    /// The counter `chancery_auth_failures_total`.
+    #[must_use]
+    pub fn new() -> Self {
+        let meter = opentelemetry::global::meter("chancery-gateway");
+        Self(
+            meter
+                .u64_counter("chancery_auth_failures")
+                .with_description("Requests without a valid credential")
+                .build(),
+        )
+    }
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The caller. Missing, mistyped, unknown, wrong and revoked tokens get one and the same answer.
+/// Errors: `unauthenticated`; `token_expired` for who holds the right text; `service_unavailable` while tokens are
+/// not known yet.
+pub fn authenticate(
+    headers: &HeaderMap,
+    doorkeeper: &dyn Doorkeeper,
+    failures: &Failures,
+) -> Result<Principal, Problem> {
+    let denied = match bearer(headers).map(|token| doorkeeper.authenticate(&token)) {
+        Some(Ok(principal)) => return Ok(principal),
+        Some(Err(Denied::Unknown)) => return Err(Denied::Unknown.into()),
+        Some(Err(Denied::Expired)) => Problem::new(Code::TokenExpired, "the API token has expired"),
+        Some(Err(Denied::Invalid)) | None => Problem::new(
+            Code::Unauthenticated,
+            "the request carries no valid API token: send 'Authorization: Bearer chy_…'",
+        ),
+    };
+    failures.0.add(1, &[KeyValue::new("method", "bearer")]);
+    Err(denied)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<TokenText> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| TokenText::parse(token.trim()))?
+}
+
+/// When tokens were used, for the directory: collected here, sent now and then.
+#[derive(Debug, Default)]
+pub struct Uses(parking_lot::Mutex<std::collections::HashMap<contracts::TokenId, Timestamp>>);
+
+impl Uses {
+    /// Notes a use.
+    pub fn note(&self, principal: &Principal, now: Timestamp) {
+        self.0.lock().insert(principal.token, now);
+    }
+
+    /// Takes what was noted.
+    #[must_use]
+    pub fn take(&self) -> Vec<(contracts::TokenId, Timestamp)> {
+        self.0.lock().drain().collect()
+    }
+}

@@ -1,0 +1,28 @@
+//! The table of operations: all there is under `/api/v1`, and the pages that explain it.
+
+use crate::{docs, operation::Operation, resources};
+
+/// Every operation.
+#[must_use]
+pub fn table() -> Vec<Operation> {
+    [
+        resources::certificates::operations(),
+        resources::certificate_requests::operations(),
+        resources::csrs::operations(),
+        resources::cas::operations(),
+        resources::profiles::operations(),
+        resources::policies::operations(),
+        resources::keys::operations(),
+        resources::organizations::operations(),
+        resources::tokens::operations(),
+        resources::events::operations(),
+        resources::operations::operations(),
+        resources::me::operations(),
+        resources::meta::operations(),
+        resources::compatible::operations(),
+        docs::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,47 @@
+//! Read your writes: a read that names a log position waits until its read model has reached it.
+
+use std::time::Duration;
+
+use contracts::{Code, Problem, Service};
+use runtime::database::Scope;
+
+use crate::{call::Call, conditions, read};
+
+/// How long a read waits.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The pause between two looks.
+const LOOK: Duration = Duration::from_millis(15);
+
+/// Waits until `service`'s read models have reached what the caller names. Errors: `projection_behind`.
+pub async fn wait(call: &Call, service: Service) -> Result<(), Problem> {
+    let wanted = conditions::min_position(&call.headers)?;
+    if wanted == 0 {
+        return Ok(());
+    }
+    let waiting = async {
+        while !reached(call, service, wanted).await? {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| {
+        let words = format!("the read model has not reached position {wanted} within 2 s; try again");
+        Err(Problem::new(Code::ProjectionBehind, words))
+    })
+}
+
+/// Whether each projection of the service is there, or has nothing left to read on the way.
+async fn reached(call: &Call, service: Service, wanted: i64) -> Result<bool, Problem> {
+    let sql = format!("select position, categories from api_{service}.checkpoint where position < $1");
+    let behind = read::rows(call, &Scope::All, &sql, &[&wanted]).await?;
+    for row in behind {
+        let position: i64 = row.try_get(0).map_err(read::internal)?;
+        let categories: Vec<String> = row.try_get(1).map_err(read::internal)?;
+        let categories: Vec<&str> = categories.iter().map(String::as_str).collect();
+        let level = call.gateway.reader.level(position, wanted, &categories).await;
+        if !level.map_err(|error| crate::events::unreadable(&error))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

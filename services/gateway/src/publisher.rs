@@ -1,0 +1,198 @@
+//! Publishes the public events to `CHANCERY_EVENTS`, in the order of the log, each once.
+//!
+//! One instance is active, by session lock. What was published last says where to go on, so no position is kept
+//! anywhere else; each message names the sequence it expects before it, so two instances cannot interleave. A wiped
+//! store is made anew and filled again from the log, as far back as the stream keeps anything.
+
+use std::time::Duration;
+
+use async_nats::{
+    HeaderMap,
+    jetstream::{
+        Context,
+        message::PublishMessage,
+        stream::{Config, DiscardPolicy, StorageType},
+    },
+};
+use contracts::{EventId, Timestamp, public::CloudEvent, service::Stream as Owned};
+use deadpool_postgres::{ClientWrapper, Object};
+use eventlog::Recorded;
+use runtime::{
+    follower::{FollowError, FollowOptions, Follower},
+    health::Dependency,
+    service::ServiceContext,
+};
+
+use crate::translate;
+
+/// The lock of the active instance: (this, shard).
+const LOCK: i32 = 7103;
+/// Pause before another try, and between two looks at the lock.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often the session that holds the lock is pinged.
+const PING: Duration = Duration::from_secs(2);
+/// How long the stream keeps a message.
+const KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How many log events are translated and published at once.
+const BATCH: usize = 256;
+
+/// Why publishing has to begin again from what the stream holds.
+#[derive(Debug, thiserror::Error)]
+enum PublishError {
+    #[error("no connection to PostgreSQL")]
+    Pool(#[from] deadpool_postgres::PoolError),
+    #[error("the session with the lock ended")]
+    Lock(#[from] tokio_postgres::Error),
+    #[error("the log cannot be followed")]
+    Follow(#[from] FollowError),
+    #[error("the stream cannot be used: {0}")]
+    Stream(String),
+    #[error("the last message of the stream is no event of ours")]
+    Foreign,
+    #[error("an event cannot be translated")]
+    Event(#[from] contracts::EventError),
+    #[error("an event cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl PublishError {
+    fn stream(error: impl std::fmt::Display) -> Self {
+        Self::Stream(error.to_string())
+    }
+}
+
+/// Publishes until shutdown.
+pub fn start(context: &ServiceContext) {
+    let publisher = Publisher { context: context.clone(), health: context.health.register("public events") };
+    context.shutdown.spawn_droppable(async move {
+        loop {
+            if let Err(error) = publisher.lead().await {
+                tracing::warn!(%error, "public events: beginning again");
+                publisher.health.set_failing(&error);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    });
+}
+
+struct Publisher {
+    context: ServiceContext,
+    health: Dependency,
+}
+
+/// Where to go on.
+#[derive(Debug, PartialEq, Eq)]
+struct Resume {
+    /// The stream's last sequence.
+    sequence: u64,
+    /// The log position of its last message.
+    position: i64,
+    /// Nothing older is published: the stream would not keep it.
+    floor: Option<Timestamp>,
+}
+
+impl Publisher {
+    /// Publishes while this instance holds the lock; returns at once when another one does.
+    async fn lead(&self) -> Result<(), PublishError> {
+        // Taken out of the pool for good: the session ends with this function, and the lock with it.
+        let session = Object::take(self.context.pool.get().await?);
+        let row = session
+            .query_one("select pg_try_advisory_lock($1, $2)", &[&LOCK, &i32::from(eventlog::SHARD)])
+            .await?;
+        if !row.try_get::<_, bool>(0)? {
+            self.health.set_ready();
+            return Ok(());
+        }
+        let jetstream = self.context.bus.jetstream();
+        let mut resume = resume(jetstream, self.context.clock.now()).await?;
+        tracing::info!(sequence = resume.sequence, after = resume.position, "public events: publishing");
+        let options = FollowOptions::new(&["*"]).after(resume.position).batch(BATCH);
+        let mut follower = Follower::new(self.context.reader.clone(), self.context.bus.clone(), options);
+        self.health.set_ready();
+        loop {
+            tokio::select! {
+                events = follower.next() => publish(jetstream, &mut resume, &events?).await?,
+                ended = ping(&session) => return ended,
+            }
+        }
+    }
+}
+
+/// Keeps the session alive; returns when it has ended.
+async fn ping(session: &ClientWrapper) -> Result<(), PublishError> {
+    loop {
+        tokio::time::sleep(PING).await;
+        session.simple_query("").await?;
+    }
+}
+
+/// Makes the stream if it is missing, and reads where to go on.
+async fn resume(jetstream: &Context, now: Timestamp) -> Result<Resume, PublishError> {
+    let stream = jetstream.get_or_create_stream(config()).await.map_err(PublishError::stream)?;
+    let state = stream.cached_info().state.clone();
+    if state.messages == 0 {
+        // New, wiped, or everything in it grew too old: whatever it would still keep is not in it.
+        let floor = now.plus(-time::Duration::seconds(i64::try_from(KEPT.as_secs()).unwrap_or(0)));
+        return Ok(Resume { sequence: state.last_sequence, position: 0, floor: Some(floor) });
+    }
+    let last = stream.get_raw_message(state.last_sequence).await.map_err(PublishError::stream)?;
+    let event: CloudEvent = serde_json::from_slice(&last.payload).map_err(|_| PublishError::Foreign)?;
+    let position = event.position.parse().map_err(|_| PublishError::Foreign)?;
+    Ok(Resume { sequence: state.last_sequence, position, floor: None })
+}
+
+fn config() -> Config {
+    Config {
+        name: Owned::PublicEvents.name().to_owned(),
+        description: Some("Public events: CloudEvents, translated from the log".to_owned()),
+        subjects: vec!["evt.>".to_owned()],
+        storage: StorageType::File,
+        max_age: KEPT,
+        discard: DiscardPolicy::Old,
+        duplicate_window: Duration::from_secs(120),
+        allow_direct: true,
+        ..Config::default()
+    }
+}
+
+/// Publishes what is public of these events. All are on their way before the first answer is awaited; each names the
+/// sequence before it, so the stream holds them in order or not at all.
+async fn publish(jetstream: &Context, resume: &mut Resume, events: &[Recorded]) -> Result<(), PublishError> {
+    let mut sent = Vec::new();
+    let mut sequence = resume.sequence;
+    for recorded in events {
+        if resume.floor.is_some_and(|floor| recorded.recorded_at < floor) {
+            continue;
+        }
+        let Some(message) = message(recorded)? else { continue };
+        let (subject, message) = (message.0, message.1.expected_last_sequence(sequence));
+        sent.push(jetstream.send_publish(subject, message).await.map_err(PublishError::stream)?);
+        sequence += 1;
+    }
+    for ack in sent {
+        let ack = ack.await.map_err(PublishError::stream)?;
+        resume.sequence += 1;
+        if ack.sequence != resume.sequence || ack.duplicate {
+            return Err(PublishError::Stream(format!(
+                "sequence {} came back as {}",
+                resume.sequence, ack.sequence
+            )));
+        }
+    }
+    resume.position = events.last().map_or(resume.position, |event| event.position);
+    Ok(())
+}
+
+/// The message of a log event, if it is public.
+fn message(recorded: &Recorded) -> Result<Option<(String, PublishMessage)>, PublishError> {
+    let Some(translated) = translate::translate(recorded)? else { return Ok(None) };
+    let subject = translate::subject(recorded, &translated.event);
+    let body = serde_json::to_vec(&translate::envelope(recorded, translated)?)?;
+    let mut headers = HeaderMap::new();
+    headers.insert("Content-Type", "application/cloudevents+json");
+    if let Some(traceparent) = &recorded.traceparent {
+        headers.insert("traceparent", traceparent.as_str());
+    }
+    let id = EventId(recorded.id).to_string();
+    Ok(Some((subject, PublishMessage::build().headers(headers).message_id(id).payload(body.into()))))
+}

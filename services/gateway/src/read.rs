@@ -1,0 +1,227 @@
+//! Reading rows of views, within the caller's scope.
+
+use std::time::Duration;
+
+use contracts::{Code, Problem};
+use deadpool_postgres::Object;
+use http::{StatusCode, header};
+use runtime::database::{DatabaseError, Scope, scoped_read};
+use serde_json::{Value as Json, value::RawValue};
+use tokio_postgres::{Row, error::SqlState, types::ToSql};
+use uuid::Uuid;
+
+use crate::{
+    answer::Answer,
+    body::shown,
+    call::{Call, refused_id},
+    cursor, position,
+    select::Select,
+    view::{FieldKind, View},
+};
+
+/// The longest a query of a list may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One row.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its id.
+    pub id: Uuid,
+    /// Its version.
+    pub version: i32,
+    /// Its JSON.
+    pub document: String,
+}
+
+/// Answers with one row, named by the path's `{id}`.
+pub async fn show(call: Call, view: &'static View) -> Result<Answer, Problem> {
+    let found = one(&call, view, "id").await?;
+    answer(&call, found)
+}
+
+/// Answers with a row, or the fields of it that were asked for.
+pub fn answer(call: &Call, found: Found) -> Result<Answer, Problem> {
+    let document = match call.query.get("fields") {
+        None => found.document,
+        Some(fields) => projected(&found.document, fields)?,
+    };
+    Ok(Answer::json_text(StatusCode::OK, document).versioned(found.version))
+}
+
+/// The row named by a parameter of the path: by id, or `name:…`. Errors: `not_found`, `wrong_id_type`.
+pub async fn one(call: &Call, view: &'static View, parameter: &str) -> Result<Found, Problem> {
+    position::wait(call, view.service).await?;
+    find(call, view, call.step(parameter), parameter, call.scope()?).await
+}
+
+/// The row that `reference` names, within `scope`.
+pub async fn find(
+    call: &Call,
+    view: &'static View,
+    reference: &str,
+    parameter: &str,
+    scope: Scope,
+) -> Result<Found, Problem> {
+    let missing = || Problem::not_found(view.kind, shown(reference));
+    let (table, columns) = (view.table(), "id, version, document::text");
+    let rows = match reference.strip_prefix("name:").filter(|_| view.named) {
+        Some(name) => {
+            let own = call.caller()?.organization.uuid();
+            let sql = format!(
+                "select {columns} from {table} where name = $1 order by (organization = $2) desc, id limit 1"
+            );
+            rows(call, &scope, &sql, &[&name, &own]).await?
+        }
+        None => {
+            let id = contracts::id::parse(view.prefix, reference).map_err(|e| refused_id(parameter, &e))?;
+            if !reaches(call, view, id) {
+                return Err(missing());
+            }
+            rows(call, &scope, &format!("select {columns} from {table} where id = $1"), &[&id]).await?
+        }
+    };
+    rows.first().map(found).transpose()?.ok_or_else(missing)
+}
+
+/// Answers with a page of rows.
+pub async fn list(call: Call, view: &'static View) -> Result<Answer, Problem> {
+    let scope = call.scope()?;
+    list_of(call, view, scope).await
+}
+
+/// The same, of this scope.
+pub async fn list_of(call: Call, view: &'static View, scope: Scope) -> Result<Answer, Problem> {
+    let only = limited_to(&call, view);
+    let select = Select::of(view, &call.query, only)?;
+    position::wait(&call, view.service).await?;
+    let values: Vec<&(dyn ToSql + Sync)> = select.values.iter().map(|value| value as _).collect();
+    let rows = rows(&call, &scope, &select.sql, &values).await?;
+    let (page, more) = (&rows[..rows.len().min(select.limit)], rows.len() > select.limit);
+    let next = match page.last() {
+        Some(last) if more => Some(cursor::write(select.binding, &keys(&select, last)?)),
+        _ => None,
+    };
+    let mut items = Vec::with_capacity(page.len());
+    for row in page {
+        let document = found(row)?.document;
+        let document = match call.query.get("fields") {
+            None => document,
+            Some(fields) => projected(&document, fields)?,
+        };
+        items.push(RawValue::from_string(document).map_err(internal)?);
+    }
+    let answer = Answer::json(StatusCode::OK, &Page { items, next_cursor: next.clone() })?;
+    Ok(match next {
+        Some(cursor) => answer.with(header::LINK, link(&call, &cursor)),
+        None => answer,
+    })
+}
+
+/// A page.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    items: Vec<Box<RawValue>>,
+    next_cursor: Option<String>,
+}
+
+/// Runs a query in a transaction of the scope.
+pub async fn rows(
+    call: &Call,
+    scope: &Scope,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Problem> {
+    let reading = async {
+        let mut client: Object = call.gateway.pool.get().await?;
+        let transaction = scoped_read(&mut client, scope).await?;
+        let statement = transaction.prepare_cached(sql).await?;
+        let rows = transaction.query(&statement, values).await?;
+        transaction.commit().await?;
+        Ok::<_, DatabaseError>(rows)
+    };
+    match tokio::time::timeout(PATIENCE, reading).await {
+        Ok(Ok(rows)) => Ok(rows),
+        Ok(Err(error)) => Err(refused(&error)),
+        Err(_) => Err(Problem::unavailable("the read model did not answer in time; try again")),
+    }
+}
+
+/// What the caller learns about a failed query.
+fn refused(error: &DatabaseError) -> Problem {
+    let state = match error {
+        DatabaseError::Server(error) => error.code(),
+        _ => None,
+    };
+    tracing::warn!(%error, "view cannot be read");
+    match state {
+        // The service that owns the view has not made it yet.
+        Some(state) if [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME].contains(state) => {
+            Problem::new(Code::ProjectionBehind, "the read model is being built; try again")
+        }
+        Some(state) if ["08", "53", "57"].iter().any(|class| state.code().starts_with(class)) => {
+            Problem::unavailable("the database does not answer at the moment; try again")
+        }
+        Some(_) => Problem::internal(),
+        None => Problem::unavailable("the database does not answer at the moment; try again"),
+    }
+}
+
+fn found(row: &Row) -> Result<Found, Problem> {
+    Ok(Found {
+        id: row.try_get(0).map_err(internal)?,
+        version: row.try_get(1).map_err(internal)?,
+        document: row.try_get(2).map_err(internal)?,
+    })
+}
+
+/// The sort keys of a row, as the cursor holds them.
+fn keys(select: &Select<'_>, row: &Row) -> Result<Vec<String>, Problem> {
+    let key = |(at, field): (usize, FieldKind)| -> Result<String, tokio_postgres::Error> {
+        let at = at + 3;
+        Ok(match field {
+            FieldKind::Text => row.try_get(at)?,
+            FieldKind::Time => contracts::Timestamp(row.try_get(at)?).to_string(),
+            FieldKind::Id(_) => row.try_get::<_, Uuid>(at)?.to_string(),
+        })
+    };
+    let fields = select.order.iter().map(|(field, _)| field.kind);
+    fields.enumerate().map(key).collect::<Result<_, _>>().map_err(internal)
+}
+
+/// Only these fields of a document; one it does not have is left out.
+fn projected(document: &str, fields: &str) -> Result<String, Problem> {
+    let mut document: serde_json::Map<String, Json> = serde_json::from_str(document).map_err(internal)?;
+    let wanted: Vec<&str> = fields.split(',').map(str::trim).collect();
+    document.retain(|name, _| wanted.contains(&name.as_str()));
+    serde_json::to_string(&document).map_err(internal)
+}
+
+/// `Link: <…>; rel="next"`.
+pub fn link(call: &Call, cursor: &str) -> String {
+    let kept = call.query.iter().filter(|(name, _)| *name != "cursor");
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept)
+        .append_pair("cursor", cursor)
+        .finish();
+    format!("<{}?{query}>; rel=\"next\"", call.target)
+}
+
+/// The ids that the caller's token is limited to, if it is.
+fn limited_to(call: &Call, view: &View) -> Option<Vec<Uuid>> {
+    let scope = &call.caller.as_ref()?.scope;
+    match view.prefix {
+        "crt" => Some(scope.certificates.as_ref()?.iter().map(|id| id.uuid()).collect()),
+        _ => None,
+    }
+}
+
+fn reaches(call: &Call, view: &View, id: Uuid) -> bool {
+    limited_to(call, view).is_none_or(|ids| ids.contains(&id))
+}
+
+/// A fault of ours: the log has the cause.
+pub fn internal(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "row cannot be read");
+    Problem::internal()
+}

@@ -1,0 +1,282 @@
+//! `/certificate-requests`: from a CSR, or a key of ours, to a certificate. The hot path: one parse, one command, one
+//! answer.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use contracts::{
+    Class, Code, OperationId, Permission, Problem, Service, Violation,
+    id::Reference,
+    signer::{CertificateRequestEvent, CertificateRequestView, IssuedCertificate, SubmitCertificateRequest},
+};
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    Page,
+    operations::{OperationView, accepted, example as operation_example},
+    page,
+};
+use crate::{
+    answer::Answer,
+    body::{Media, shown},
+    call::Call,
+    operation::Operation,
+    parameter::{Header, Parameter},
+    patience::{self, Waited},
+    pem, read,
+    timeline::{self, TimelineEntry},
+    view::{Field, View},
+};
+
+/// The read model.
+pub static REQUESTS: View = View {
+    service: Service::Signer,
+    name: "certificate_request",
+    kind: "certificate request",
+    prefix: "req",
+    fields: &[
+        Field::text("status", "status"),
+        Field::text("source", "source"),
+        Field::text("commonName", "common_name").optional(),
+        Field::id("profileId", "profile_id", "prf"),
+        Field::id("certificateId", "certificate_id", "crt"),
+    ],
+    named: false,
+    labelled: false,
+    searchable: false,
+    sort: "-createdAt",
+};
+
+const PATH: &str = "/api/v1/certificate-requests";
+
+/// A request that was answered at once, with its certificate.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct AnsweredRequest {
+    #[serde(flatten)]
+    request: CertificateRequestView,
+    /// The certificate as PEM.
+    certificate: String,
+    /// The CA certificates above it up to the root, nearest first, as PEM.
+    certificate_chain: String,
+}
+
+/// Whether a request would be accepted.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Verdict {
+    /// Whether it would.
+    ok: bool,
+    /// The code it would be refused with.
+    code: Option<Code>,
+    /// Each thing that is wrong.
+    errors: Vec<Violation>,
+}
+
+/// The operations.
+pub fn operations() -> Vec<Operation> {
+    let csr = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB…\n-----END CERTIFICATE REQUEST-----\n";
+    let request = json!({"profile": "name:internal-web", "csr": csr, "ttl": "90d", "labels": {"env": "prod"}, "note": "CHG-1042"});
+    let refusals = [
+        Code::CsrInvalid,
+        Code::PolicyViolation,
+        Code::LintFailed,
+        Code::InvalidState,
+        Code::NotFound,
+        Code::KeystoreSealed,
+        Code::ClockGuard,
+    ];
+    let operations = vec![
+        REQUESTS
+            .lists(Operation::get(PATH, "listCertificateRequests", "List certificate requests"))
+            .needs(Permission::RequestRead)
+            .answers::<Page<CertificateRequestView>>(StatusCode::OK, "A page of requests.", page(example()))
+            .handled_by(|call| read::list(call, &REQUESTS)),
+        Operation::post(
+            PATH,
+            "submitCertificateRequest",
+            "Request a certificate, with a CSR or for a key of ours",
+        )
+        .needs(Permission::RequestCreate)
+        .sensitive()
+        .takes_any::<SubmitCertificateRequest>(&[Media::Json, Media::Pkcs10], request.clone())
+        .query(Parameter::text(
+            "profile",
+            "The profile, by id or `name:…`, where the body is `application/pkcs10`.",
+        ))
+        .query(Parameter::text("ttl", "The lifetime, where the body is `application/pkcs10`."))
+        .header(Header::PREFER)
+        .answers::<AnsweredRequest>(
+            StatusCode::CREATED,
+            "The request with its certificate.",
+            answered_example(),
+        )
+        .answers::<OperationView>(
+            StatusCode::ACCEPTED,
+            "It takes longer than the caller waits.",
+            operation_example(),
+        )
+        .problems(&refusals)
+        .handled_by(submit),
+        Operation::compute(
+            "/api/v1/certificate-requests/validate",
+            "validateCertificateRequest",
+            "Say whether a request would be accepted",
+        )
+        .needs(Permission::RequestCreate)
+        .takes_any::<SubmitCertificateRequest>(&[Media::Json, Media::Pkcs10], request)
+        .query(Parameter::text("profile", "The profile, where the body is `application/pkcs10`."))
+        .query(Parameter::text("ttl", "The lifetime, where the body is `application/pkcs10`."))
+        .answers::<Verdict>(
+            StatusCode::OK,
+            "Whether it would, and if not, all that is wrong.",
+            json!({"ok": true, "code": null, "errors": []}),
+        )
+        .problem(Code::NotFound)
+        .problem(Code::CommandTimeout)
+        .handled_by(validate),
+        REQUESTS
+            .shows(Operation::get(
+                "/api/v1/certificate-requests/{id}",
+                "getCertificateRequest",
+                "Show a certificate request",
+            ))
+            .needs(Permission::RequestRead)
+            .answers::<CertificateRequestView>(StatusCode::OK, "The request.", example())
+            .handled_by(|call| read::show(call, &REQUESTS)),
+        Operation::get(
+            "/api/v1/certificate-requests/{id}/csr",
+            "getCertificateRequestCsr",
+            "Show the CSR of a request as PEM",
+        )
+        .needs(Permission::RequestRead)
+        .answers_any::<String>(StatusCode::OK, "The CSR.", &["application/x-pem-file"], json!(csr))
+        .problem(Code::InvalidState)
+        .handled_by(show_csr),
+        Operation::get(
+            "/api/v1/certificate-requests/{id}/timeline",
+            "getCertificateRequestTimeline",
+            "Show what happened to a request",
+        )
+        .needs(Permission::RequestRead)
+        .answers::<Page<TimelineEntry>>(
+            StatusCode::OK,
+            "Its events, oldest first.",
+            timeline::example("certificate_request.submitted"),
+        )
+        .handled_by(show_timeline),
+    ];
+    operations.into_iter().map(|operation| operation.tagged("Certificate requests")).collect()
+}
+
+async fn submit(call: Call) -> Result<Answer, Problem> {
+    let command = command(&call)?;
+    let context = call.context()?;
+    if call.query.flag("dryRun") {
+        return Answer::dry(&call.gateway.bus.dry_run(&context, &command).await?);
+    }
+    match patience::send(&call, &context, &command).await? {
+        Waited::Done(reply) => {
+            let (position, version, replayed) = (reply.position, reply.version, reply.replayed);
+            let IssuedCertificate { request, certificate, chain } = reply.result;
+            let path = format!("{PATH}/{}", request.id);
+            let answered = AnsweredRequest {
+                request,
+                certificate: pem::certificate(&certificate),
+                certificate_chain: chain.iter().map(|der| pem::certificate(der)).collect(),
+            };
+            let answer = Answer::json(StatusCode::CREATED, &answered)?.located(&path);
+            Ok(call.written(answer, position, version, replayed))
+        }
+        Waited::Accepted(outcome) => accepted(&call, OperationId(context.command_id), &outcome).await,
+    }
+}
+
+async fn validate(call: Call) -> Result<Answer, Problem> {
+    let command = command(&call)?;
+    let verdict = match call.gateway.bus.dry_run(&call.context()?, &command).await {
+        Ok(_) => Verdict { ok: true, code: None, errors: vec![] },
+        Err(problem) if problem.code.class() == Class::Refused => {
+            let Problem { code, detail, mut errors, .. } = problem;
+            if errors.is_empty() {
+                errors.push(Violation::at("#", code.as_str(), detail));
+            }
+            Verdict { ok: false, code: Some(code), errors }
+        }
+        Err(problem) => return Err(problem),
+    };
+    Answer::json(StatusCode::OK, &verdict)
+}
+
+/// The command that a body stands for.
+fn command(call: &Call) -> Result<SubmitCertificateRequest, Problem> {
+    let (profile, ttl) = (call.query.get("profile"), call.query.get("ttl"));
+    if call.media == Media::Json {
+        if let Some(name) = [("profile", profile), ("ttl", ttl)].iter().find_map(|(n, v)| v.map(|_| *n)) {
+            let detail = "belongs into the JSON body; as a parameter it goes with application/pkcs10";
+            return Err(refused_parameter(name, detail.to_owned()));
+        }
+        return call.json();
+    }
+    let read = |name: &str, error: String| refused_parameter(name, error);
+    let profile: Option<Reference<_>> = match profile {
+        Some(text) => Some(text.parse().map_err(|error| crate::call::refused_id("profile", &error))?),
+        None => None,
+    };
+    let ttl = ttl
+        .map(|text| text.parse().map_err(|e: contracts::time::LifetimeError| read("ttl", e.to_string())))
+        .transpose()?;
+    let csr = match std::str::from_utf8(&call.body) {
+        Ok(text) if text.contains("-----BEGIN") => text.to_owned(),
+        _ => STANDARD.encode(&call.body),
+    };
+    Ok(SubmitCertificateRequest { profile, ttl, csr: Some(csr), ..SubmitCertificateRequest::default() })
+}
+
+fn refused_parameter(name: &str, detail: String) -> Problem {
+    Problem::new(Code::MalformedRequest, format!("the parameter '{name}' cannot be read"))
+        .with_errors(vec![Violation::in_parameter(name, "invalid_value", detail)])
+}
+
+async fn show_csr(call: Call) -> Result<Answer, Problem> {
+    let submitted = submitted(&call).await?;
+    let Some(csr) = submitted.csr else {
+        let words = "the request has no CSR: its key is managed";
+        return Err(Problem::new(Code::InvalidState, words));
+    };
+    Ok(Answer::new(StatusCode::OK, "application/x-pem-file", pem::block("CERTIFICATE REQUEST", &csr)))
+}
+
+async fn show_timeline(call: Call) -> Result<Answer, Problem> {
+    let submitted = submitted(&call).await?;
+    timeline::of_streams(&call, &[submitted.id.uuid(), submitted.issuance]).await
+}
+
+/// The request in the path, as it was submitted.
+async fn submitted(call: &Call) -> Result<contracts::signer::CertificateRequestSubmitted, Problem> {
+    let found = read::one(call, &REQUESTS, "id").await?;
+    let events = call.gateway.reader.read_stream(found.id, 0).await;
+    let events = events.map_err(|error| crate::events::unreadable(&error))?;
+    let missing = || Problem::not_found(REQUESTS.kind, shown(call.step("id")));
+    let first = events.first().ok_or_else(missing)?;
+    let CertificateRequestEvent::Submitted(submitted) =
+        contracts::Event::from_payload(&first.kind, first.schema, &first.payload).map_err(read::internal)?;
+    Ok(submitted)
+}
+
+fn example() -> Value {
+    json!({"id": "req_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae", "status": "issued",
+        "source": "csr", "keyId": null, "profileId": "prf_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "certificateId": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "commonName": "shop.example.com",
+        "sans": [{"type": "dns", "value": "shop.example.com"}], "keyAlgorithm": "ecdsa_p256", "ttl": "90d",
+        "labels": {"env": "prod"}, "note": "CHG-1042", "requestedBy": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "createdAt": "2026-11-21T09:00:00Z", "version": 1})
+}
+
+fn answered_example() -> Value {
+    let mut answered = example();
+    answered["certificate"] = "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n".into();
+    answered["certificateChain"] = "-----BEGIN CERTIFICATE-----\nMIIC…\n-----END CERTIFICATE-----\n".into();
+    answered
+}

@@ -1,0 +1,252 @@
+//! `/certificates`: every certificate known, in every form people need it.
+
+use std::collections::BTreeMap;
+
+use contracts::{
+    CaId, CertificateId, Code, Permission, Problem, Service,
+    inventory::{AnnotateCertificate, CertificateView},
+    signer::CaView,
+};
+use http::StatusCode;
+use pki::Certificate;
+use runtime::database::Scope;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Page, cas::CAS, page};
+use crate::{
+    answer::Answer,
+    call::Call,
+    operation::Operation,
+    parameter::{Header, Kind, Parameter},
+    read,
+    representation::{self, Form},
+    timeline::{self, TimelineEntry},
+    view::{Field, View},
+};
+
+/// The read model.
+pub static CERTIFICATES: View = View {
+    service: Service::Inventory,
+    name: "certificate",
+    kind: "certificate",
+    prefix: "crt",
+    fields: &[
+        Field::text("commonName", "common_name").optional(),
+        Field::text("status", "status"),
+        Field::time("notBefore", "not_before"),
+        Field::time("notAfter", "not_after"),
+        Field::text("serialNumber", "serial_number"),
+        Field::id("caId", "issuer_ca", "ca").optional(),
+        Field::id("profileId", "profile_id", "prf").optional(),
+        Field::id("requestId", "request_id", "req").optional(),
+        Field::text("fingerprintSha256", "fingerprint_sha256"),
+        Field::text("spkiSha256", "spki_sha256"),
+        Field::text("keyAlgorithm", "key_algorithm"),
+        Field::text("origin", "origin"),
+    ],
+    named: false,
+    labelled: true,
+    searchable: true,
+    sort: "-createdAt",
+};
+
+/// The longest chain that is followed.
+const LONGEST_CHAIN: usize = 8;
+
+/// What changes; a missing field stays as it is.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CertificateChanges {
+    /// All labels, replacing those there are.
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+    /// Who answers for it; empty takes the owner away.
+    #[serde(default)]
+    owner: Option<String>,
+    /// A note; empty takes it away.
+    #[serde(default)]
+    note: Option<String>,
+}
+
+/// What is recorded about a certificate now.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct AnnotatedCertificate {
+    /// Which.
+    id: CertificateId,
+    /// Labels.
+    labels: BTreeMap<String, String>,
+    /// Who answers for it.
+    owner: Option<String>,
+    /// A note.
+    note: Option<String>,
+    /// Version of what inventory recorded.
+    version: i32,
+}
+
+/// A certificate of a chain.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ChainLink {
+    /// Its subject (RFC 4514).
+    subject: String,
+    /// Its issuer (RFC 4514).
+    issuer: String,
+    /// SHA-256 of it, hexadecimal.
+    fingerprint_sha256: String,
+    /// The certificate as PEM.
+    certificate: String,
+}
+
+/// The operations.
+pub fn operations() -> Vec<Operation> {
+    let format = |words: &'static [&'static str]| {
+        Parameter::new("format", Kind::OneOf(words), "The form, for browsers; else `Accept` decides.")
+    };
+    let operations = vec![
+        CERTIFICATES
+            .lists(Operation::get("/api/v1/certificates", "listCertificates", "List certificates"))
+            .needs(Permission::CertificateRead)
+            .answers::<Page<CertificateView>>(StatusCode::OK, "A page of certificates.", page(example()))
+            .handled_by(|call| read::list(call, &CERTIFICATES)),
+        CERTIFICATES
+            .shows(Operation::get("/api/v1/certificates/{id}", "getCertificate", "Show a certificate"))
+            .needs(Permission::CertificateRead)
+            .query(format(&["json", "pem", "der", "p7b"]))
+            .header(Header::ACCEPT)
+            .answers_any::<CertificateView>(StatusCode::OK, "The certificate.", representation::OF_ONE, example())
+            .handled_by(show),
+        Operation::patch("/api/v1/certificates/{id}", "annotateCertificate", "Change a certificate's labels, owner or note")
+            .needs(Permission::CertificateWrite)
+            .takes::<CertificateChanges>(json!({"labels": {"env": "prod"}, "owner": "web team"}))
+            .answers::<AnnotatedCertificate>(StatusCode::OK, "What is recorded now.",
+                json!({"id": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "labels": {"env": "prod"}, "owner": "web team", "note": null, "version": 1}))
+            .handled_by(annotate),
+        Operation::get("/api/v1/certificates/{id}/chain", "getCertificateChain", "Show a certificate with the CAs above it")
+            .needs(Permission::CertificateRead)
+            .query(format(&["json", "pem", "p7b"]))
+            .query(Parameter::new("order", Kind::OneOf(&["leaf_first", "root_first"]), "Which comes first; `leaf_first` if missing."))
+            .query(Parameter::new("root", Kind::OneOf(&["include", "omit"]), "Whether the root is among them; `omit` if missing."))
+            .header(Header::ACCEPT)
+            .header(Header::MIN_POSITION)
+            .problem(Code::ProjectionBehind)
+            .answers_any::<Page<ChainLink>>(StatusCode::OK, "The chain.", representation::OF_CHAIN, chain_example())
+            .handled_by(show_chain),
+        Operation::get("/api/v1/certificates/{id}/timeline", "getCertificateTimeline", "Show what happened to a certificate")
+            .needs(Permission::CertificateRead)
+            .header(Header::MIN_POSITION)
+            .problem(Code::ProjectionBehind)
+            .answers::<Page<TimelineEntry>>(StatusCode::OK, "Its events, oldest first.", timeline::example("issuance.intended"))
+            .handled_by(show_timeline),
+    ];
+    operations.into_iter().map(|operation| operation.tagged("Certificates")).collect()
+}
+
+async fn show(call: Call) -> Result<Answer, Problem> {
+    let form = representation::wanted(&call);
+    let found = read::one(&call, &CERTIFICATES, "id").await?;
+    if form == Form::Json {
+        return read::answer(&call, found);
+    }
+    let view = parsed(&found.document)?;
+    let certificate = representation::certificate(&view.certificate)?;
+    Ok(representation::answer(&[&certificate], form, &view.id.to_string())?.versioned(found.version))
+}
+
+async fn annotate(call: Call) -> Result<Answer, Problem> {
+    let CertificateChanges { labels, owner, note } = call.json()?;
+    let id: CertificateId = call.parse("id")?;
+    let command = AnnotateCertificate { certificate: id, labels, owner, note };
+    call.send(command, |now, version| {
+        let annotated =
+            AnnotatedCertificate { id, labels: now.labels, owner: now.owner, note: now.note, version };
+        Answer::json(StatusCode::OK, &annotated)
+    })
+    .await
+}
+
+async fn show_chain(call: Call) -> Result<Answer, Problem> {
+    let form = representation::wanted(&call);
+    let found = read::one(&call, &CERTIFICATES, "id").await?;
+    let view = parsed(&found.document)?;
+    let leaf = representation::certificate(&view.certificate)?;
+    let mut chain = vec![leaf];
+    chain.extend(above(&call, view.issuer.ca_id).await?);
+    if call.query.get("root") != Some("include") && chain.len() > 1 {
+        chain.retain(|certificate| !certificate.is_self_issued());
+    }
+    if call.query.get("order") == Some("root_first") {
+        chain.reverse();
+    }
+    if form != Form::Json {
+        return representation::answer(
+            &chain.iter().collect::<Vec<_>>(),
+            form,
+            &format!("{}-chain", view.id),
+        );
+    }
+    let items = chain.iter().map(|certificate| ChainLink {
+        subject: certificate.subject(),
+        issuer: certificate.issuer(),
+        fingerprint_sha256: certificate.sha256(),
+        certificate: certificate.to_pem(),
+    });
+    Answer::json(StatusCode::OK, &Page { items: items.collect(), next_cursor: None })
+}
+
+/// The certificates of a CA and of those above it, nearest first. They are public, whoever's CA it is.
+pub async fn above(call: &Call, ca: Option<CaId>) -> Result<Vec<Certificate>, Problem> {
+    let (mut chain, mut next) = (Vec::new(), ca);
+    while let Some(id) = next.take_if(|_| chain.len() < LONGEST_CHAIN) {
+        let found = read::find(call, &CAS, &id.to_string(), "id", Scope::All).await?;
+        let ca: CaView = serde_json::from_str(&found.document).map_err(read::internal)?;
+        next = ca.parent_id;
+        if let Some(pem) = ca.certificate {
+            chain.push(representation::certificate(&pem)?);
+        }
+    }
+    Ok(chain)
+}
+
+/// Its own stream, and that of the issuance it came from.
+async fn show_timeline(call: Call) -> Result<Answer, Problem> {
+    let found = read::one(&call, &CERTIFICATES, "id").await?;
+    let sql = format!("select issuance from {} where id = $1", CERTIFICATES.table());
+    let rows = read::rows(&call, &call.scope()?, &sql, &[&found.id]).await?;
+    let issuance: Option<Uuid> = match rows.first() {
+        Some(row) => row.try_get(0).map_err(read::internal)?,
+        None => None,
+    };
+    let streams: Vec<Uuid> = issuance.into_iter().chain([found.id]).collect();
+    timeline::of_streams(&call, &streams).await
+}
+
+fn parsed(document: &str) -> Result<CertificateView, Problem> {
+    serde_json::from_str(document).map_err(read::internal)
+}
+
+/// An example of a certificate.
+pub fn example() -> Value {
+    json!({"id": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "commonName": "shop.example.com", "subject": "CN=shop.example.com",
+        "sans": [{"type": "dns", "value": "shop.example.com"}], "serialNumber": "13a7f09c1d",
+        "fingerprints": {"sha256": "9b1e0c57…", "sha1": "c2d4…"},
+        "issuer": {"caId": "ca_01jdp4q2x8f7mb3v5kz6n9w0ae", "commonName": "Example Issuing CA 1",
+            "distinguishedName": "CN=Example Issuing CA 1"},
+        "notBefore": "2026-11-21T09:00:00Z", "notAfter": "2027-02-19T08:59:59Z", "status": "active", "origin": "issued",
+        "key": {"id": null, "algorithm": "ecdsa_p256", "custody": "subscriber", "spkiSha256": "77aa41d2…"},
+        "signatureAlgorithm": "ecdsa-with-SHA256", "keyUsages": ["digitalSignature"],
+        "extendedKeyUsages": ["serverAuth"], "profileId": "prf_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "requestId": "req_01jdp4q2x8f7mb3v5kz6n9w0ae", "labels": {"env": "prod"}, "owner": null, "note": null,
+        "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n", "version": 0})
+}
+
+fn chain_example() -> Value {
+    page(
+        json!({"subject": "CN=shop.example.com", "issuer": "CN=Example Issuing CA 1", "fingerprintSha256": "9b1e0c57…",
+        "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"}),
+    )
+}

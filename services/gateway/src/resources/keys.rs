@@ -1,0 +1,111 @@
+//! `/keys`: private keys, of which only descriptions and public halves ever leave.
+
+use contracts::{
+    Code, Permission, Problem, Service,
+    keystore::{DestroyKey, GenerateKey, KeyView},
+};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Page, Reason, page};
+use crate::{
+    answer::Answer,
+    call::Call,
+    operation::Operation,
+    read,
+    timeline::{self, TimelineEntry},
+    view::{Field, View},
+};
+
+/// The read model.
+pub static KEYS: View = View {
+    service: Service::Keystore,
+    name: "key",
+    kind: "key",
+    prefix: "key",
+    fields: &[
+        Field::text("algorithm", "algorithm"),
+        Field::text("purpose", "purpose"),
+        Field::text("status", "status"),
+        Field::text("label", "label").optional(),
+        Field::text("spkiSha256", "spki_sha256"),
+    ],
+    named: false,
+    labelled: false,
+    searchable: false,
+    sort: "-createdAt",
+};
+
+/// The operations.
+pub fn operations() -> Vec<Operation> {
+    let operations = vec![
+        KEYS.lists(Operation::get("/api/v1/keys", "listKeys", "List keys"))
+            .needs(Permission::KeyRead)
+            .answers::<Page<KeyView>>(StatusCode::OK, "A page of keys.", page(example()))
+            .handled_by(|call| read::list(call, &KEYS)),
+        Operation::post("/api/v1/keys", "generateKey", "Generate a key in the keystore")
+            .needs(Permission::KeyCreate)
+            .sensitive()
+            .takes::<GenerateKey>(json!({"algorithm": "ecdsa_p256", "label": "shop"}))
+            .answers::<KeyView>(StatusCode::CREATED, "The key, without its private half.", example())
+            .problem(Code::KeystoreSealed)
+            .handled_by(generate),
+        KEYS.shows(Operation::get("/api/v1/keys/{id}", "getKey", "Show a key"))
+            .needs(Permission::KeyRead)
+            .answers::<KeyView>(StatusCode::OK, "The key, without its private half.", example())
+            .handled_by(|call| read::show(call, &KEYS)),
+        Operation::get("/api/v1/keys/{id}/public-key", "getPublicKey", "Show a key's public half as PEM")
+            .needs(Permission::KeyRead)
+            .answers_any::<String>(
+                StatusCode::OK,
+                "SubjectPublicKeyInfo.",
+                &["application/x-pem-file"],
+                example()["publicKey"].clone(),
+            )
+            .handled_by(public_key),
+        Operation::get("/api/v1/keys/{id}/timeline", "getKeyTimeline", "Show what happened to a key")
+            .needs(Permission::KeyRead)
+            .answers::<Page<TimelineEntry>>(
+                StatusCode::OK,
+                "Its events, oldest first.",
+                timeline::example("key.generated"),
+            )
+            .handled_by(|call| timeline::of_row(call, &KEYS)),
+        Operation::post("/api/v1/keys/{id}/destroy", "destroyKey", "Destroy a key for good")
+            .needs(Permission::KeyDestroy)
+            .sensitive()
+            .if_match()
+            .may_take::<Reason>(json!({"reason": "CHG-1042"}))
+            .answers::<KeyView>(StatusCode::OK, "The key as it is now.", example())
+            .problems(&[Code::InUse, Code::InvalidState])
+            .handled_by(destroy),
+    ];
+    operations.into_iter().map(|operation| operation.tagged("Keys")).collect()
+}
+
+async fn generate(call: Call) -> Result<Answer, Problem> {
+    let command: GenerateKey = call.json()?;
+    call.send(command, |key, _| {
+        Ok(Answer::json(StatusCode::CREATED, &key)?.located(&format!("/api/v1/keys/{}", key.id)))
+    })
+    .await
+}
+
+async fn public_key(call: Call) -> Result<Answer, Problem> {
+    let found = read::one(&call, &KEYS, "id").await?;
+    let key: KeyView = serde_json::from_str(&found.document).map_err(read::internal)?;
+    Ok(Answer::new(StatusCode::OK, "application/x-pem-file", key.public_key))
+}
+
+async fn destroy(call: Call) -> Result<Answer, Problem> {
+    let Reason { reason } = call.json()?;
+    let command = DestroyKey { key: call.parse("id")?, reason };
+    call.send(command, |key, _| Answer::json(StatusCode::OK, &key)).await
+}
+
+fn example() -> Value {
+    json!({"id": "key_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "algorithm": "ecdsa_p256", "purpose": "end_entity", "exportable": false, "label": "shop", "status": "active",
+        "publicKey": "-----BEGIN PUBLIC KEY-----\nMFkw…\n-----END PUBLIC KEY-----\n", "spkiSha256": "77aa41d2…",
+        "createdAt": "2026-11-21T09:00:00Z", "version": 1})
+}

@@ -1,0 +1,45 @@
+//! The operations, a file per resource.
+
+pub mod cas;
+pub mod certificate_requests;
+pub mod certificates;
+pub mod compatible;
+pub mod csrs;
+pub mod events;
+pub mod keys;
+pub mod me;
+pub mod meta;
+pub mod operations;
+pub mod organizations;
+pub mod policies;
+pub mod profiles;
+pub mod tokens;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// One page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}List")]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// The cursor of the next page; `null` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// An example of a page.
+fn page(item: Value) -> Value {
+    json!({"items": [item], "nextCursor": null})
+}
+
+/// Why something is done.
+#[derive(Debug, Default, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reason {
+    /// Why, for whoever reads the timeline.
+    #[serde(default)]
+    pub reason: Option<String>,
+}

@@ -1,0 +1,250 @@
+//! From the table of operations to HTTP: every request takes the same way through authentication, authorization,
+//! query check, body and handler, and every failure ends as a problem document.
+
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, FromRequestParts, RawPathParams, Request},
+    response::Response,
+    routing::{MethodFilter, on},
+};
+use bytes::Bytes;
+use contracts::{Code, Problem};
+use futures::FutureExt;
+use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts};
+use tracing::Instrument;
+
+use crate::{
+    answer::Answer,
+    authenticate::authenticate,
+    body::{self, Media},
+    call::Call,
+    denial,
+    gateway::Gateway,
+    operation::{Access, Operation},
+    problem,
+    query::Query,
+    trace::Trace,
+};
+
+/// Why the table of operations cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// Z-1: nothing is served without a decision who may call it.
+    #[error("operation '{0}' declares no permission")]
+    NoAccess(&'static str),
+    /// Nothing answers it.
+    #[error("operation '{0}' has no handler")]
+    NoHandler(&'static str),
+    /// A method that the router does not know.
+    #[error("operation '{0}' has a method that cannot be routed")]
+    Method(&'static str),
+}
+
+/// Serves the table. Errors: an operation that declares no permission (Z-1).
+pub fn router(gateway: &Arc<Gateway>, table: Vec<Operation>) -> Result<Router, TableError> {
+    let mut router = Router::new();
+    for operation in table {
+        if operation.access.is_none() {
+            return Err(TableError::NoAccess(operation.id));
+        }
+        if operation.handler().is_none() {
+            return Err(TableError::NoHandler(operation.id));
+        }
+        let method =
+            MethodFilter::try_from(operation.method.clone()).map_err(|_| TableError::Method(operation.id))?;
+        let (gateway, operation) = (gateway.clone(), Arc::new(operation));
+        let path = operation.path;
+        let handler = move |request: Request| serve(gateway.clone(), operation.clone(), request);
+        router = router.route(path, on(method, handler));
+    }
+    let (missing, wrong) = (gateway.clone(), gateway.clone());
+    Ok(router
+        .fallback(move |request: Request| {
+            refuse(missing.clone(), request, |_| {
+                Problem::new(Code::NotFound, "there is nothing at this path; /docs/api lists what there is")
+            })
+        })
+        .method_not_allowed_fallback(move |request: Request| {
+            refuse(wrong.clone(), request, |method| {
+                let words =
+                    format!("the resource does not answer to {method}; the header Allow says to what");
+                Problem::new(Code::MethodNotAllowed, words)
+            })
+        }))
+}
+
+/// Answers what no operation answers.
+async fn refuse(gateway: Arc<Gateway>, request: Request, problem: fn(&Method) -> Problem) -> Response {
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    let refused = problem(&method);
+    finish(&gateway, &method, &headers, None, |_| async move { Err(refused) }).await
+}
+
+async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let path = if operation.path.contains('{') { path_parameters(&mut parts).await } else { Ok(vec![]) };
+    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let Parts { method, uri, headers, .. } = parts;
+    let (shared, known) = (gateway.clone(), operation.clone());
+    let marks = headers.get(crate::trace::TRACEPARENT).cloned();
+    let marks: HeaderMap = marks
+        .map(|value| (http::HeaderName::from_static(crate::trace::TRACEPARENT), value))
+        .into_iter()
+        .collect();
+    finish(&gateway, &method, &marks, Some(&known), |trace| async move {
+        let incoming = Incoming { headers, uri, path: path?, address };
+        run(shared, operation, incoming, body, trace).await
+    })
+    .await
+}
+
+/// The head of a request, as far as it is needed.
+struct Incoming {
+    headers: HeaderMap,
+    uri: Uri,
+    path: Vec<(String, String)>,
+    address: Option<SocketAddr>,
+}
+
+async fn run(
+    gateway: Arc<Gateway>,
+    operation: Arc<Operation>,
+    incoming: Incoming,
+    body: Body,
+    trace: Trace,
+) -> Result<Answer, Problem> {
+    let now = gateway.clock.now();
+    let caller = match operation.access {
+        Some(Access::Public) => None,
+        _ => Some(authenticate(&incoming.headers, &*gateway.doorkeeper, &gateway.failures)?),
+    };
+    let mut call = Call {
+        target: incoming.uri.path().to_owned(),
+        gateway,
+        operation,
+        caller,
+        address: incoming.address,
+        path: incoming.path,
+        query: Query::default(),
+        headers: incoming.headers,
+        media: Media::Json,
+        body: Bytes::new(),
+        trace,
+        now,
+    };
+    permit(&call)?;
+    call.query = Query::read(incoming.uri.query(), &call.operation)?;
+    (call.media, call.body) = read_body(&call, body).await?;
+    let handler = call.operation.handler().cloned().ok_or_else(Problem::internal)?;
+    // Only what may be recorded is kept beside the call.
+    let witness = call.operation.sensitive.then(|| denial::Witness::of(&call)).flatten();
+    let answer = handler(call).await;
+    if let (Err(problem), Some(witness)) = (&answer, witness) {
+        witness.record(problem);
+    }
+    answer
+}
+
+/// Whether the caller's token carries the operation's permission (Z-1); the command's handler asks again.
+fn permit(call: &Call) -> Result<(), Problem> {
+    let Some(caller) = &call.caller else { return Ok(()) };
+    call.gateway.uses.note(caller, call.now);
+    let Some(Access::Permission(permission)) = call.operation.access else { return Ok(()) };
+    if caller.may(permission) {
+        return Ok(());
+    }
+    let words = format!("this needs the permission '{permission}', which the API token does not carry");
+    let refused = Problem::new(Code::Forbidden, words);
+    if let Some(witness) = denial::Witness::of(call) {
+        witness.record(&refused);
+    }
+    Err(refused)
+}
+
+/// The body, if the operation takes one and one came.
+async fn read_body(call: &Call, body: Body) -> Result<(Media, Bytes), Problem> {
+    let Some(request) = &call.operation.request else { return Ok((Media::Json, Bytes::new())) };
+    let limits = &call.gateway.limits;
+    let declared = body::media(&call.headers, request.media);
+    if request.required {
+        // Before a byte is read: a wrong content type needs no body.
+        declared.as_ref().map_err(Clone::clone)?;
+    }
+    let reading = body::read(body, limits.body_bytes);
+    let bytes = tokio::time::timeout(limits.request_time.duration().unsigned_abs(), reading)
+        .await
+        .map_err(|_| Problem::new(Code::MalformedRequest, "the body did not arrive in time"))??;
+    if bytes.is_empty() && !request.required {
+        return Ok((Media::Json, bytes));
+    }
+    Ok((declared?, bytes))
+}
+
+async fn path_parameters(parts: &mut Parts) -> Result<Vec<(String, String)>, Problem> {
+    let refused = |_| Problem::new(Code::MalformedRequest, "the path is not percent-encoded UTF-8");
+    let params = RawPathParams::from_request_parts(parts, &()).await.map_err(refused)?;
+    let params: Vec<_> = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    match params.iter().any(|(_, value)| value.contains('\0')) {
+        true => Err(Problem::new(Code::MalformedRequest, "the path holds a NUL")),
+        false => Ok(params),
+    }
+}
+
+/// Runs the work within a span, catches panics, and dresses the answer.
+async fn finish<F: Future<Output = Result<Answer, Problem>>>(
+    gateway: &Gateway,
+    method: &Method,
+    headers: &HeaderMap,
+    operation: Option<&Operation>,
+    work: impl FnOnce(Trace) -> F,
+) -> Response {
+    let begun = gateway.clock.monotonic();
+    let route = operation.map_or("unknown", |operation| operation.path);
+    let span = tracing::info_span!(
+        "request",
+        otel.name = operation.map(Operation::span_name).as_deref().unwrap_or("unknown"),
+        otel.kind = "server",
+        http.request.method = method.as_str(),
+        http.route = route,
+        http.response.status_code = tracing::field::Empty,
+        chancery.problem.code = tracing::field::Empty,
+        error.type = tracing::field::Empty,
+    );
+    let trace = Trace::of(gateway.ids.uuid(), gateway.ids.uuid(), headers, &span);
+    let outcome = AssertUnwindSafe(work(trace.clone())).catch_unwind().instrument(span.clone()).await;
+    let outcome = outcome.unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let words = words.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        tracing::error!(route, trace_id = trace.id(), panic = words, "request handler panicked");
+        Err(Problem::internal())
+    });
+    let mut response = match outcome {
+        Ok(answer) => answer.into_response(),
+        Err(problem) => {
+            span.record("chancery.problem.code", problem.code.as_str());
+            span.record("error.type", problem.code.as_str());
+            problem::render(&problem, &trace, operation.is_some_and(|operation| operation.compatible))
+        }
+    };
+    span.record("http.response.status_code", response.status().as_u16());
+    trace.mark(response.headers_mut());
+    protect(response.headers_mut());
+    let took = gateway.clock.monotonic().saturating_sub(begun);
+    gateway.figures.request(method, route, response.status(), took);
+    response
+}
+
+/// Headers that keep browsers from being clever. A page brings its own policy.
+fn protect(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}

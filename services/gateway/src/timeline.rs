@@ -1,0 +1,101 @@
+//! Timelines: the events of a thing, rendered for people, read from the log itself.
+
+use contracts::{EventId, OperationId, Problem, Timestamp};
+use eventlog::Recorded;
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{answer::Answer, call::Call, events, read, resources::Page, translate, view::View};
+
+/// Something that happened.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TimelineEntry {
+    /// The event.
+    pub id: EventId,
+    /// `<aggregate>.<past_tense>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it means, in a sentence.
+    pub summary: String,
+    /// When it was recorded.
+    pub time: Timestamp,
+    /// Who acted.
+    pub actor: String,
+    /// Log position.
+    pub position: i64,
+    /// Version of the aggregate with it.
+    pub version: i32,
+    /// The operation it belongs to.
+    pub correlation_id: OperationId,
+    /// The trace of the request.
+    pub trace_id: Option<String>,
+    /// What is public of its data.
+    pub data: Option<Value>,
+}
+
+/// Answers with the events of the row in the path, whose id is its stream's.
+pub async fn of_row(call: Call, view: &'static View) -> Result<Answer, Problem> {
+    let found = read::one(&call, view, "id").await?;
+    of_streams(&call, &[found.id]).await
+}
+
+/// Answers with the events of several streams, in the order of the log.
+pub async fn of_streams(call: &Call, streams: &[Uuid]) -> Result<Answer, Problem> {
+    let events =
+        call.gateway.reader.read_streams(streams).await.map_err(|error| events::unreadable(&error))?;
+    let items = events.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    Answer::json(StatusCode::OK, &Page { items, next_cursor: None })
+}
+
+fn entry(recorded: &Recorded) -> Result<TimelineEntry, Problem> {
+    let public = translate::translate(recorded).map_err(read::internal)?;
+    let data =
+        public.map(|public| serde_json::to_value(&public.event)).transpose().map_err(read::internal)?;
+    Ok(TimelineEntry {
+        id: EventId(recorded.id),
+        kind: recorded.kind.clone(),
+        summary: summary(&recorded.kind),
+        time: recorded.recorded_at,
+        actor: translate::principal(&recorded.actor),
+        position: recorded.position,
+        version: recorded.version,
+        correlation_id: OperationId(recorded.correlation),
+        trace_id: recorded.traceparent.as_deref().and_then(|text| text.get(3..35)).map(str::to_owned),
+        data,
+    })
+}
+
+fn summary(kind: &str) -> String {
+    let words = match kind {
+        "certificate_request.submitted" => "The request was accepted: it satisfies profile and policy.",
+        "issuance.intended" => "What will be signed was fixed.",
+        "issuance.completed" => "The certificate was signed and checked.",
+        "certificate.annotated" => "Labels, owner or note changed.",
+        "ca.intended" => "What the CA's certificate will say was fixed.",
+        "ca.created" => "The CA's certificate was signed; it may issue.",
+        "ca.suspended" => "The CA was suspended: it signs nothing.",
+        "ca.resumed" => "The CA signs again.",
+        "key.generated" => "The key was generated in the keystore.",
+        "key.destroyed" => "The key was destroyed.",
+        "token.issued" => "The API token was issued.",
+        "token.revoked" => "The API token was revoked.",
+        other => {
+            let (thing, fact) = other.split_once('.').unwrap_or((other, "changed"));
+            return format!("The {} was {}.", thing.replace('_', " "), fact.replace('_', " "));
+        }
+    };
+    words.to_owned()
+}
+
+/// An example of a timeline that begins with an event of this kind.
+#[must_use]
+pub fn example(kind: &str) -> Value {
+    json!({"items": [{"id": "evt_01jdp4q2x8f7mb3v5kz6n9w0ae", "type": kind, "summary": summary(kind),
+        "time": "2026-11-21T09:00:00.123Z", "actor": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae", "position": 184_467, "version": 1,
+        "correlationId": "op_01jdp4q2x8f7mb3v5kz6n9w0ae", "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "data": null}], "nextCursor": null})
+}

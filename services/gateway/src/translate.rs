@@ -1,0 +1,204 @@
+//! Log events into public ones. Pure: the publisher, SSE and `GET /events` all use this and nothing else, so that
+//! every way out tells the same.
+
+use contracts::{
+    Actor, CaId, CertificateId, CertificateRequestId, Event, EventError, EventId, KeyId, OperationId,
+    OrganizationId, PolicyId, ProfileId, TokenId,
+    directory::{
+        AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, OrganizationEvent, TokenEvent,
+    },
+    inventory::CertificateEvent,
+    keystore::KeyEvent,
+    public::{self, CloudEvent, PublicEvent},
+    signer::{CaEvent, CertificateRequestEvent, IssuanceEvent, PolicyEvent, ProfileEvent, SignerNameEvent},
+};
+use eventlog::Recorded;
+
+/// A public event and the id of what it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Translated {
+    /// Type and data.
+    pub event: PublicEvent,
+    /// `crt_…`, `ca_…`, ….
+    pub subject: String,
+}
+
+/// What outsiders are told about a log event; `None` for what is ours alone. Errors: an event this build cannot read.
+pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> {
+    use PublicEvent as P;
+    let stream = recorded.stream;
+    let told = |subject: String, event: P| Some(Translated { event, subject });
+    Ok(match recorded.category.as_str() {
+        OrganizationEvent::CATEGORY => match read(recorded)? {
+            OrganizationEvent::Created(e) => told(
+                e.id.to_string(),
+                P::OrganizationCreated(public::OrganizationCreated { organization_id: e.id, name: e.name }),
+            ),
+            OrganizationEvent::Updated(_) => None,
+        },
+        DepartmentEvent::CATEGORY => match read(recorded)? {
+            DepartmentEvent::Created(e) => told(
+                e.id.to_string(),
+                P::DepartmentCreated(public::DepartmentCreated { department_id: e.id, name: e.name }),
+            ),
+            DepartmentEvent::Updated(_) => None,
+        },
+        TokenEvent::CATEGORY => match read(recorded)? {
+            TokenEvent::Issued(e) => told(
+                e.id.to_string(),
+                P::TokenIssued(public::TokenIssued {
+                    token_id: e.id,
+                    name: e.name,
+                    expires_at: e.expires_at,
+                }),
+            ),
+            TokenEvent::Revoked(_) => {
+                let token_id = TokenId(stream);
+                told(token_id.to_string(), P::TokenRevoked(public::TokenRevoked { token_id }))
+            }
+        },
+        KeyEvent::CATEGORY => match read(recorded)? {
+            KeyEvent::Generated(e) => told(
+                e.id.to_string(),
+                P::KeyGenerated(public::KeyGenerated {
+                    key_id: e.id,
+                    algorithm: e.algorithm,
+                    purpose: e.purpose,
+                    spki_sha256: e.spki_sha256,
+                }),
+            ),
+            KeyEvent::Destroyed(_) => {
+                let key_id = KeyId(stream);
+                told(key_id.to_string(), P::KeyDestroyed(public::KeyDestroyed { key_id }))
+            }
+        },
+        CaEvent::CATEGORY => {
+            let ca_id = CaId(stream);
+            let changed = |reason| public::CaStateChanged { ca_id, reason };
+            let event = match read(recorded)? {
+                CaEvent::Intended(_) => return Ok(None),
+                CaEvent::Created(e) => P::CaCreated(public::CaCreated {
+                    ca_id,
+                    common_name: e.common_name,
+                    not_after: e.not_after,
+                    fingerprint_sha256: e.fingerprint_sha256,
+                }),
+                CaEvent::Suspended(e) => P::CaSuspended(changed(Some(e.reason))),
+                CaEvent::Resumed(e) => P::CaResumed(changed(e.reason)),
+            };
+            told(ca_id.to_string(), event)
+        }
+        PolicyEvent::CATEGORY => {
+            let policy_id = PolicyId(stream);
+            let changed = public::PolicyChanged { policy_id };
+            let event = match read(recorded)? {
+                PolicyEvent::Created(_) => P::PolicyCreated(changed),
+                PolicyEvent::Updated(_) => P::PolicyUpdated(changed),
+            };
+            told(policy_id.to_string(), event)
+        }
+        ProfileEvent::CATEGORY => {
+            let profile_id = ProfileId(stream);
+            let changed = public::ProfileChanged { profile_id };
+            let event = match read(recorded)? {
+                ProfileEvent::Created(_) => P::ProfileCreated(changed),
+                ProfileEvent::Updated(_) => P::ProfileUpdated(changed),
+            };
+            told(profile_id.to_string(), event)
+        }
+        CertificateRequestEvent::CATEGORY => {
+            let CertificateRequestEvent::Submitted(e) = read(recorded)?;
+            let request_id = CertificateRequestId(stream);
+            told(
+                request_id.to_string(),
+                P::CertificateRequestSubmitted(public::CertificateRequestSubmitted {
+                    request_id,
+                    profile_id: e.profile_id,
+                    source: e.source,
+                    sans: e.sans.iter().map(ToString::to_string).collect(),
+                    approvals_needed: 0,
+                }),
+            )
+        }
+        IssuanceEvent::CATEGORY => match read(recorded)? {
+            IssuanceEvent::Intended(_) => None,
+            IssuanceEvent::Completed(e) => told(
+                e.certificate_id.to_string(),
+                P::CertificateIssued(public::CertificateIssued {
+                    common_name: e.common_name,
+                    sans: e.sans.iter().map(ToString::to_string).collect(),
+                    not_before: e.not_before,
+                    not_after: e.not_after,
+                    fingerprint_sha256: e.fingerprint_sha256,
+                    ca_id: e.ca_id,
+                    profile_id: e.profile_id,
+                    request_id: e.request_id,
+                }),
+            ),
+        },
+        CertificateEvent::CATEGORY => {
+            let CertificateEvent::Annotated(_) = read(recorded)?;
+            let certificate_id = CertificateId(stream);
+            let annotated = public::CertificateAnnotated { certificate_id };
+            told(certificate_id.to_string(), P::CertificateAnnotated(annotated))
+        }
+        AdministratorEvent::CATEGORY
+        | DenialEvent::CATEGORY
+        | DirectoryNameEvent::CATEGORY
+        | SignerNameEvent::CATEGORY => None,
+        _ => {
+            let kind = recorded.kind.clone();
+            return Err(EventError::UnknownType { category: "any", kind });
+        }
+    })
+}
+
+/// The envelope of a public event.
+pub fn envelope(recorded: &Recorded, translated: Translated) -> Result<CloudEvent, serde_json::Error> {
+    let Translated { event, subject } = translated;
+    let kind = format!("{}.v{}", event.name(), event.version());
+    Ok(CloudEvent {
+        specversion: "1.0".into(),
+        id: EventId(recorded.id).to_string(),
+        kind: format!("chancery.{kind}"),
+        source: format!("/chancery/{}", event.service()),
+        subject,
+        time: recorded.recorded_at,
+        datacontenttype: "application/json".into(),
+        dataschema: format!("urn:chancery:schema:{kind}"),
+        position: recorded.position.to_string(),
+        streamversion: recorded.version.to_string(),
+        organization: OrganizationId(recorded.tenant),
+        actor: principal(&recorded.actor),
+        correlationid: OperationId(recorded.correlation).to_string(),
+        causationid: cause(recorded),
+        traceparent: recorded.traceparent.clone(),
+        data: serde_json::to_value(&event)?,
+    })
+}
+
+/// The subject on NATS.
+#[must_use]
+pub fn subject(recorded: &Recorded, event: &PublicEvent) -> String {
+    format!("evt.{}.{}.{}", event.service(), event.name(), OrganizationId(recorded.tenant))
+}
+
+/// Who acted, as outsiders see it: without the token.
+#[must_use]
+pub fn principal(actor: &str) -> String {
+    actor.parse::<Actor>().map_or_else(|_| actor.to_owned(), |actor| actor.principal())
+}
+
+/// The command or event that led to an event. A cause that is neither this command nor the one all began with is
+/// another event.
+fn cause(recorded: &Recorded) -> String {
+    if [recorded.correlation, recorded.command_id].contains(&recorded.causation) {
+        OperationId(recorded.causation).to_string()
+    } else {
+        EventId(recorded.causation).to_string()
+    }
+}
+
+fn read<E: Event>(recorded: &Recorded) -> Result<E, EventError> {
+    E::from_payload(&recorded.kind, recorded.schema, &recorded.payload)
+}

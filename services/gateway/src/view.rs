@@ -1,0 +1,207 @@
+//! The read models the gateway lists and shows: views `api_<service>.<name>`, each row with `id`, `organization`,
+//! `version`, `created_at`, columns to filter by, and the answer's JSON as `document`.
+
+use std::borrow::Cow;
+
+use contracts::Service;
+
+use crate::operation::Operation;
+use crate::parameter::{Family, Header, Kind, Parameter};
+
+/// A view.
+#[derive(Debug)]
+pub struct View {
+    /// Whose read model.
+    pub service: Service,
+    /// Its name.
+    pub name: &'static str,
+    /// What a row is, in words.
+    pub kind: &'static str,
+    /// Prefix of its ids.
+    pub prefix: &'static str,
+    /// What lists filter and sort by.
+    pub fields: &'static [Field],
+    /// Whether rows have a unique `name`.
+    pub named: bool,
+    /// Whether rows have `labels`.
+    pub labelled: bool,
+    /// Whether rows have a `search` text.
+    pub searchable: bool,
+    /// The order of a list that names none.
+    pub sort: &'static str,
+}
+
+/// A field of a view.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    /// As users write it.
+    pub name: &'static str,
+    /// As SQL does.
+    pub column: &'static str,
+    /// What it holds.
+    pub kind: FieldKind,
+    /// Whether it may be absent.
+    pub optional: bool,
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// A text.
+    Text,
+    /// An instant.
+    Time,
+    /// An id with this prefix.
+    Id(&'static str),
+}
+
+/// A field of every view.
+pub const ID: Field = Field { name: "id", column: "id", kind: FieldKind::Id(""), optional: false };
+const CREATED_AT: Field = Field::time("createdAt", "created_at");
+const ORGANIZATION: Field = Field::id("organizationId", "organization", "org");
+
+impl Field {
+    /// A text.
+    #[must_use]
+    pub const fn text(name: &'static str, column: &'static str) -> Self {
+        Self { name, column, kind: FieldKind::Text, optional: false }
+    }
+
+    /// An instant.
+    #[must_use]
+    pub const fn time(name: &'static str, column: &'static str) -> Self {
+        Self { name, column, kind: FieldKind::Time, optional: false }
+    }
+
+    /// An id.
+    #[must_use]
+    pub const fn id(name: &'static str, column: &'static str, prefix: &'static str) -> Self {
+        Self { name, column, kind: FieldKind::Id(prefix), optional: false }
+    }
+
+    /// That may be absent.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// The operators it takes.
+    #[must_use]
+    pub fn operators(&self) -> Vec<&'static str> {
+        let mut operators: Vec<&str> = match self.kind {
+            FieldKind::Text => vec!["ne", "contains", "startsWith"],
+            FieldKind::Time => vec!["lt", "lte", "gt", "gte"],
+            FieldKind::Id(_) => vec!["ne"],
+        };
+        if self.optional {
+            operators.push("exists");
+        }
+        operators
+    }
+
+    /// What rows are put in order by: absent texts come first.
+    #[must_use]
+    pub fn order(&self) -> Cow<'static, str> {
+        if self.optional && self.kind == FieldKind::Text {
+            return format!("coalesce({}, '')", self.column).into();
+        }
+        self.column.into()
+    }
+
+    /// Whether lists can be sorted by it.
+    #[must_use]
+    pub fn sortable(&self) -> bool {
+        !self.optional || self.kind == FieldKind::Text
+    }
+}
+
+impl View {
+    /// Its full name.
+    #[must_use]
+    pub fn table(&self) -> String {
+        format!("api_{}.{}", self.service, self.name)
+    }
+
+    /// Every field.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().chain([&CREATED_AT, &ORGANIZATION])
+    }
+
+    /// The field of this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields().find(|field| field.name == name)
+    }
+
+    /// Adds what every list of rows takes.
+    #[must_use]
+    pub fn lists(&self, operation: Operation) -> Operation {
+        let sortable: Vec<&str> = self.fields().filter(|f| f.sortable()).map(|f| f.name).collect();
+        let sort = format!(
+            "Fields to sort by, `-` for descending, such as `{}`. Fields: {}.",
+            self.sort,
+            sortable.join(", ")
+        );
+        let mut operation = operation
+            .query(Parameter::new(
+                "limit",
+                Kind::Integer { least: 1, most: 200 },
+                "How many at most; 50 if missing.",
+            ))
+            .query(Parameter::text("cursor", "Where the page before ended: its `nextCursor`."))
+            .query(Parameter::new("sort", Kind::Text, sort))
+            .query(Parameter::text("fields", "Only these fields of each item, separated by commas."))
+            .header(Header::MIN_POSITION)
+            .problem(contracts::Code::InvalidCursor)
+            .problem(contracts::Code::ProjectionBehind);
+        if self.searchable {
+            operation = operation.query(Parameter::text("q", "Free text over names, numbers and notes."));
+        }
+        if self.labelled {
+            operation = operation.family(Family {
+                prefix: "labels.",
+                form: "labels.<key>",
+                description: "`labels.env=prod`: has this label; `labels.env[exists]=true`: has any such label.",
+            });
+        }
+        for field in self.fields() {
+            operation = operation.query(parameter(field));
+            for operator in field.operators() {
+                operation = operation.query(with_operator(field, operator));
+            }
+        }
+        operation
+    }
+
+    /// Adds what showing one row takes.
+    #[must_use]
+    pub fn shows(&self, operation: Operation) -> Operation {
+        operation
+            .query(Parameter::text("fields", "Only these fields, separated by commas."))
+            .header(Header::MIN_POSITION)
+            .problem(contracts::Code::ProjectionBehind)
+    }
+}
+
+fn parameter(field: &Field) -> Parameter {
+    let (kind, words) = match field.kind {
+        FieldKind::Time => (Kind::Time, "Exactly this instant."),
+        _ => (Kind::Text, "One of these values, separated by commas."),
+    };
+    Parameter::new(field.name, kind, words)
+}
+
+fn with_operator(field: &Field, operator: &'static str) -> Parameter {
+    let (kind, words) = match operator {
+        "exists" => (Kind::Boolean, "Whether there is a value."),
+        "ne" => (Kind::Text, "None of these values."),
+        "contains" => (Kind::Text, "Contains this text; case does not count."),
+        "startsWith" => (Kind::Text, "Starts with this text; case does not count."),
+        "lt" => (Kind::Time, "Before."),
+        "lte" => (Kind::Time, "Not after."),
+        "gt" => (Kind::Time, "After."),
+        _ => (Kind::Time, "Not before."),
+    };
+    Parameter::new(format!("{}[{operator}]", field.name), kind, words)
+}
