@@ -1,1 +1,124 @@
-//! signer.
+//! The signer: certification authorities, certificate profiles and policies, and the certificates that come of them.
+//!
+//! | | |
+//! |---|---|
+//! | commands answered | `submit_certificate_request` `create_ca` `suspend_ca` `resume_ca` `create_profile` `update_profile` `create_policy` `update_policy` |
+//! | commands sent | keystore's `generate_ca_key` `generate_request_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` |
+//! | events written | `certificate_request.*` `issuance.*` `ca.*` `profile.*` `policy.*` `signer_name.*` |
+//! | tables owned | `signer.certificate_request` `ca` `profile` `policy` (read models, seen as `api_signer.*`) |
+//!
+//! A request, from its arrival to its certificate:
+//!
+//! | file | says |
+//! |---|---|
+//! | [`submit`] | the command: judge, record, issue, answer; [`repeat`]: the same command again |
+//! | [`select`], [`catalog`] | which profile, policy and CA it is judged by, from memory; [`rules`], [`issuer`]: those, read once |
+//! | [`certificate_request`], [`applicant`] | what is refused, all at once |
+//! | [`draft`], [`throwaway`] | the bytes that will be signed, judged before they are |
+//! | [`issue`], [`issuance`] | keystore's signature, the last checks, the certificate in the log |
+//! | [`finisher`] | what was left open by a crash |
+//!
+//! What it stands on:
+//!
+//! | file | says |
+//! |---|---|
+//! | [`create_ca`], [`ca_plan`], [`suspend_ca`], [`ca`] | certification authorities |
+//! | [`micro_ca`] | what every organization starts with |
+//! | [`profiles`], [`profile`], [`policies`], [`policy`] | profiles and policies: handlers and aggregates |
+//! | [`fields`], [`log`], [`view`], [`projection`] | checks; reading back; what users see |
+
+pub mod applicant;
+pub mod ca;
+pub mod ca_plan;
+pub mod catalog;
+pub mod certificate_request;
+pub mod create_ca;
+pub mod draft;
+pub mod fields;
+pub mod finisher;
+pub mod issuance;
+pub mod issue;
+pub mod issuer;
+pub mod log;
+pub mod micro_ca;
+pub mod policies;
+pub mod policy;
+pub mod profile;
+pub mod profiles;
+pub mod projection;
+pub mod repeat;
+pub mod rules;
+pub mod select;
+pub mod signer;
+pub mod submit;
+pub mod suspend_ca;
+pub mod throwaway;
+pub mod view;
+
+use std::{sync::Arc, time::Duration};
+
+use bus::BusError;
+use contracts::signer::{
+    CreateCa, CreatePolicy, CreateProfile, ResumeCa, SubmitCertificateRequest, SuspendCa, UpdatePolicy,
+    UpdateProfile,
+};
+use runtime::{error::words, service::ServiceContext};
+
+use crate::signer::Signer;
+
+/// Tables beside the read models: none.
+pub const MIGRATIONS: &[&str] = &[];
+
+/// Pause before the next try.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Starts the service. What is missing for now (PostgreSQL, NATS, keystore) shows in the health and is waited for.
+///
+/// Errors: NATS does not let it answer its commands.
+pub async fn start(context: ServiceContext) -> Result<(), BusError> {
+    let signer = Signer::start(&context);
+    projection::start(&context);
+    finisher::start(&context, signer.clone());
+    context.shutdown.spawn_droppable(furnish_first(context.clone(), signer.clone()));
+    serve(&context, signer).await
+}
+
+async fn serve(context: &ServiceContext, signer: Arc<Signer>) -> Result<(), BusError> {
+    macro_rules! serve {
+        ($($command:ty => $method:ident),* $(,)?) => {$(
+            let own = signer.clone();
+            context
+                .bus
+                .serve::<$command, _, _, _>(move |context, command| {
+                    let signer = own.clone();
+                    async move { signer.$method(context, command).await }
+                })
+                .await?;
+        )*};
+    }
+    serve! {
+        SubmitCertificateRequest => submit,
+        CreateCa => create_ca,
+        SuspendCa => suspend_ca,
+        ResumeCa => resume_ca,
+        CreateProfile => create_profile,
+        UpdateProfile => update_profile,
+        CreatePolicy => create_policy,
+        UpdatePolicy => update_policy,
+    }
+    Ok(())
+}
+
+/// Gives the first organization its Micro CA, policy and profile as soon as there is one and keystore answers.
+async fn furnish_first(context: ServiceContext, signer: Arc<Signer>) {
+    let health = context.health.register("micro-ca");
+    loop {
+        if let Some(organization) = signer.catalog.read(catalog::Catalog::first_organization) {
+            match signer.furnish(organization).await {
+                Ok(()) => return health.set_ready(),
+                Err(problem) => health.set_failing(words(&problem)),
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

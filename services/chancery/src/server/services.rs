@@ -14,6 +14,7 @@ use super::relay;
 pub(super) const SCHEMAS: &[ServiceSchema] = &[
     ServiceSchema { service: Service::Directory, migrations: directory::MIGRATIONS },
     ServiceSchema { service: Service::Keystore, migrations: keystore::MIGRATIONS },
+    ServiceSchema { service: Service::Signer, migrations: signer::MIGRATIONS },
 ];
 
 /// How long each may take to stop, in the order in which they stop: who asks before who answers, the relay last, so
@@ -39,8 +40,9 @@ pub(super) async fn start(context: ServiceContext) -> Result<Running, StartError
     match context.service {
         Service::Directory => directory::start(context).await?,
         Service::Keystore => keystore::start(context).await.map_err(StartError::refused)?,
+        Service::Signer => signer::start(context).await?,
         Service::Relay => relay::start(&context)?,
-        Service::Gateway | Service::Inventory | Service::Signer => {}
+        Service::Gateway | Service::Inventory => {}
     }
     Ok(running)
 }

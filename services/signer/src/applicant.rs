@@ -1,0 +1,149 @@
+//! Who a certificate is for: key, subject and names, from a CSR or for a managed key.
+
+use std::borrow::Cow;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use contracts::{
+    Code, Lifetime, Problem, Violation,
+    signer::RequestSource,
+    x509::{KeyAlgorithm, PolicyRules, Subject, SubjectAltName},
+};
+use pki::{
+    csr::CertificationRequest,
+    hostname, name,
+    policy::{self, Proposed},
+    san,
+};
+
+/// Key, subject and names of the certificate that is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Applicant {
+    /// As in a CSR, and from nowhere else (C-7).
+    Csr(CertificationRequest),
+    /// For a key that the keystore makes.
+    Managed {
+        /// Kind of the key.
+        key_algorithm: KeyAlgorithm,
+        /// The subject.
+        subject: Subject,
+        /// The names.
+        sans: Vec<SubjectAltName>,
+    },
+}
+
+impl Applicant {
+    /// The CSR, if there is one.
+    #[must_use]
+    pub const fn csr(&self) -> Option<&CertificationRequest> {
+        match self {
+            Self::Csr(csr) => Some(csr),
+            Self::Managed { .. } => None,
+        }
+    }
+
+    /// The CSR's DER in base64.
+    #[must_use]
+    pub fn csr_base64(&self) -> Option<String> {
+        self.csr().map(|csr| BASE64_STANDARD.encode(csr.der()))
+    }
+
+    /// Where the key is.
+    #[must_use]
+    pub const fn source(&self) -> RequestSource {
+        match self {
+            Self::Csr(_) => RequestSource::Csr,
+            Self::Managed { .. } => RequestSource::Managed,
+        }
+    }
+
+    /// Kind of the key.
+    #[must_use]
+    pub const fn key_algorithm(&self) -> KeyAlgorithm {
+        match self {
+            Self::Csr(csr) => csr.key_algorithm(),
+            Self::Managed { key_algorithm, .. } => *key_algorithm,
+        }
+    }
+
+    /// The subject.
+    #[must_use]
+    pub const fn subject(&self) -> &Subject {
+        match self {
+            Self::Csr(csr) => csr.subject(),
+            Self::Managed { subject, .. } => subject,
+        }
+    }
+
+    /// The subject's Name, DER; a CSR's byte for byte.
+    pub fn subject_der(&self) -> Result<Cow<'_, [u8]>, Problem> {
+        match self {
+            Self::Csr(csr) => Ok(Cow::Borrowed(csr.subject_der())),
+            Self::Managed { subject, .. } => {
+                let name = name::subject_to_name(subject);
+                Ok(Cow::Owned(name.map_err(|error| Problem::new(Code::ValidationFailed, error.to_string()))?))
+            }
+        }
+    }
+
+    /// The names to certify: those asked for; if there are none and the common name is a host's, that one (C7).
+    #[must_use]
+    pub fn sans(&self) -> Vec<SubjectAltName> {
+        match self {
+            Self::Csr(csr) => csr.effective_sans(),
+            Self::Managed { subject, sans, .. } if sans.is_empty() => {
+                let host = subject.common_name.as_ref().filter(|name| hostname::is_host(name));
+                host.map(|name| SubjectAltName::Dns(name.clone())).into_iter().collect()
+            }
+            Self::Managed { sans, .. } => sans.clone(),
+        }
+    }
+
+    /// What no policy could allow. A CSR was checked when it was read.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        let Self::Managed { subject, sans, .. } = self else { return vec![] };
+        let subject = name::subject_to_name(subject)
+            .err()
+            .map(|error| Violation::at("#/subject", error.code(), error.to_string()));
+        let sans =
+            san::check_all(sans).err().map(|error| Violation::at("#/sans", error.code(), error.to_string()));
+        subject.into_iter().chain(sans).collect()
+    }
+
+    /// The rules that are not satisfied, each at its place in the request's body. Lifetimes are judged apart.
+    #[must_use]
+    pub fn policy_violations(&self, rules: &PolicyRules) -> Vec<Violation> {
+        // The shortest there is: no rule on lifetimes refuses it.
+        let ttl = Lifetime::seconds(1);
+        let proposed = match self {
+            Self::Csr(csr) => Proposed::from_csr(csr, ttl),
+            Self::Managed { key_algorithm, subject, .. } => Proposed {
+                subject: subject.clone(),
+                sans: self.sans(),
+                key_algorithm: *key_algorithm,
+                signature_hash: key_algorithm.default_signature().hash(),
+                key_usages: vec![],
+                extended_key_usages: vec![],
+                other_usages: vec![],
+                is_ca: false,
+                ttl,
+            },
+        };
+        let mut violations = policy::evaluate(rules, &proposed);
+        if self.source() == RequestSource::Managed {
+            for violation in &mut violations {
+                violation.pointer = Some(managed_pointer(violation.rule.as_deref()).to_owned());
+            }
+        }
+        violations
+    }
+}
+
+/// Where in the body a rule of a policy looks when there is no CSR.
+fn managed_pointer(rule: Option<&str>) -> &'static str {
+    match rule {
+        Some(rule) if rule.starts_with("subject") => "#/subject",
+        Some(rule) if rule.starts_with("sans") => "#/sans",
+        _ => "#/key/algorithm",
+    }
+}

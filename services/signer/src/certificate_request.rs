@@ -1,0 +1,280 @@
+//! A certificate request: what is asked for is judged once, by profile and policy as they are at that moment (C-2), and
+//! every reason for a refusal is told at once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use contracts::{
+    CertificateId, CertificateRequestId, Code, KeyId, Lifetime, Problem, Timestamp, Violation,
+    labels::{check_labels, check_text},
+    signer::{CaStatus, CertificateRequestEvent, CertificateRequestSubmitted, issuance_stream},
+};
+use pki::serial::Serial;
+use runtime::aggregate::Aggregate;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{applicant::Applicant, issuer::Issuer, rules::Rules};
+
+/// One certificate request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum CertificateRequest {
+    /// Nothing has happened yet.
+    #[default]
+    Unsubmitted,
+    /// Accepted; its issuance follows.
+    Submitted(Box<CertificateRequestSubmitted>),
+}
+
+/// Asks for a certificate, with everything the decision stands on.
+#[derive(Clone, Debug)]
+pub struct Submit {
+    /// Key, subject and names.
+    pub applicant: Arc<Applicant>,
+    /// Profile and policy.
+    pub rules: Arc<Rules>,
+    /// The CA of the profile; `None` for a self-signed certificate.
+    pub issuer: Option<Arc<Issuer>>,
+    /// What the subscriber may choose.
+    pub choice: Choice,
+    /// The ids that are used if it is accepted.
+    pub ids: NewIds,
+}
+
+/// What the subscriber chooses beside key, subject and names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Choice {
+    /// The lifetime.
+    pub ttl: Option<Lifetime>,
+    /// The last second of validity, in place of `ttl`.
+    pub not_after: Option<Timestamp>,
+    /// Labels for the certificate.
+    pub labels: BTreeMap<String, String>,
+    /// A note.
+    pub note: Option<String>,
+}
+
+/// Ids drawn for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewIds {
+    /// The request's.
+    pub request: CertificateRequestId,
+    /// The certificate's.
+    pub certificate: CertificateId,
+    /// The certificate's serial number.
+    pub serial: Serial,
+    /// The managed key's; `None` for a CSR, and before the key is made.
+    pub key: Option<KeyId>,
+}
+
+impl NewIds {
+    /// The stream of the issuance: UUIDv5(CA, serial); a self-signed certificate's key stands for the CA.
+    #[must_use]
+    pub fn issuance(&self, issuer: Option<&Issuer>) -> Uuid {
+        let own_key = self.key.map_or(Uuid::nil(), KeyId::uuid);
+        issuance_stream(issuer.map_or(own_key, |issuer| issuer.id.uuid()), &serial_text(self.serial))
+    }
+}
+
+/// A serial number as events have it: hexadecimal without leading zeros.
+#[must_use]
+pub fn serial_text(serial: Serial) -> String {
+    serial.to_string().trim_start_matches('0').to_owned()
+}
+
+/// Why a certificate request is refused. Nothing is kept of it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The id is taken.
+    #[error("the certificate request exists already")]
+    AlreadySubmitted,
+    /// The profile is for managed keys.
+    #[error("Self-signed certificates are not supported for CSR signing")]
+    SelfSignedWithCsr,
+    /// The CA does not sign.
+    #[error("the certification authority '{name}' {state}")]
+    Issuer {
+        /// Its name.
+        name: String,
+        /// What it is or has, and what helps.
+        state: &'static str,
+    },
+    /// Values that are not allowed, or rules of the policy that are not satisfied.
+    #[error("{}", summary(policy, violations))]
+    Rules {
+        /// The policy's name.
+        policy: String,
+        /// Each of them.
+        violations: Vec<Violation>,
+    },
+}
+
+fn summary(policy: &str, violations: &[Violation]) -> String {
+    match violations {
+        [only] => only.detail.clone(),
+        several => format!("{} rules refuse this request; the policy is '{policy}'", several.len()),
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::AlreadySubmitted => Self::new(Code::AlreadyExists, detail),
+            Refusal::SelfSignedWithCsr => Self::new(Code::PolicyViolation, detail.clone())
+                .with_errors(vec![Violation::at("#/csr", "csr_not_supported", detail)]),
+            Refusal::Issuer { .. } => Self::new(Code::InvalidState, detail),
+            Refusal::Rules { violations, .. } => {
+                // Those of a policy name the rule; values that no policy could allow do not.
+                let by_policy = violations.iter().any(|violation| violation.rule.is_some());
+                let code = if by_policy { Code::PolicyViolation } else { Code::ValidationFailed };
+                Self::new(code, detail).with_errors(violations)
+            }
+        }
+    }
+}
+
+impl Aggregate for CertificateRequest {
+    type Command = Submit;
+    type Event = CertificateRequestEvent;
+    type Refusal = Refusal;
+
+    fn decide(&self, submit: Submit, now: Timestamp) -> Result<Vec<CertificateRequestEvent>, Refusal> {
+        match self {
+            Self::Unsubmitted => Ok(vec![submit.judge(now)?.into()]),
+            Self::Submitted(_) => Err(Refusal::AlreadySubmitted),
+        }
+    }
+
+    fn evolve(self, event: CertificateRequestEvent) -> Self {
+        match event {
+            CertificateRequestEvent::Submitted(submitted) => Self::Submitted(Box::new(submitted)),
+        }
+    }
+
+    fn describe(&self) -> Value {
+        match self {
+            Self::Unsubmitted => Value::Null,
+            Self::Submitted(submitted) => json!({
+                "source": submitted.source,
+                "profileId": submitted.profile_id,
+                "commonName": submitted.common_name,
+                "sans": submitted.sans,
+                "keyAlgorithm": submitted.key_algorithm,
+                "ttl": submitted.ttl,
+                "labels": submitted.labels,
+                "note": submitted.note,
+            }),
+        }
+    }
+}
+
+impl Submit {
+    fn judge(self, now: Timestamp) -> Result<CertificateRequestSubmitted, Refusal> {
+        let Self { applicant, rules, issuer, choice, ids } = self;
+        if rules.is_self_signed() && applicant.csr().is_some() {
+            return Err(Refusal::SelfSignedWithCsr);
+        }
+        if let Some(issuer) = &issuer {
+            signs(issuer, now)?;
+        }
+        let limits = Limits { rules: &rules, issuer: issuer.as_deref() };
+        let mut violations = check_labels("#/labels", &choice.labels);
+        violations.extend(choice.note.as_deref().and_then(|note| check_text("#/note", note, 1_000)));
+        violations.extend(applicant.violations());
+        let ttl = limits.lifetime(&choice, now).unwrap_or_else(|too_long| {
+            violations.extend(too_long);
+            rules.profile.ttl.default
+        });
+        violations.extend(applicant.policy_violations(&rules.policy));
+        if !violations.is_empty() {
+            return Err(Refusal::Rules { policy: rules.policy_name.clone(), violations });
+        }
+        Ok(CertificateRequestSubmitted {
+            id: ids.request,
+            source: applicant.source(),
+            csr: applicant.csr_base64(),
+            key_id: ids.key,
+            profile_id: rules.profile_id,
+            rules_sha256: rules.sha256.clone(),
+            common_name: applicant.subject().common_name.clone(),
+            sans: applicant.sans(),
+            key_algorithm: applicant.key_algorithm(),
+            ttl: limits.cut(ttl, now),
+            issuance: ids.issuance(issuer.as_deref()),
+            certificate_id: ids.certificate,
+            labels: choice.labels,
+            note: choice.note,
+        })
+    }
+}
+
+/// Refuses a CA that may not sign now (D14).
+fn signs(issuer: &Issuer, now: Timestamp) -> Result<(), Refusal> {
+    let state = match issuer.status {
+        CaStatus::Pending => "is pending: wait until its certificate is signed",
+        CaStatus::Suspended => "is suspended: resume it first",
+        CaStatus::Active if now < issuer.not_before => "is not valid yet",
+        CaStatus::Active if now > issuer.not_after => "has expired: choose another one in the profile",
+        CaStatus::Active => return Ok(()),
+    };
+    Err(Refusal::Issuer { name: issuer.name.clone(), state })
+}
+
+/// What bounds a lifetime.
+struct Limits<'a> {
+    rules: &'a Rules,
+    issuer: Option<&'a Issuer>,
+}
+
+impl Limits<'_> {
+    /// Each limit with the rule it comes from.
+    fn each(&self) -> impl Iterator<Item = (&'static str, Lifetime)> {
+        [
+            ("ttl.max", Some(self.rules.profile.ttl.max)),
+            ("maxTtl", self.rules.policy.max_ttl),
+            ("ca.maxTtl", self.issuer.and_then(|issuer| issuer.max_ttl)),
+        ]
+        .into_iter()
+        .filter_map(|(rule, limit)| Some((rule, limit?)))
+    }
+
+    /// The lifetime that is asked for, within every limit. The default gives way to a shorter limit; a choice is refused.
+    fn lifetime(&self, choice: &Choice, now: Timestamp) -> Result<Lifetime, Vec<Violation>> {
+        let (pointer, wanted) = match (choice.ttl, choice.not_after) {
+            (None, None) => {
+                let default = self.rules.profile.ttl.default;
+                return Ok(self.each().map(|(_, limit)| limit).fold(default, Ord::min));
+            }
+            (Some(_), Some(_)) => {
+                let detail = "ttl and notAfter exclude each other; send one of them";
+                return Err(vec![Violation::at("#/notAfter", "contradictory_lifetime", detail)]);
+            }
+            (Some(ttl), None) => ("#/ttl", ttl),
+            // notAfter is the last second of validity, so the length counts it too (C-8).
+            (None, Some(end)) => ("#/notAfter", Lifetime::seconds(end.unix() - now.unix() + 1)),
+        };
+        if wanted.as_seconds() < 1 {
+            let detail = format!("notAfter has passed; it is {}", now.whole_second());
+            return Err(vec![Violation::at(pointer, "not_after_passed", detail)]);
+        }
+        let too_long: Vec<_> = self
+            .each()
+            .filter(|(_, limit)| wanted > *limit)
+            .map(|(rule, limit)| {
+                Violation::at(
+                    pointer,
+                    "ttl_not_allowed",
+                    format!("{wanted} is too long; at most {limit} is allowed"),
+                )
+                .by_rule(rule)
+                .allowing([limit.to_string()])
+            })
+            .collect();
+        if too_long.is_empty() { Ok(wanted) } else { Err(too_long) }
+    }
+
+    /// A certificate ends with its CA at the latest (D14).
+    fn cut(&self, ttl: Lifetime, now: Timestamp) -> Lifetime {
+        self.issuer.map_or(ttl, |issuer| ttl.min(Lifetime::seconds(issuer.not_after.unix() - now.unix() + 1)))
+    }
+}

@@ -1,0 +1,61 @@
+//! A command that comes again with the same id goes on where the first is, and gets the same answer.
+
+use bus::{Context, Reply};
+use contracts::{
+    Problem,
+    signer::{CertificateRequestEvent, IssuanceEvent, IssuedCertificate},
+};
+use runtime::command::{event, read_problem};
+use uuid::Uuid;
+
+use crate::{
+    issue::{Intent, Issued},
+    log,
+    signer::Signer,
+    submit::{ATTEMPTS, intent_step},
+    view,
+};
+
+impl Signer {
+    /// Finishes the request that an earlier command with the same id submitted; `None` when there was none.
+    ///
+    /// Errors: `idempotency_key_reused`; those of [`Signer::issue`].
+    pub(crate) async fn go_on(&self, context: &Context) -> Result<Option<Reply<IssuedCertificate>>, Problem> {
+        let Some(recorded) = log::first_event(&self.reader, context).await? else { return Ok(None) };
+        let CertificateRequestEvent::Submitted(submitted) = event(&recorded)?;
+        let intent = self.recorded_intent(context).await?;
+        let issued = match self.certificate_of(intent.stream).await? {
+            Some(issued) => issued,
+            None => self.issue(context, &intent).await?,
+        };
+        let requested_by = view::principal(&recorded.actor).to_owned();
+        let reply = self.answer(context, submitted, requested_by, &intent, issued);
+        Ok(Some(Reply { replayed: true, ..reply }))
+    }
+
+    /// The intent that was recorded together with the request, or after it if its serial number was taken.
+    async fn recorded_intent(&self, context: &Context) -> Result<Intent, Problem> {
+        for attempt in 1..=ATTEMPTS {
+            let step = intent_step(context, attempt).command_id;
+            if let Some(recorded) = log::first_event_of_step(&self.reader, step).await?
+                && let IssuanceEvent::Intended(intended) = event(&recorded)?
+            {
+                return Ok(Intent { stream: recorded.stream, intended });
+            }
+        }
+        tracing::error!(command_id = %context.command_id, "a certificate request was recorded without its intent");
+        Err(Problem::internal())
+    }
+
+    /// The certificate of an issuance, if it is finished.
+    async fn certificate_of(&self, issuance: Uuid) -> Result<Option<Issued>, Problem> {
+        let tail = self.reader.read_stream(issuance, 1).await.map_err(read_problem)?;
+        let Some(recorded) = tail.first() else { return Ok(None) };
+        Ok(match event(recorded)? {
+            IssuanceEvent::Completed(completed) => {
+                Some(Issued { certificate: completed.certificate, position: recorded.position })
+            }
+            IssuanceEvent::Intended(_) => None,
+        })
+    }
+}

@@ -1,0 +1,62 @@
+//! What the handlers of the signer share.
+
+use std::{sync::Arc, time::Duration};
+
+use bus::Bus;
+use contracts::signer::SignerNameEvent;
+use eventlog::{Appender, Reader};
+use runtime::{
+    authority::Authority, clock::Clock, fold::Live, ids::Ids, names::Names, repository::Repository,
+    service::ServiceContext,
+};
+
+use tokio::sync::Mutex;
+
+use crate::{ca::Ca, catalog::Catalog, policy::Policy, profile::Profile, throwaway::ThrowawayKeys};
+
+/// Aggregates of each kind that are remembered.
+const CAPACITY: usize = 1_000;
+/// When no news came for so long, the catalog asks the log.
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// The signer at work.
+pub struct Signer {
+    pub(crate) authority: Authority,
+    pub(crate) catalog: Live<Catalog>,
+    pub(crate) appender: Appender,
+    pub(crate) reader: Reader,
+    pub(crate) bus: Bus,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Ids,
+    pub(crate) cas: Repository<Ca>,
+    pub(crate) profiles: Repository<Profile>,
+    pub(crate) policies: Repository<Policy>,
+    pub(crate) names: Names<SignerNameEvent>,
+    pub(crate) throwaway_keys: ThrowawayKeys,
+    pub(crate) furnishing: Mutex<()>,
+}
+
+impl Signer {
+    /// Follows the log; its handlers may be called at once and wait for what they need.
+    #[must_use]
+    pub fn start(context: &ServiceContext) -> Arc<Self> {
+        let ServiceContext { authority, appender, reader, bus, clock, ids, health, shutdown, .. } =
+            context.clone();
+        let catalog = Live::start("catalog", &reader, &bus, &health, &shutdown, DOUBT);
+        Arc::new(Self {
+            authority,
+            catalog,
+            appender,
+            bus,
+            ids,
+            cas: context.repository(CAPACITY),
+            profiles: context.repository(CAPACITY),
+            policies: context.repository(CAPACITY),
+            names: Names::new(context.repository(CAPACITY), reader.clone(), clock.clone()),
+            reader,
+            clock,
+            throwaway_keys: ThrowawayKeys::default(),
+            furnishing: Mutex::default(),
+        })
+    }
+}

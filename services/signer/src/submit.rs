@@ -1,0 +1,299 @@
+//! `submit_certificate_request`: from a CSR, or the wish for a managed key, to a durable certificate.
+//!
+//! A request has three durable waits: [`Signer::record`], keystore's journal, and the end of [`Signer::issue`].
+//! Everything else happens in memory, and nothing is kept of a request that is refused.
+
+use std::sync::Arc;
+
+use bus::{Answer, Context, Reply};
+use contracts::{
+    Actor, Code, KeyId, Problem, ProfileId, Service, Timestamp, Violation,
+    command::DryRun,
+    id::Reference,
+    keystore::GenerateRequestKey,
+    signer::{
+        CertificateRequestEvent, CertificateRequestSubmitted, IssuanceEvent, IssuedCertificate,
+        RequestStatus, SubmitCertificateRequest,
+    },
+    x509::KeyAlgorithm,
+};
+use eventlog::{AppendError, Expected, Outcome};
+use pki::{
+    csr::{CertificationRequest, CsrError},
+    pem,
+    serial::Serial,
+};
+use runtime::{
+    aggregate::{Aggregate, differences},
+    command::{append, append_problem},
+};
+use serde_json::Value;
+
+use crate::{
+    applicant::Applicant,
+    certificate_request::{CertificateRequest, Choice, NewIds, Submit},
+    draft::{Contents, Draft, Signatory},
+    issue::{Intent, Issued},
+    signer::Signer,
+    throwaway::ThrowawayKey,
+    view,
+};
+
+/// How often a serial number is drawn. With honest randomness once is enough for ever.
+pub const ATTEMPTS: u32 = 3;
+
+/// A request that may be recorded, and the certificate that is to come of it.
+struct Accepted {
+    submit: Submit,
+    spki: Vec<u8>,
+    now: Timestamp,
+    submitted: CertificateRequestSubmitted,
+    draft: Draft,
+}
+
+/// What became of a request before anything was signed.
+enum Begun {
+    /// A dry run: nothing was appended.
+    Tried(DryRun),
+    /// Request and intent stand in the log.
+    Recorded(Box<CertificateRequestSubmitted>, Box<Intent>),
+    /// They have stood there since an earlier command with the same id.
+    Repeated,
+}
+
+impl Signer {
+    /// Answers the command.
+    pub async fn submit(
+        &self,
+        context: Context,
+        command: SubmitCertificateRequest,
+    ) -> Result<Answer<IssuedCertificate>, Problem> {
+        self.authority.admit::<SubmitCertificateRequest>(&context)?;
+        match self.begin(&context, command).await {
+            Ok(Begun::Tried(dry_run)) => Ok(Answer::Dry(dry_run)),
+            Ok(Begun::Recorded(submitted, intent)) => {
+                let issued = self.issue(&context, &intent).await?;
+                let requested_by = context.actor.principal();
+                Ok(self.answer(&context, *submitted, requested_by, &intent, issued).into())
+            }
+            Ok(Begun::Repeated) => Ok(self.go_on(&context).await?.ok_or_else(Problem::internal)?.into()),
+            Err(refusal) if context.dry_run => Err(refusal),
+            // A repeat is answered as the first was, whatever the rules say now.
+            Err(refusal) => Ok(self.go_on(&context).await?.ok_or(refusal)?.into()),
+        }
+    }
+
+    /// Judges a request and records it.
+    async fn begin(&self, context: &Context, command: SubmitCertificateRequest) -> Result<Begun, Problem> {
+        let (applicant, profile, choice) = read(command)?;
+        let selection = self.select(context, profile.as_ref()).await?;
+        self.within_scope(context, selection.rules.profile_id)?;
+        let submit = Submit {
+            applicant: Arc::new(applicant),
+            rules: selection.rules,
+            issuer: selection.issuer,
+            choice,
+            ids: NewIds {
+                request: self.ids.id(),
+                certificate: self.ids.id(),
+                serial: Serial::new(self.ids.serial_number()),
+                key: None,
+            },
+        };
+        let now = self.clock.now();
+        let accepted = match submit.applicant.csr().map(|csr| csr.spki().to_vec()) {
+            Some(spki) => self.accept(submit, spki, now).await?,
+            None => self.accept_managed(context, submit, now).await?,
+        };
+        if context.dry_run {
+            return Ok(Begun::Tried(tried(accepted.submitted)));
+        }
+        self.record(context, accepted).await
+    }
+
+    /// Judges the request, and then the certificate that would come of it.
+    async fn accept(&self, submit: Submit, spki: Vec<u8>, now: Timestamp) -> Result<Accepted, Problem> {
+        let mut events = CertificateRequest::default().decide(submit.clone(), now)?;
+        let Some(CertificateRequestEvent::Submitted(submitted)) = events.pop() else {
+            return Err(Problem::internal()); // a new request is submitted or refused
+        };
+        let draft = self.draft(&submit, &submitted, &spki, now).await?;
+        Ok(Accepted { submit, spki, now, submitted, draft })
+    }
+
+    /// As [`Signer::accept`] for a managed key, which is made once nothing can be refused any more.
+    async fn accept_managed(
+        &self,
+        context: &Context,
+        mut submit: Submit,
+        now: Timestamp,
+    ) -> Result<Accepted, Problem> {
+        let stand_in = self.throwaway_key(submit.applicant.key_algorithm()).await?;
+        let tried = self.accept(submit.clone(), stand_in.spki().to_vec(), now).await?;
+        if context.dry_run {
+            return Ok(tried);
+        }
+        let (key, spki) = self.generate_key(context, &submit).await?;
+        submit.ids.key = Some(key);
+        self.accept(submit, spki, now).await
+    }
+
+    /// Writes what is going to be signed and judges it as the certificate it would become (C-2).
+    async fn draft(
+        &self,
+        submit: &Submit,
+        submitted: &CertificateRequestSubmitted,
+        spki: &[u8],
+        now: Timestamp,
+    ) -> Result<Draft, Problem> {
+        let signatory = signatory(submit);
+        let contents = Contents {
+            subject: &submit.applicant.subject_der()?,
+            spki,
+            rules: &submit.rules,
+            signatory,
+            not_before: now.whole_second(),
+        };
+        let draft = Draft::write(submitted, contents, submit.ids.serial)?;
+        let algorithm = submit.issuer.as_ref().map_or(submitted.key_algorithm, |issuer| issuer.key_algorithm);
+        draft.lint(signatory, &*self.throwaway_key(algorithm).await?)?;
+        Ok(draft)
+    }
+
+    /// Appends request and intent together: the first durable wait.
+    async fn record(&self, context: &Context, accepted: Accepted) -> Result<Begun, Problem> {
+        let Accepted { mut submit, spki, now, submitted, mut draft } = accepted;
+        let event = CertificateRequestEvent::Submitted(submitted.clone());
+        let request = append(context, &self.ids, submitted.id.uuid(), Expected::Version(0), &[event])?;
+        let mut commands = vec![request];
+        for attempt in 1..=ATTEMPTS {
+            let intended = draft.intent(&submitted, signatory(&submit));
+            let step = intent_step(context, attempt);
+            let event = IssuanceEvent::Intended(intended.clone());
+            commands.push(append(&step, &self.ids, draft.stream, Expected::Version(0), &[event])?);
+            let outcomes = self.appender.append_all(std::mem::take(&mut commands)).await;
+            let outcomes: Result<Vec<_>, _> = outcomes.into_iter().collect();
+            match outcomes {
+                Ok(outcomes)
+                    if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Replayed { .. })) =>
+                {
+                    return Ok(Begun::Repeated);
+                }
+                Ok(_) => {
+                    let intent = Intent { stream: draft.stream, intended };
+                    return Ok(Begun::Recorded(Box::new(submitted), Box::new(intent)));
+                }
+                Err(AppendError::Conflict { .. }) => {
+                    tracing::warn!(issuance = %draft.stream, attempt, "the serial number is used already");
+                    submit.ids.serial = Serial::new(self.ids.serial_number());
+                    draft = self.draft(&submit, &submitted, &spki, now).await?;
+                }
+                Err(error) => return Err(append_problem(&error)),
+            }
+        }
+        Err(Problem::unavailable("no free serial number was found; try again"))
+    }
+
+    /// Lets keystore make the managed key.
+    async fn generate_key(&self, context: &Context, submit: &Submit) -> Result<(KeyId, Vec<u8>), Problem> {
+        let command = GenerateRequestKey {
+            algorithm: submit.applicant.key_algorithm(),
+            exportable: submit.rules.profile.exportable,
+            label: None,
+        };
+        let step = context.step("key").by(Actor::Service(Service::Signer));
+        let key = self.bus.call(&step, &command).await?.result;
+        let spki = pem::read(key.public_key.as_bytes()).ok().and_then(|mut blocks| Some(blocks.pop()?.der));
+        Ok((key.id, spki.ok_or_else(Problem::internal)?))
+    }
+
+    pub(crate) async fn throwaway_key(&self, algorithm: KeyAlgorithm) -> Result<Arc<ThrowawayKey>, Problem> {
+        self.throwaway_keys.of(algorithm).await.map_err(|error| {
+            tracing::error!(%error, %algorithm, "a throwaway key cannot be made");
+            Problem::internal()
+        })
+    }
+
+    /// A token may be for some profiles only.
+    fn within_scope(&self, context: &Context, profile: ProfileId) -> Result<(), Problem> {
+        if let Actor::Service(_) = context.actor {
+            return Ok(());
+        }
+        let scope = self.authority.principal(&context.actor)?.scope;
+        if scope.profiles.is_none_or(|profiles| profiles.contains(&profile)) {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Forbidden, "the API token is not for this certificate profile"))
+    }
+
+    /// The answer once the certificate is durable.
+    pub(crate) fn answer(
+        &self,
+        context: &Context,
+        submitted: CertificateRequestSubmitted,
+        requested_by: String,
+        intent: &Intent,
+        issued: Issued,
+    ) -> Reply<IssuedCertificate> {
+        let issuer = intent.intended.ca_id.and_then(|ca| self.catalog.read(|c| c.issuer(context.tenant, ca)));
+        Reply {
+            stream: Some(submitted.id.uuid()),
+            version: 1,
+            position: issued.position,
+            replayed: false,
+            result: IssuedCertificate {
+                request: view::certificate_request(
+                    submitted,
+                    context.tenant,
+                    requested_by,
+                    RequestStatus::Issued,
+                ),
+                certificate: issued.certificate,
+                chain: issuer.map(|issuer| issuer.chain.clone()).unwrap_or_default(),
+            },
+        }
+    }
+}
+
+/// The step of a command that records its intent: another id for each serial number tried.
+#[must_use]
+pub fn intent_step(context: &Context, attempt: u32) -> Context {
+    context.step(&attempt.to_string())
+}
+
+/// Who signs. The key of a self-signed certificate is not made yet when it is first judged.
+fn signatory(submit: &Submit) -> Signatory<'_> {
+    match &submit.issuer {
+        Some(issuer) => Signatory::Ca(issuer),
+        None => Signatory::Itself(submit.ids.key.unwrap_or(KeyId(uuid::Uuid::nil()))),
+    }
+}
+
+/// Reads what is asked for. With a CSR, key, subject and names come from it and from nowhere else (C7).
+fn read(
+    command: SubmitCertificateRequest,
+) -> Result<(Applicant, Option<Reference<ProfileId>>, Choice), Problem> {
+    let SubmitCertificateRequest { profile, csr, key, subject, sans, ttl, not_after, labels, note } = command;
+    let wants_managed = key.is_some() || subject.is_some() || !sans.is_empty();
+    let applicant = match csr {
+        None if wants_managed => Applicant::Managed {
+            key_algorithm: key.map_or(KeyAlgorithm::EcdsaP256, |key| key.algorithm),
+            subject: subject.unwrap_or_default(),
+            sans,
+        },
+        csr => CertificationRequest::read(csr.unwrap_or_default().as_bytes())
+            .map(Applicant::Csr)
+            .map_err(|error| csr_invalid(&error))?,
+    };
+    Ok((applicant, profile, Choice { ttl, not_after, labels, note }))
+}
+
+fn csr_invalid(error: &CsrError) -> Problem {
+    let violation: Violation = error.violation();
+    Problem::new(Code::CsrInvalid, violation.detail.clone()).with_errors(vec![violation])
+}
+
+fn tried(submitted: CertificateRequestSubmitted) -> DryRun {
+    let after = CertificateRequest::Submitted(Box::new(submitted)).describe();
+    DryRun { would_change: true, changes: differences(&Value::Null, &after) }
+}
