@@ -9,6 +9,8 @@ ready=.private/ready # process id and address, written by the process when it is
 log=.private/chancery.log
 greeting=.private/greeting
 
+touch "$log"
+seen=$(stat -c %s "$log")
 setsid "$program" up --ready-file "$ready" </dev/null >"$greeting" 2>>"$log" &
 pid=$!
 
@@ -21,8 +23,8 @@ until is_ready; do
       cat "$greeting" # another one runs
       exit 0
     fi
-    tail -n 20 "$log" >&2
-    printf 'Chancery did not start; the end of its log (%s) is above.\n' "$log" >&2
+    tail -c "+$((seen + 1))" "$log" | tail -n 20 >&2
+    printf 'Chancery did not start; the end of its log, %s, is above.\n' "$log" >&2
     exit 1
   fi
   sleep 0.1
