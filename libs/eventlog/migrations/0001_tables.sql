@@ -28,10 +28,10 @@ create table log.event (
   payload json not null,                                                -- json keeps the exact bytes
   hash bytea not null,
   primary key (shard, position),
-  check (starts_with(type, category || '.') and type ~ '^[a-z0-9_]+[.][a-z0-9_]+$'),
-  check (actor !~ '[[:cntrl:]]' and traceparent !~ '[[:cntrl:]]'),      -- both travel as NATS headers
-  check (octet_length(payload::text) <= 262144 and strpos(payload::text, 'PRIVATE KEY') = 0),
-  check (hash = sha256(convert_to(payload::text, 'UTF8')))
+  constraint type_is_of_category check (starts_with(type, category || '.') and type ~ '^[a-z0-9_]+[.][a-z0-9_]+$'),
+  constraint headers_are_one_line check (actor !~ '[[:cntrl:]]' and traceparent !~ '[[:cntrl:]]'),      -- both travel as NATS headers
+  constraint payload_is_small_and_holds_no_key check (octet_length(payload::text) <= 262144 and strpos(payload::text, 'PRIVATE KEY') = 0),
+  constraint hash_is_of_payload check (hash = sha256(convert_to(payload::text, 'UTF8')))
 ) partition by range (shard, position);
 create index on log.event (category, shard, position);
 

@@ -203,14 +203,53 @@ impl FromStr for VerifierKey {
 mod tests {
     use super::*;
 
-    /// The example of Go's `golang.org/x/mod/sumdb/note` and a checkpoint it signed (sum.golang.org, 2021).
+    /// The checksum database of Go: its key, and a tree head it signed in 2021.
     const GO_KEY: &str = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+    const GO_NOTE: &str = "go.sum database tree\n6476701\nmb8QLQIs0Z0yP5Cstq6guj87oXWeC9gEM8oVikmm9Wk=\n\n\
+        \u{2014} sum.golang.org Az3grsLX85Gz+s1SiTbgkuqxgItqFq7gsMUEyVnrsa9LM7Us9S+1xbFIGu95949rj4nPRYfvimWEPWL+o3GeoWwOoAw=\n";
 
     #[test]
-    fn the_key_of_sum_golang_org_is_read_and_written() {
+    fn a_key_is_read_and_written() {
         let key: VerifierKey = GO_KEY.parse().unwrap();
         assert_eq!(key.name, "sum.golang.org");
         assert_eq!(key.to_string(), GO_KEY);
-        assert_eq!(GO_KEY.replace("033de0ae", "033de0af").parse::<VerifierKey>(), Err(NoteError::Key));
+        for wrong in [GO_KEY.replace("033de0ae", "033de0af"), GO_KEY.replace("+Ac", "+Bc"), "a+b".into()] {
+            assert_eq!(wrong.parse::<VerifierKey>(), Err(NoteError::Key), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_note_that_another_implementation_signed_verifies_and_a_changed_one_does_not() {
+        let key: VerifierKey = GO_KEY.parse().unwrap();
+        let note: SignedNote = GO_NOTE.parse().unwrap();
+        assert_eq!(
+            (note.checkpoint.origin.as_str(), note.checkpoint.size),
+            ("go.sum database tree", 6_476_701)
+        );
+        assert_eq!(note.verify(&key), Ok(()));
+        assert_eq!(note.to_string(), GO_NOTE);
+        let changed: SignedNote = GO_NOTE.replace("6476701", "6476702").parse().unwrap();
+        assert_eq!(changed.verify(&key), Err(NoteError::Signature));
+        let other = VerifierKey { name: "example.org".into(), ..key };
+        assert_eq!(note.verify(&other), Err(NoteError::Unsigned));
+        // A second signature by a key nobody asked for does no harm.
+        let cosigned: SignedNote = format!("{GO_NOTE}\u{2014} example.org AAAAAAAAAAA=\n").parse().unwrap();
+        assert_eq!(cosigned.verify(&GO_KEY.parse().unwrap()), Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_exactly_a_checkpoint_is_refused() {
+        for wrong in [
+            GO_NOTE.replace("6476701", "06476701"),
+            GO_NOTE.replace("6476701", "-1"),
+            GO_NOTE.replace("mb8Q", "mb8"),
+            GO_NOTE.replace("go.sum database tree", ""),
+            GO_NOTE.replace("=\n\n", "=\nextension\n\n"),
+            GO_NOTE.replace('\u{2014}', "-"),
+            GO_NOTE.trim_end().to_owned(),
+            "a\n1\nb\n\n".to_owned(),
+        ] {
+            assert_eq!(wrong.parse::<SignedNote>(), Err(NoteError::Malformed), "{wrong}");
+        }
     }
 }

@@ -21,6 +21,7 @@ mod recorded;
 pub mod relay;
 pub mod schema;
 pub mod seal;
+pub mod verify;
 
 pub use append::{Append, AppendError, Appender, Expected, NewEvent, Outcome};
 pub use read::{CommandOutcome, ReadError, Reader};

@@ -91,3 +91,6 @@ fn finish(digest: &digest::Digest) -> Hash {
     hash.copy_from_slice(digest.as_ref());
     hash
 }
+
+#[cfg(test)]
+mod tests;

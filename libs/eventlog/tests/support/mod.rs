@@ -6,3 +6,4 @@ pub mod events;
 pub mod nats;
 pub mod postgres;
 pub mod relaying;
+pub mod signer;
