@@ -1,4 +1,15 @@
-//! What the benchmark programs share.
+//! What the benchmark program measures; `make bench` runs it. Figures are ratios against a peer or the raw limit in
+//! the same run; nothing here asserts a time.
 
+pub mod append;
 pub mod figures;
 pub mod load;
+
+/// Any error ends a benchmark.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Prints one result.
+#[allow(clippy::print_stdout)] // results are what the program is for
+pub fn line(text: &str) {
+    println!("{text}");
+}

@@ -13,7 +13,9 @@ pub struct Latencies(Vec<Duration>);
 
 impl Latencies {
     /// Adds times.
-    pub fn extend(&mut self, times: impl IntoIterator<Item = Duration>) { self.0.extend(times); }
+    pub fn extend(&mut self, times: impl IntoIterator<Item = Duration>) {
+        self.0.extend(times);
+    }
 
     /// The time that `share` (0.5, 0.99) of the calls did not exceed.
     pub fn percentile(&mut self, share: f64) -> Duration {
@@ -27,7 +29,9 @@ impl Latencies {
 
 /// CPU seconds (user and system) that the processes whose command line holds one of `names` have used so far, and
 /// those of their children that have ended.
-pub fn cpu_seconds(names: &[&str]) -> f64 { processes(names).iter().map(|pid| cpu_of(*pid)).sum() }
+pub fn cpu_seconds(names: &[&str]) -> f64 {
+    processes(names).iter().map(|pid| cpu_of(*pid)).sum()
+}
 
 /// Resident memory of one process in MiB.
 #[must_use]
@@ -53,7 +57,8 @@ fn cpu_of(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // After the name in parentheses: state is field 3, utime 14, stime 15, cutime 16, cstime 17.
     let after = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: f64 = after.split_whitespace().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum();
+    let ticks: f64 =
+        after.split_whitespace().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok()).sum();
     ticks / 100.0 // USER_HZ, 100 on every Linux
 }
 

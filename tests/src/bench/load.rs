@@ -42,7 +42,12 @@ pub struct Load {
 }
 
 /// Asks for `total` certificates over `clients` connections, one CSR each from `csrs`, in turn.
-pub async fn issue(target: &Target, clients: usize, total: usize, csrs: Arc<Vec<String>>) -> std::io::Result<Load> {
+pub async fn issue(
+    target: &Target,
+    clients: usize,
+    total: usize,
+    csrs: Arc<Vec<String>>,
+) -> std::io::Result<Load> {
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
     let tasks: Vec<_> = (0..clients)

@@ -1,0 +1,33 @@
+//! `make bench`: measures what `docs/benchmarks.md` reports.
+//!
+//! `bench append [events]` measures the log alone (default 1,000,000 events for the replay).
+
+use std::process::ExitCode;
+
+use chancery_tests::bench::{self, Failure, line};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return ExitCode::FAILURE; // only a second call in one process fails
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            line(&format!("bench: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &[String]) -> Result<(), Failure> {
+    let number = |at: usize, default: usize| match arguments.get(at) {
+        Some(text) => text.parse().map_err(|_| Failure::from(format!("'{text}' is not a number"))),
+        None => Ok(default),
+    };
+    match arguments.first().map(String::as_str) {
+        Some("append") | None => bench::append::run(number(1, 1_000_000)?).await,
+        Some(other) => Err(format!("there is no benchmark '{other}': expected append").into()),
+    }
+}
