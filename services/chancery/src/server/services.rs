@@ -13,8 +13,10 @@ use super::relay;
 /// Every service's tables.
 pub(super) const SCHEMAS: &[ServiceSchema] = &[
     ServiceSchema { service: Service::Directory, migrations: directory::MIGRATIONS },
+    ServiceSchema { service: Service::Inventory, migrations: inventory::MIGRATIONS },
     ServiceSchema { service: Service::Keystore, migrations: keystore::MIGRATIONS },
     ServiceSchema { service: Service::Signer, migrations: signer::MIGRATIONS },
+    ServiceSchema { service: Service::Gateway, migrations: gateway::MIGRATIONS },
 ];
 
 /// How long each may take to stop, in the order in which they stop: who asks before who answers, the relay last, so
@@ -40,9 +42,12 @@ pub(super) async fn start(context: ServiceContext) -> Result<Running, StartError
     match context.service {
         Service::Directory => directory::start(context).await?,
         Service::Keystore => keystore::start(context).await.map_err(StartError::refused)?,
-        Service::Signer => signer::start(context).await?,
         Service::Relay => relay::start(&context)?,
-        Service::Gateway | Service::Inventory => {}
+        Service::Inventory => inventory::start(context).await?,
+        Service::Signer => signer::start(context).await?,
+        Service::Gateway => {
+            gateway::start(context).await.map_err(StartError::refused)?;
+        }
     }
     Ok(running)
 }
