@@ -3,7 +3,7 @@
 
 -- Which master key this database belongs to. The salt is public; a passphrase needs it.
 create table keystore.master_key (
-  only boolean primary key default true check (only),
+  single boolean primary key default true check (single),
   salt bytea not null check (octet_length(salt) = 16),
   id uuid,
   made_at timestamptz not null default now());
