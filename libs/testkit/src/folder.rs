@@ -12,7 +12,6 @@ use crate::guard::Guard;
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    #[allow(dead_code)] // until a process is watched
     pub(crate) guard: Guard,
 }
 

@@ -44,7 +44,6 @@ impl Guard {
         Self { shell, pipe }
     }
 
-    #[allow(dead_code)] // until a process is watched
     /// These processes, and no others, are to be killed.
     pub(crate) fn watch(&self, pids: &[u32]) {
         let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();

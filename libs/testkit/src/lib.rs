@@ -9,6 +9,7 @@ pub mod environment;
 pub mod folder;
 mod guard;
 pub mod https;
+pub mod installation;
 pub mod openssl;
 pub mod otlp;
 pub mod ports;
@@ -16,5 +17,6 @@ pub mod servers;
 
 pub use folder::Folder;
 pub use https::{Answer, Https};
+pub use installation::Installation;
 pub use otlp::OtlpReceiver;
 pub use servers::Servers;

@@ -1,5 +1,7 @@
 //! PostgreSQL and NATS for tests that run services, or parts of them, within the test.
 
+use std::sync::Arc;
+
 use contracts::Service;
 use deadpool_postgres::Pool;
 use runtime::{
@@ -22,7 +24,7 @@ pub struct Servers {
     /// Passwords and seeds.
     pub secrets: Secrets,
     /// All their files.
-    pub folder: Folder,
+    pub folder: Arc<Folder>,
 }
 
 /// How much a test's PostgreSQL promises.
@@ -51,7 +53,11 @@ impl Servers {
 
     /// Starts both with an empty database.
     pub async fn start_with(durability: Durability) -> Self {
-        let folder = Folder::new();
+        Self::start_in(Arc::new(Folder::new()), durability).await
+    }
+
+    /// Starts both with an empty database in a folder that others use too.
+    pub(crate) async fn start_in(folder: Arc<Folder>, durability: Durability) -> Self {
         let secrets = Secrets::at(folder.path().join("secrets"));
         secrets.make_missing(&SystemEntropy).expect("the folder is ours");
         let (data_dir, environment) = (folder.path().to_path_buf(), environment::of_test());

@@ -1,0 +1,245 @@
+//! The real `chancery`, as `up` or with each service as its own process.
+
+mod process;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use contracts::Service;
+use nix::sys::signal::Signal;
+use runtime::{database::Endpoint, secrets::Secrets, servers::postgres};
+
+use self::process::Process;
+use crate::{Folder, Https, Servers, environment, ports, servers::Durability};
+
+/// Everything on one machine may take so long to be ready, beside other tests.
+const READY: Duration = Duration::from_secs(120);
+/// And so long to stop.
+const STOP: Duration = Duration::from_secs(60);
+
+/// An installation of a test's own; gone with its data when dropped.
+#[derive(Debug)]
+pub struct Installation {
+    processes: BTreeMap<String, Process>,
+    variables: BTreeMap<String, String>,
+    listen: SocketAddr,
+    /// The servers of services that run as processes of their own; `up` has its own.
+    pub servers: Option<Servers>,
+    folder: Arc<Folder>,
+}
+
+/// An installation that is not started yet.
+#[derive(Debug)]
+pub struct Plan(Installation);
+
+impl Plan {
+    /// Sets a key of the configuration, such as `telemetry.otlp_endpoint`.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.0.set(key, value);
+        self
+    }
+
+    /// Starts `chancery up` and waits until it is ready.
+    pub async fn up(mut self) -> Installation {
+        self.0.start().await;
+        self.0
+    }
+
+    /// Starts PostgreSQL and NATS, migrates, starts each service as a process of its own, and waits for all.
+    pub async fn serve(mut self) -> Installation {
+        let servers = Servers::start_in(self.0.folder.clone(), Durability::Full).await;
+        self = self.set("database.url", &servers.postgres.url()).set("bus.url", &servers.nats.url());
+        self.0.servers = Some(servers);
+        let migrated = self.0.command(&["migrate"]).output().expect("chancery runs");
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        self.0.start().await;
+        self.0
+    }
+}
+
+impl Installation {
+    /// `chancery up`, ready.
+    pub async fn up() -> Self {
+        Self::plan().up().await
+    }
+
+    /// Each service as a process of its own, ready.
+    pub async fn serve() -> Self {
+        Self::plan().serve().await
+    }
+
+    /// One that is to be configured before it starts.
+    #[must_use]
+    pub fn plan() -> Plan {
+        let [listen, pki] = ports::free();
+        let folder = Arc::new(Folder::new());
+        let mut new =
+            Self { processes: BTreeMap::new(), variables: BTreeMap::new(), listen, servers: None, folder };
+        let data_dir = new.data_dir().display().to_string();
+        for (key, value) in [
+            ("server.public_url", format!("https://localhost:{}", listen.port())),
+            ("server.listen", listen.to_string()),
+            ("server.pki_listen", pki.to_string()),
+            ("server.ops_listen", "127.0.0.1:0".into()),
+            ("server.data_dir", data_dir),
+            ("telemetry.log_format", "text".into()),
+        ] {
+            new.set(key, &value);
+        }
+        Plan(new)
+    }
+
+    /// A client with the first token.
+    #[must_use]
+    pub fn https(&self) -> Https {
+        Https::new(&self.address(), &self.ca_file(), Some(&self.token()))
+    }
+
+    /// The address of the gateway.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("https://localhost:{}", self.listen.port())
+    }
+
+    /// The certificate of the transport CA.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        self.data_dir().join("transport-ca.pem")
+    }
+
+    /// The first token.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.secrets().first_token().expect("made at the first start").reveal()
+    }
+
+    /// The files of secrets.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        Secrets::at(self.data_dir().join("secrets"))
+    }
+
+    /// Where PostgreSQL is.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        postgres::endpoint_of(&self.data_dir())
+    }
+
+    /// Where NATS is.
+    #[must_use]
+    pub fn nats_url(&self) -> String {
+        let address = fs::read_to_string(self.data_dir().join("nats/address")).expect("NATS was started");
+        format!("nats://{}", address.trim())
+    }
+
+    /// The folder of all data.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().to_path_buf()
+    }
+
+    /// A `chancery` command in this installation's environment: its configuration, and its own contexts.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(environment::program("chancery"));
+        command.args(arguments).envs(&self.variables).current_dir(self.folder.path());
+        command.env("HOME", self.folder.path()).env("XDG_CONFIG_HOME", self.folder.path().join("config"));
+        command.env_remove("CHANCERY_TOKEN").env_remove("CHANCERY_SERVER").env_remove("CHANCERY_CONTEXT");
+        command
+    }
+
+    /// What every process has logged so far.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let log = |name: &String| fs::read_to_string(self.log_file(name)).unwrap_or_default();
+        self.processes.keys().map(log).collect()
+    }
+
+    /// The number of a process: `up`, or a service's.
+    #[must_use]
+    pub fn pid(&self, name: &str) -> u32 {
+        self.processes[name].pid()
+    }
+
+    /// Kills every process with SIGKILL, as a crash would; PostgreSQL and NATS run on.
+    pub fn kill(&mut self) {
+        for process in self.processes.values_mut() {
+            process.kill();
+        }
+    }
+
+    /// Kills one service's process, of those that have one each.
+    pub fn kill_service(&mut self, service: Service) {
+        self.process(service.as_str()).kill();
+    }
+
+    /// Starts again what does not run, and waits until it is ready.
+    pub async fn start(&mut self) {
+        let names: Vec<&str> = match self.servers {
+            Some(_) => Service::ALL.iter().map(|service| service.as_str()).collect(),
+            None => vec!["up"],
+        };
+        for name in &names {
+            if !self.processes.get_mut(*name).is_some_and(Process::is_running) {
+                let process = self.launch(name);
+                self.processes.insert((*name).to_owned(), process);
+            }
+        }
+        let pids: Vec<u32> = self.processes.values().map(Process::pid).collect();
+        self.folder.guard.watch(&pids);
+        for name in names {
+            let (ready, log) = (self.ready_file(name), self.log_file(name));
+            self.process(name).wait_for(&ready, &log, READY).await;
+        }
+    }
+
+    /// Tells every process to stop, and waits until all have ended well.
+    pub async fn stop(&mut self) {
+        for process in self.processes.values() {
+            process.signal(Signal::SIGTERM);
+        }
+        let logs: Vec<PathBuf> = self.processes.keys().map(|name| self.log_file(name)).collect();
+        for (process, log) in self.processes.values_mut().zip(logs) {
+            process.ends_well(&log, STOP).await;
+        }
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        let variable =
+            runtime::config::KEYS.iter().find(|known| known.path == key).map(runtime::config::Key::variable);
+        self.variables.insert(variable.unwrap_or_else(|| panic!("there is no key {key}")), value.into());
+    }
+
+    fn process(&mut self, name: &str) -> &mut Process {
+        self.processes.get_mut(name).unwrap_or_else(|| panic!("no process runs {name}"))
+    }
+
+    fn launch(&self, name: &str) -> Process {
+        let ready = self.ready_file(name);
+        _ = fs::remove_file(&ready);
+        let mut arguments = if name == "up" { vec!["up"] } else { vec!["serve", name] };
+        let ready = ready.display().to_string();
+        arguments.extend(["--ready-file", &ready]);
+        Process::start(self.command(&arguments), &self.log_file(name))
+    }
+
+    fn ready_file(&self, name: &str) -> PathBuf {
+        self.in_folder(name, "ready")
+    }
+
+    fn log_file(&self, name: &str) -> PathBuf {
+        self.in_folder(name, "log")
+    }
+
+    fn in_folder(&self, name: &str, kind: &str) -> PathBuf {
+        Path::new(self.folder.path()).join(format!("{name}.{kind}"))
+    }
+}

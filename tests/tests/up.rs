@@ -1,0 +1,126 @@
+//! `chancery up` on one machine: a second one finds the first, a killed one is picked up again, and the order of stopping.
+
+#![allow(clippy::unwrap_used)] // helpers of tests
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
+
+use testkit::Installation;
+
+fn run(installation: &Installation, arguments: &[&str]) -> Output {
+    installation.command(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The number in the first line of a file.
+fn pid_in(path: &Path) -> u32 {
+    fs::read_to_string(path).unwrap().lines().next().unwrap().trim().parse().unwrap()
+}
+
+fn server_pids(installation: &Installation) -> (u32, u32) {
+    let folder = installation.data_dir();
+    (pid_in(&folder.join("postgresql/postmaster.pid")), pid_in(&folder.join("nats/nats.pid")))
+}
+
+fn is_alive(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[tokio::test]
+async fn a_second_up_names_the_first_and_ends_well() {
+    let installation = Installation::up().await;
+    let second = run(&installation, &["up"]);
+    assert!(second.status.success(), "{}", text(&second.stderr));
+    let (pid, address) = (installation.pid("up"), installation.address());
+    assert_eq!(text(&second.stdout), format!("Chancery already runs: process {pid}, {address}\n"));
+}
+
+#[tokio::test]
+async fn after_a_kill_the_servers_are_adopted_and_everything_is_as_it_was() {
+    let mut installation = Installation::up().await;
+    let (servers, token) = (server_pids(&installation), installation.token());
+    let ca = fs::read(installation.ca_file()).ok();
+
+    installation.kill();
+    assert!(is_alive(servers.0) && is_alive(servers.1), "the servers outlive a killed parent");
+    installation.start().await;
+    assert_eq!(server_pids(&installation), servers, "they are adopted, not started twice");
+    assert_eq!((installation.token(), fs::read(installation.ca_file()).ok()), (token, ca));
+
+    installation.stop().await;
+    assert!(!is_alive(servers.0) && !is_alive(servers.1), "an orderly end stops them");
+}
+
+#[tokio::test]
+async fn a_private_server_that_dies_is_started_again() {
+    let installation = Installation::up().await;
+    let (postgres, nats) = server_pids(&installation);
+    for pid in [postgres, nats] {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    }
+    for _ in 0..600 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let files =
+            ["postgresql/postmaster.pid", "nats/nats.pid"].map(|file| installation.data_dir().join(file));
+        if files.iter().all(|file| file.exists()) {
+            let (new_postgres, new_nats) = server_pids(&installation);
+            if new_postgres != postgres && new_nats != nats && is_alive(new_postgres) && is_alive(new_nats) {
+                return;
+            }
+        }
+    }
+    panic!("they were not started again:\n{}", installation.logs());
+}
+
+#[tokio::test]
+async fn the_command_line_gets_a_context_that_only_its_owner_reads() {
+    let installation = Installation::up().await;
+    let file = installation.data_dir().join("config/chancery/contexts.toml");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let contexts = fs::read_to_string(&file).unwrap();
+    assert!(
+        contexts.contains("current = \"local\"") && contexts.contains(&installation.token()),
+        "{contexts}"
+    );
+    // Neither the greeting nor the log holds the token: both may end in files that others read (K-5).
+    assert!(!installation.logs().contains(&installation.token()));
+    assert!(installation.logs().contains(&installation.address()));
+}
+
+#[tokio::test]
+async fn a_repeated_migrate_changes_nothing_and_serve_refuses_without_servers() {
+    let installation = Installation::up().await;
+    for _ in 0..2 {
+        let migrated = run(&installation, &["migrate"]);
+        assert!(migrated.status.success(), "{}", text(&migrated.stderr));
+    }
+    let serve = run(&installation, &["serve", "signer"]);
+    assert_eq!(serve.status.code(), Some(2));
+    assert!(text(&serve.stderr).contains("set database.url and bus.url"), "{}", text(&serve.stderr));
+}
+
+#[tokio::test]
+async fn each_service_runs_as_a_process_of_its_own() {
+    let mut installation = Installation::serve().await;
+    installation.kill_service(contracts::Service::Signer);
+    installation.start().await;
+    installation.stop().await;
+}
+
+#[test]
+fn a_wrong_configuration_is_told_with_file_line_and_nearest_name() {
+    let folder = testkit::Folder::new();
+    let file = folder.path().join("chancery.toml");
+    fs::write(&file, "[server]\nlistn = \"127.0.0.1:1\"\n").unwrap();
+    let mut command = std::process::Command::new(testkit::environment::program("chancery"));
+    let output = command.args(["config", "check", "--config"]).arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let expected = format!(
+        "error[configuration]: {}:2: server.listn: unknown key; did you mean 'server.listen'?\n",
+        file.display()
+    );
+    assert_eq!(text(&output.stderr), expected);
+}
