@@ -24,8 +24,10 @@ fn server_pids(installation: &Installation) -> (u32, u32) {
     (pid_in(&folder.join("postgresql/postmaster.pid")), pid_in(&folder.join("nats/nats.pid")))
 }
 
+/// Whether a process runs: one that ended and was not waited for does not.
 fn is_alive(pid: u32) -> bool {
-    Path::new(&format!("/proc/{pid}")).exists()
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
 }
 
 #[tokio::test]

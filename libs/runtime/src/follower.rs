@@ -135,7 +135,8 @@ impl Follower {
         self.level
     }
 
-    /// The next events, at least one, or none when the horizon moved without any. Waits until there is news.
+    /// The next events, at least one, or none when the horizon moved without any or the log was found level for the
+    /// first time. Waits until there is news.
     pub async fn next(&mut self) -> Result<Vec<Recorded>, FollowError> {
         loop {
             let news = match self.source {
@@ -162,6 +163,7 @@ impl Follower {
             events = self.ask_log(read)?;
         }
         let full = events.len() >= self.options.batch;
+        let news = !full && !self.level;
         self.level = !full;
         self.source = if full {
             Source::Log(Instant::now())
@@ -179,7 +181,7 @@ impl Follower {
             self.horizon = self.horizon.max(head);
         }
         self.touched = Instant::now();
-        Ok((self.horizon() > before).then_some(events))
+        Ok((self.horizon() > before || news).then_some(events))
     }
 
     async fn subscribe(&mut self) -> Option<Vec<Recorded>> {

@@ -11,13 +11,15 @@ use std::{
     sync::Mutex,
 };
 
-/// Each line it reads is the whole list of processes to kill. The two servers name themselves in files; a number
-/// counts only while its process was started on the folder.
+/// Each line it reads is the whole list of processes to kill; the two servers name themselves in files. Numbers of
+/// processes come again, so one counts only while its arguments name the folder.
 const SCRIPT: &str = r#"
 while read -r line; do pids=$line; done
-kill -9 $pids 2>/dev/null
 for file in "$0"/postgresql/postmaster.pid "$0"/nats/nats.pid; do
-  pid=$(head -n 1 "$file" 2>/dev/null) && grep -qF "$0" "/proc/$pid/cmdline" 2>/dev/null && kill -9 "$pid"
+  pids="$pids $(head -n 1 "$file" 2>/dev/null)"
+done
+for pid in $pids; do
+  grep -qF "$0" "/proc/$pid/cmdline" 2>/dev/null && kill -9 "$pid"
 done
 for again in 1 2 3 4 5 6 7 8 9; do rm -rf "$0" 2>/dev/null && exit; sleep 0.1; done
 "#;
