@@ -58,10 +58,14 @@ async fn append(postgres: &Postgres, callers: u64, per_command: usize, seconds: 
     let commands = commands.load(Ordering::Relaxed);
     let events = commands * per_command as u64;
     let cost = postgres.processor_time().saturating_sub(before).as_micros() / u128::from(events.max(1));
+    // Events of one transaction share their instant.
+    let count = "select count(distinct recorded_at) from log.event";
+    let groups: i64 = postgres.admin().await.query_one(count, &[]).await.unwrap().get(0);
     println!(
-        "append: {} events/s, {} commands/s; PostgreSQL {cost} µs per event",
+        "append: {} events/s, {} commands/s, {} commands per transaction; PostgreSQL {cost} µs per event",
         events / seconds,
-        commands / seconds
+        commands / seconds,
+        commands / groups as u64
     );
 }
 

@@ -4,6 +4,7 @@
 //! any error and every 10 s, and goes on where the stream ends. So a stream that was lost, cut short or restored is
 //! made whole, and only one that says something else than the log ([`Standing::Fork`]) stops everything.
 
+mod answers;
 mod leadership;
 mod message;
 mod metrics;
@@ -98,6 +99,7 @@ async fn duties<S: CheckpointSigner>(config: &RelayConfig, signer: Option<&S>, m
     tokio::join!(
         publisher.run(),
         partitions::keep_ahead(config.pool.clone()),
+        answers::sweep(config.pool.clone()),
         metrics::watch_lag(Reader::new(config.pool.clone()), config.pool.clone(), published, metrics.clone()),
         seal,
     );

@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = migrations![
     3 "0003_partitions",
     4 "0004_append",
     5 "0005_read",
+    6 "0006_sweep",
 ];
 
 /// The row of `log.migration` that stands for the generated grants: the newest, not a step of history.

@@ -262,3 +262,39 @@ async fn every_commit_wakes_with_the_new_head() {
     appender.append(single()).await.unwrap();
     assert_eq!(*heads.lock().unwrap(), [3, 4]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_at_the_tail_sees_every_event_once_beside_open_transactions() {
+    let postgres = Postgres::start().await;
+    // A long snapshot, and a transaction that holds a transaction id and does nothing.
+    let (snapshot, idle) = (postgres.admin().await, postgres.admin().await);
+    snapshot
+        .batch_execute("begin isolation level repeatable read; select count(*) from log.event")
+        .await
+        .unwrap();
+    idle.batch_execute("create table public.t (n int); begin; insert into public.t values (1)")
+        .await
+        .unwrap();
+    let writers: Vec<_> = (0..3)
+        .map(|_| {
+            let appender = postgres.appender(Service::Directory);
+            tokio::spawn(async move {
+                for round in 0..100 {
+                    appender.append(append(fresh(), Expected::Version(0), 1 + round % 3)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let reader = postgres.reader();
+    let mut last = 0;
+    while last < 3 * (34 + 33 * 2 + 33 * 3) {
+        for event in reader.read(last, None, 50).await.unwrap() {
+            assert_eq!(event.position, last + 1);
+            last = event.position;
+        }
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(reader.head().await.unwrap(), last);
+}

@@ -251,3 +251,20 @@ async fn events_past_retention_are_not_published_again() {
     published(&jetstream, 30).await;
     assert_mirrors(&postgres, &jetstream, 13).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_swept_after_35_days() {
+    let (postgres, nats) = (Postgres::start().await, Nats::start().await);
+    let appender = postgres.appender(Service::Directory);
+    let (old, recent) = (single(), single());
+    appender.append(old.clone()).await.unwrap();
+    appender.append(recent.clone()).await.unwrap();
+    let admin = postgres.admin().await;
+    let age = "update log.command set at = at - interval '36 days' where command_id = $1";
+    admin.execute(age, &[&old.command_id]).await.unwrap();
+    let _relaying = Relaying::start(&postgres, &nats).await;
+    published(&nats.jetstream().await, 2).await;
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(postgres.reader().outcome(old.command_id).await.unwrap(), None);
+    assert!(postgres.reader().outcome(recent.command_id).await.unwrap().is_some());
+}

@@ -45,7 +45,7 @@ fn lines(row: &Row) -> Vec<String> {
     if row.service == Service::Relay {
         lines.push(format!("grant select on log.event, log.stream, log.tile, log.tree_head to {role}"));
         lines.push(format!("grant insert on log.tile, log.tree_head to {role}"));
-        lines.push(format!("grant execute on function log.add_partition to {role}"));
+        lines.push(format!("grant execute on function log.add_partition, log.sweep_answers to {role}"));
     }
     lines
 }
