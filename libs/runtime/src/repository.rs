@@ -152,7 +152,8 @@ impl<A: Aggregate> Repository<A> {
                 {
                     return Ok(first);
                 }
-                return decision.map(Decided::unchanged);
+                let dry_run = context.dry_run.then(DryRun::default);
+                return decision.map(|decided| Executed { dry_run, ..decided.unchanged() });
             };
             if context.dry_run {
                 return Ok(decided.tried());
@@ -161,6 +162,10 @@ impl<A: Aggregate> Repository<A> {
                 Ok(outcome) => return self.settle(decided, outcome).await,
                 Err(AppendError::Conflict { .. }) if tries < RETRIES => {
                     tries += 1;
+                    (before, fresh) = (self.reload(stream).await?, true);
+                }
+                // Believed new, but it is another organization's.
+                Err(AppendError::WrongStream) if !fresh => {
                     (before, fresh) = (self.reload(stream).await?, true);
                 }
                 Err(error) => {
