@@ -11,7 +11,7 @@ use tokio_postgres::Error;
 
 use crate::projection::{
     Generation, Projection,
-    checkpoint::{self, Checkpoint, State},
+    checkpoint::{Checkpoint, State},
     lane::{Lane, StepError, begin},
 };
 
@@ -84,7 +84,6 @@ async fn point_views<P: Projection>(
 ) -> Result<(), Error> {
     for view in projection.views(generation) {
         transaction.batch_execute(&view.sql(generation.service)).await?;
-        transaction.batch_execute(&checkpoint::grant(generation.service, view.name)).await?;
     }
     Ok(())
 }

@@ -15,20 +15,7 @@ pub(crate) fn schema(service: Service) -> String {
            changed_at timestamptz not null default now(), primary key (name, generation));\n\
          create unique index if not exists projection_live on {service}.projection (name) where state = 'live';\n\
          create or replace view api_{service}.checkpoint with (security_barrier) as \
-           select name as projection, position, generation, categories from {service}.projection where state = 'live';\n\
-         {}",
-        grant(service, "checkpoint")
-    )
-}
-
-/// Lets the gateway read a view, where there is a gateway.
-pub(crate) fn grant(service: Service, view: &str) -> String {
-    let gateway = Service::Gateway.role();
-    format!(
-        "do $$ begin if exists (select from pg_roles where rolname = '{gateway}') then \
-           grant usage on schema api_{service} to {gateway}; \
-           grant select on api_{service}.{view} to {gateway}; \
-         end if; end $$;\n"
+           select name as projection, position, generation, categories from {service}.projection where state = 'live';\n"
     )
 }
 

@@ -100,11 +100,11 @@ pub(crate) enum End {
 }
 
 /// Pause after an error that may pass.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 /// Time between two tries of an event that fails: whoever mends the cause need not restart anything.
-const HALTED: Duration = Duration::from_secs(30);
+pub(crate) const HALTED: Duration = Duration::from_secs(30);
 /// A checkpoint that is so far behind an idle log is moved, so that the next start has less to look through.
-const IDLE: i64 = 10_000;
+pub(crate) const IDLE: i64 = 10_000;
 
 impl<P: Projection> Lane<P> {
     /// Applies events until told to stop.

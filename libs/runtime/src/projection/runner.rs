@@ -1,6 +1,6 @@
 //! Keeps a projection running: one active instance, a lane for what is read, another for what is being built.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio::task::JoinSet;
@@ -14,13 +14,11 @@ use super::{
 use crate::{
     error::words,
     follower::{FollowOptions, Follower},
-    rebuild,
+    locks, rebuild,
     service::ServiceContext,
 };
 
-/// The namespace of the locks of projections and processes.
-pub(crate) const LOCKS: i32 = 7104;
-/// Time between two looks at the lock and at requested rebuilds.
+/// Time between two looks at requested rebuilds.
 const PERIOD: Duration = Duration::from_secs(2);
 /// Time between two tries to become the active instance.
 const STANDBY: Duration = Duration::from_secs(1);
@@ -68,7 +66,7 @@ async fn active<P: Projection>(
     let lock = Object::take(ground.pool.get().await?);
     // Another version of the program keeps its own generation going meanwhile, so the version belongs to the name.
     let name = format!("{}.{}.v{}", ground.service, P::NAME, P::VERSION);
-    if !try_lock(&lock, &name).await? {
+    if !locks::try_lock(&lock, &name).await? {
         ground.health.set_ready();
         return Ok(None);
     }
@@ -82,15 +80,13 @@ async fn active<P: Projection>(
     ended.map(Some)
 }
 
-pub(crate) async fn try_lock(client: &ClientWrapper, name: &str) -> Result<bool, tokio_postgres::Error> {
-    Ok(client.query_one("select pg_try_advisory_lock($1, hashtext($2))", &[&LOCKS, &name]).await?.get(0))
-}
-
 async fn prepare<P: Projection>(ground: &Ground<P>) -> Result<Vec<Checkpoint>, StepError> {
     let mut client = ground.pool.get().await?;
     // Two that create at once would collide.
     let transaction = client.transaction().await?;
-    transaction.execute("select pg_advisory_xact_lock($1, hashtext($2))", &[&LOCKS, &"schema"]).await?;
+    transaction
+        .execute("select pg_advisory_xact_lock($1, hashtext($2))", &[&locks::NAMESPACE, &"schema"])
+        .await?;
     transaction.batch_execute(&checkpoint::schema(ground.service)).await?;
     transaction.commit().await?;
     rebuild::drop_retired(&mut client, ground.service, P::NAME).await?;
@@ -214,13 +210,14 @@ impl<P: Projection> Spell<P> {
 
     /// Keeps the lock alive and looks for requested rebuilds, until a lane ends.
     async fn watch(&mut self, lock: &ClientWrapper) -> Result<End, StepError> {
+        let mut lost = pin!(locks::hold(lock));
         loop {
             tokio::select! {
                 Some(end) = self.lanes.join_next() => return Ok(end.unwrap_or(End::Lost)), // `Err`: it panicked
                 () = self.stop.cancelled() => return Ok(End::Stopped),
+                lost = &mut lost => return Err(lost.into()),
                 () = tokio::time::sleep(PERIOD) => {}
             }
-            lock.query_one("select 1", &[]).await?;
             if self.building.is_none() {
                 let client = self.ground.pool.get().await?;
                 let checkpoints = checkpoint::all(&client, self.ground.service, P::NAME).await?;

@@ -1,0 +1,166 @@
+//! Who may do what, from the log: tokens as issued, revoked and expired, within a second, with NATS and without.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on should say where
+
+#[allow(dead_code)] // each test file uses its part
+mod support;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chancery_runtime::{authority::Denied, clock::TestClock, service::ServiceContext};
+use contracts::{
+    Actor, AdministratorId, Code, Event, Permission, Service, Timestamp, TokenId,
+    directory::{
+        AdministratorAppointed, AdministratorEvent, CreateOrganization, RecordTokenUse, Role, TokenEvent,
+        TokenIssued, TokenRevoked, TokenScope,
+    },
+    signer::CreateCa,
+    token::TokenText,
+};
+use support::{OURS, THEIRS, World, raw, until};
+use uuid::Uuid;
+
+const HOUR: Timestamp = Timestamp(time::macros::datetime!(2026-11-21 09:00 UTC));
+const ALICE: AdministratorId = AdministratorId(Uuid::from_u128(0xa));
+
+async fn append<E: Event>(directory: &ServiceContext, stream: u128, event: impl Into<E>) -> i64 {
+    let event = event.into();
+    raw(directory, E::CATEGORY, event.kind(), OURS, stream, event.to_payload().unwrap()).await
+}
+
+async fn appoint(directory: &ServiceContext) {
+    let appointed = AdministratorAppointed { id: ALICE, name: "alice".into(), role: Role::Master };
+    append::<AdministratorEvent>(directory, ALICE.uuid().as_u128(), appointed).await;
+}
+
+async fn issue(
+    directory: &ServiceContext,
+    id: u128,
+    permissions: Option<Vec<Permission>>,
+) -> (TokenText, i64) {
+    let text = TokenText::new(TokenId(Uuid::from_u128(id)), [id as u8; 32]);
+    let issued = TokenIssued {
+        id: text.id,
+        name: "ci".into(),
+        administrator_id: ALICE,
+        organization_id: OURS,
+        all_organizations: false,
+        hash: hex::encode(text.hash()),
+        scope: TokenScope { permissions, ..TokenScope::default() },
+        expires_at: HOUR.plus(time::Duration::hours(1)),
+    };
+    let position = append::<TokenEvent>(directory, id, issued).await;
+    (text, position)
+}
+
+#[tokio::test]
+async fn a_token_is_worth_what_the_log_says() {
+    let clock = TestClock::at(HOUR);
+    let world = World::at(Arc::new(clock.clone())).await;
+    let _relay = world.relay().await;
+    let (directory, signer) = (world.service(Service::Directory).await, world.service(Service::Signer).await);
+    let authority = &signer.authority;
+    appoint(&directory).await;
+    let (token, _) = issue(&directory, 1, None).await;
+    let (narrow, position) = issue(&directory, 2, Some(vec![Permission::CaRead])).await;
+    until("who may do what is known", async || authority.authenticate(&token) != Err(Denied::Unknown)).await;
+    authority.reached(position).await.unwrap();
+
+    let alice = authority.authenticate(&token).unwrap();
+    assert_eq!((alice.administrator, alice.organization), (ALICE, OURS));
+    let forged = TokenText::new(token.id, [9; 32]);
+    assert_eq!(authority.authenticate(&forged), Err(Denied::Invalid));
+    let unknown = TokenText::new(TokenId(Uuid::from_u128(77)), [1; 32]);
+    assert_eq!(authority.authenticate(&unknown), Err(Denied::Invalid));
+
+    let actor = alice.actor();
+    assert_eq!(authority.permit(&actor, Permission::CaCreate, OURS), Ok(()));
+    assert_eq!(authority.permit(&actor, Permission::CaCreate, THEIRS).unwrap_err().code, Code::Forbidden);
+    let narrow = authority.authenticate(&narrow).unwrap().actor();
+    assert_eq!(authority.permit(&narrow, Permission::CaRead, OURS), Ok(()));
+    assert_eq!(authority.permit(&narrow, Permission::CaCreate, OURS).unwrap_err().code, Code::Forbidden);
+    let borrowed = Actor::Administrator {
+        administrator: AdministratorId(Uuid::from_u128(0xb)),
+        token: TokenId(Uuid::from_u128(1)),
+    };
+    assert_eq!(
+        authority.permit(&borrowed, Permission::CaRead, OURS).unwrap_err().code,
+        Code::Unauthenticated
+    );
+
+    clock.advance(time::Duration::hours(2));
+    assert_eq!(authority.authenticate(&token), Err(Denied::Expired));
+    assert_eq!(authority.permit(&actor, Permission::CaRead, OURS).unwrap_err().code, Code::TokenExpired);
+}
+
+#[tokio::test]
+async fn a_command_is_admitted_from_whom_the_table_and_the_permission_name() {
+    let world = World::at(Arc::new(TestClock::at(HOUR))).await;
+    let (directory, signer) = (world.service(Service::Directory).await, world.service(Service::Signer).await);
+    appoint(&directory).await;
+    let (token, position) = issue(&directory, 1, None).await;
+    let authority = &signer.authority;
+    until("who may do what is known", async || authority.authenticate(&token).is_ok()).await;
+    authority.reached(position).await.unwrap();
+    let alice = authority.authenticate(&token).unwrap().actor();
+    let by = |actor| bus::Context { actor, ..support::command(&signer, 1) };
+    let service = |service| by(Actor::Service(service));
+    assert_eq!(authority.admit::<CreateCa>(&by(alice)), Ok(()));
+    assert_eq!(authority.admit::<CreateCa>(&service(Service::Signer)), Ok(()), "on its own account");
+    for stranger in [Service::Gateway, Service::Inventory, Service::Keystore] {
+        assert_eq!(
+            authority.admit::<CreateCa>(&service(stranger)).unwrap_err().code,
+            Code::Forbidden,
+            "{stranger}"
+        );
+    }
+    assert_eq!(authority.admit::<RecordTokenUse>(&service(Service::Gateway)), Ok(()));
+    assert_eq!(authority.admit::<RecordTokenUse>(&by(alice)).unwrap_err().code, Code::Forbidden);
+    assert_eq!(
+        authority.admit::<CreateOrganization>(&service(Service::Relay)).unwrap_err().code,
+        Code::Forbidden
+    );
+}
+
+#[tokio::test]
+async fn a_revoked_token_works_nowhere_after_a_second_even_without_nats() {
+    let world = World::at(Arc::new(TestClock::at(HOUR))).await;
+    let _relay = world.relay().await;
+    let (directory, signer) = (world.service(Service::Directory).await, world.service(Service::Signer).await);
+    appoint(&directory).await;
+    let (token, _) = issue(&directory, 1, None).await;
+    let (other, _) = issue(&directory, 2, None).await;
+    for (token, stream, nats) in [(token, 1, true), (other, 2, false)] {
+        until("the token is known", async || signer.authority.authenticate(&token).is_ok()).await;
+        if !nats {
+            tokio::time::sleep(Duration::from_secs(1)).await; // JetStream is followed by now
+            world.kill_nats().await;
+        }
+        append::<TokenEvent>(&directory, stream, TokenRevoked { reason: None }).await;
+        let revoked = Instant::now();
+        until("the token is refused", async || signer.authority.authenticate(&token) == Err(Denied::Invalid))
+            .await;
+        assert!(revoked.elapsed() < Duration::from_secs(1), "{:?}", revoked.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn an_event_nobody_can_read_denies_everyone() {
+    let world = World::at(Arc::new(TestClock::at(HOUR))).await;
+    let (directory, signer) = (world.service(Service::Directory).await, world.service(Service::Signer).await);
+    appoint(&directory).await;
+    let (token, _) = issue(&directory, 1, None).await;
+    until("the token is known", async || signer.authority.authenticate(&token).is_ok()).await;
+    raw(&directory, "token", "token.blessed", OURS, 1, "{}".into()).await;
+    until("nobody is known", async || signer.authority.authenticate(&token) == Err(Denied::Unknown)).await;
+    assert!(
+        signer
+            .health
+            .report()
+            .iter()
+            .any(|one| one.reason.as_ref().is_some_and(|why| why.contains("halted")))
+    );
+}
