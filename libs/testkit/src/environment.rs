@@ -1,6 +1,6 @@
 //! The environment that servers under test are looked for in.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use runtime::config::Environment;
 
@@ -20,4 +20,15 @@ pub fn program(name: &str) -> PathBuf {
     let program = folder.join(name);
     assert!(program.exists(), "{} is missing: cargo build -p {name}", program.display());
     program
+}
+
+/// One of PostgreSQL's programs, such as `pg_dump`: beside the server's own, else on the path.
+#[must_use]
+pub fn postgres_program(name: &str) -> PathBuf {
+    let named = of_test().get("CHANCERY_POSTGRES_BIN").map(PathBuf::from);
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
+    let mut folders: Vec<PathBuf> = debian.map(|entry| entry.path().join("bin")).collect();
+    folders.sort();
+    let found = named.into_iter().chain(folders.into_iter().rev()).map(|folder| folder.join(name));
+    found.into_iter().find(|program| program.exists()).unwrap_or_else(|| name.into())
 }

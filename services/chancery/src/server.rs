@@ -4,6 +4,7 @@ mod config;
 mod context_file;
 mod failure;
 mod lock;
+mod log_verify;
 mod migrate;
 mod options;
 mod private_servers;
@@ -32,6 +33,9 @@ pub enum ServerCommand {
     /// The configuration: make it, check it, print it
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// The event log
+    #[command(subcommand)]
+    Log(log_verify::LogCommand),
     /// Build a read model again from the log, beside the one in use
     Rebuild(rebuild::Rebuild),
 }
@@ -43,6 +47,7 @@ pub async fn run(command: ServerCommand) -> ExitCode {
         ServerCommand::Serve(serve) => serve.run().await,
         ServerCommand::Migrate(migrate) => migrate.run().await,
         ServerCommand::Config(config) => config.run(),
+        ServerCommand::Log(log) => log.run().await,
         ServerCommand::Rebuild(rebuild) => rebuild.run().await,
     };
     match result {

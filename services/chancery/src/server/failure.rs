@@ -22,16 +22,20 @@ pub(super) enum Failure {
     /// The command cannot be carried out as given.
     #[error("error[usage]: {0}")]
     Usage(String),
+    /// The log is not what was recorded.
+    #[error("error[log_altered]: {0}")]
+    Altered(String),
     /// Something that has an error of its own.
     #[error("error: {0}")]
     Other(String),
 }
 
 impl Failure {
-    /// 2 is wrong usage; 1 all else.
+    /// 2 is wrong usage; 10 a question answered "no"; 1 all else.
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Config(_) | Self::Usage(_) => 2,
+            Self::Altered(_) => 10,
             Self::Other(_) => 1,
         })
     }
