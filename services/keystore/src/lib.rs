@@ -9,7 +9,7 @@
 //!
 //! | file | says |
 //! |---|---|
-//! | [`master_key`], [`wrapping`], [`vault`] | where the master key comes from; envelope encryption; the blobs |
+//! | [`master_key`], [`wrapping`], [`vault`], [`rotation`] | where the master key comes from; envelope encryption; the blobs; new organization keys |
 //! | [`secret`], [`signing_key`], [`memory`] | what key bytes are in memory |
 //! | [`key`], [`generate`], [`commands`], [`commit`] | the aggregate; making keys; making and destroying them, with their events |
 //! | [`precondition`], [`tbs`], [`ca`] | what must stand in the log before a signature, as pure functions |
@@ -35,6 +35,7 @@ pub mod memory;
 pub mod operation;
 pub mod precondition;
 pub mod projection;
+pub mod rotation;
 pub mod secret;
 pub mod sign;
 pub mod signing_key;

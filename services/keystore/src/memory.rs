@@ -43,3 +43,22 @@ pub fn lock() -> Result<(), MemoryError> {
     setrlimit(Resource::RLIMIT_MEMLOCK, limit, limit).map_err(MemoryError::Lock)?;
     mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE).map_err(MemoryError::Lock)
 }
+
+/// Whether pages can be written to a disk: any swap but compressed memory.
+#[must_use]
+pub fn has_disk_swap() -> bool {
+    let swaps = std::fs::read_to_string("/proc/swaps").unwrap_or_default();
+    swaps.lines().skip(1).any(|line| !line.starts_with("/dev/zram"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_core_is_dumped() {
+        forbid_dumps().unwrap();
+        assert_eq!(getrlimit(Resource::RLIMIT_CORE), Ok((0, 0)));
+        assert_eq!(prctl::get_dumpable(), Ok(false));
+    }
+}

@@ -34,9 +34,15 @@ pub async fn measured<T>(
 
 /// Shows whether keystore is sealed: `chancery_keystore_sealed`.
 pub fn show_sealed(sealed: bool) {
-    global::meter("chancery.keystore")
-        .u64_gauge("chancery_keystore_sealed")
-        .with_description("1 while no key can be opened")
-        .build()
-        .record(sealed.into(), &[]);
+    show("chancery_keystore_sealed", "1 while no key can be opened", sealed);
+}
+
+/// Shows whether keys may reach a swap device: `chancery_keystore_swap`.
+pub fn show_swap(swap: bool) {
+    show("chancery_keystore_swap", "1 if memory is not locked and there is swap on a disk", swap);
+}
+
+fn show(name: &'static str, description: &'static str, value: bool) {
+    let gauge = global::meter("chancery.keystore").u64_gauge(name).with_description(description).build();
+    gauge.record(value.into(), &[]);
 }

@@ -33,8 +33,9 @@ use crate::{
     keyring::Keyring,
     master_key::{MasterKeyError, Source},
     memory::{self, MemoryError},
-    operation::{measured, show_sealed},
+    operation::{measured, show_sealed, show_swap},
     projection::KeyProjection,
+    rotation,
     sign::Signing,
     vault::{OpenError, Vault},
 };
@@ -78,11 +79,16 @@ fn protect_memory(context: &ServiceContext) -> Result<(), StartError> {
         .and_then(|()| if context.config.server.production { memory::lock() } else { Ok(()) });
     match protected {
         Err(error) if required => return Err(StartError::Memory(error)),
-        Err(error) => tracing::warn!(error = runtime::error::words(&error), "keys may reach the disk"),
+        Err(error) => tracing::warn!(error = runtime::error::words(&error), "memory is not protected"),
         Ok(()) if !context.config.server.production => {
-            tracing::info!("memory is not locked: keys may reach swap; server.production locks it");
+            tracing::info!("memory is shared and not locked; server.production locks it");
         }
-        Ok(()) => {}
+        Ok(()) => return Ok(()),
+    }
+    let swap = memory::has_disk_swap();
+    show_swap(swap);
+    if swap {
+        tracing::warn!("keys may reach the disk: swap is on; encrypt it, or lock keystore's memory");
     }
     Ok(())
 }
@@ -99,7 +105,11 @@ async fn run(context: ServiceContext, source: Arc<Source>, ca_keys: Live<CaKeys>
                 let sealed = service.keys.vault.check();
                 show_sealed(sealed.is_err());
                 match sealed {
-                    Ok(()) => health.set_ready(),
+                    Ok(()) => {
+                        health.set_ready();
+                        let vault = service.keys.vault.clone();
+                        context.shutdown.spawn_droppable(rotation::run(vault, context.reader.clone()));
+                    }
                     Err(error) => {
                         tracing::error!(%error, "keystore is sealed: every operation on keys is refused");
                         health.set_failing(error);

@@ -18,8 +18,8 @@ use crate::{
 
 /// Wraps and opens private keys.
 pub struct Vault {
-    pool: Pool,
-    entropy: Arc<dyn Entropy>,
+    pub(crate) pool: Pool,
+    pub(crate) entropy: Arc<dyn Entropy>,
     /// The master key, or nothing when it is not the one that this database belongs to.
     master: Option<WrappingKey>,
     organization_keys: Mutex<HashMap<(OrganizationId, i32), Arc<WrappingKey>>>,
@@ -152,7 +152,7 @@ impl Vault {
     }
 
     /// Draws and stores an organization key, unless another instance was faster.
-    async fn make_organization_key(
+    pub(crate) async fn make_organization_key(
         &self,
         organization: OrganizationId,
         version: i32,
@@ -171,7 +171,8 @@ impl Vault {
         Ok(())
     }
 
-    async fn organization_key(
+    /// A version of an organization's key, opened.
+    pub(crate) async fn organization_key(
         &self,
         organization: OrganizationId,
         version: i32,

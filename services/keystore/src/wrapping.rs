@@ -138,6 +138,22 @@ impl WrappingKey {
         cipher.open(&cipher.aad(PRIVATE_KEY, binding), &wrapped.private_key)
     }
 
+    /// Wraps a data key anew under this organization key; the private key beneath stays as it is.
+    pub fn rewrap(
+        &self,
+        old: &Self,
+        binding: &Binding,
+        wrapped: &WrappedKey,
+        entropy: &dyn Entropy,
+    ) -> Result<WrappedKey, WrappingError> {
+        let data_key = old.open(&old.aad(DATA_KEY, binding), &wrapped.data_key)?;
+        Ok(WrappedKey {
+            organization_key: self.version,
+            data_key: self.seal(&self.aad(DATA_KEY, binding), &data_key, entropy)?,
+            private_key: wrapped.private_key.clone(),
+        })
+    }
+
     fn organization_key_aad(&self, organization: OrganizationId, version: i32) -> Vec<u8> {
         let organization = organization.uuid();
         self.authenticated(

@@ -104,3 +104,15 @@ fn another_version_of_the_organization_key_opens_nothing() {
     let other = organization_key(binding.organization, 2);
     assert_eq!(other.unwrap(&binding, &wrapped.unwrap()), Err(WrappingError::DoesNotOpen));
 }
+
+#[test]
+fn a_rewrapped_key_opens_under_the_new_version_alone() {
+    let binding = example();
+    let (old, new) = (organization_key(binding.organization, 1), organization_key(binding.organization, 2));
+    let secret = SecretBytes::copy_of(&[7; 32]);
+    let wrapped = old.wrap(&binding, &secret, &SystemEntropy).unwrap();
+    let rewrapped = new.rewrap(&old, &binding, &wrapped, &SystemEntropy).unwrap();
+    assert_eq!(rewrapped.private_key, wrapped.private_key);
+    assert_eq!(new.unwrap(&binding, &rewrapped), Ok(secret));
+    assert_eq!(old.unwrap(&binding, &rewrapped), Err(WrappingError::DoesNotOpen));
+}
