@@ -278,3 +278,6 @@ impl Limits<'_> {
         self.issuer.map_or(ttl, |issuer| ttl.min(Lifetime::seconds(issuer.not_after.unix() - now.unix() + 1)))
     }
 }
+
+#[cfg(test)]
+mod tests;

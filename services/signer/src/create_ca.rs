@@ -126,7 +126,7 @@ impl Signer {
 
 /// Why a CA's certificate must not be used.
 #[derive(Debug, thiserror::Error)]
-enum CertifyError {
+pub(crate) enum CertifyError {
     #[error("not base64")]
     Base64(#[from] base64::DecodeError),
     #[error("{0}")]
@@ -138,7 +138,7 @@ enum CertifyError {
 }
 
 /// The certificate, if it may be used: what was recorded, signed by whom it says (C-4).
-fn certified(
+pub(crate) fn certified(
     intent: &CaIntended,
     parent: Option<&Issuer>,
     signature: &str,

@@ -88,3 +88,36 @@ impl Issuer {
         Self { status, ..self.clone() }
     }
 }
+
+/// CAs for tests, signed by throwaway keys.
+#[cfg(test)]
+pub mod test {
+    use contracts::{CaId, KeyId, Lifetime, Timestamp, signer::CaKind, x509::Subject};
+    use pki::{name, serial::Serial};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{ca_plan::CaPlan, create_ca, throwaway::ThrowawayKey};
+
+    /// A self-signed CA.
+    pub fn issuer(name: &str, kind: CaKind, not_before: Timestamp, ttl: Lifetime) -> Issuer {
+        let subject = Subject { common_name: Some(name.into()), ..Subject::default() };
+        let plan = CaPlan {
+            id: CaId(Uuid::from_u128(0xca)),
+            name: name.into(),
+            kind,
+            parent: None,
+            key_algorithm: KeyAlgorithm::EcdsaP256,
+            subject: name::subject_to_name(&subject).unwrap(),
+            ttl,
+            max_ttl: None,
+            serial: Serial::new([7; 18]),
+            not_before,
+        };
+        let key = ThrowawayKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let intent = plan.intent(KeyId(Uuid::from_u128(0xce)), key.spki(), &key).unwrap();
+        let signature = key.sign(&BASE64_STANDARD.decode(&intent.tbs).unwrap()).unwrap();
+        let created = create_ca::certified(&intent, None, &BASE64_STANDARD.encode(signature)).unwrap();
+        Issuer::read(&intent, &created, None).unwrap()
+    }
+}
