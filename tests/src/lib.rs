@@ -2,4 +2,5 @@
 
 pub mod bench;
 pub mod examples;
+pub mod house;
 pub mod schemas;

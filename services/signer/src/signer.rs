@@ -42,7 +42,7 @@ impl Signer {
     pub fn start(context: &ServiceContext) -> Arc<Self> {
         let ServiceContext { authority, appender, reader, bus, clock, ids, health, shutdown, .. } =
             context.clone();
-        let catalog = Live::start("catalog", &reader, &bus, &health, &shutdown, DOUBT);
+        let catalog = Live::start("catalog_in_memory", &reader, &bus, &health, &shutdown, DOUBT);
         Arc::new(Self {
             authority,
             catalog,
