@@ -53,49 +53,18 @@ pub mod trace;
 pub mod translate;
 pub mod view;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use runtime::{
-    service::ServiceContext,
-    transport_ca::{GatewayCertificate, TransportError},
+    service::{ServiceContext, StartError},
+    transport_ca::GatewayCertificate,
 };
 
 /// The gateway's read models: none.
 pub const MIGRATIONS: &[&str] = &[];
 
-/// Why the gateway cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The table of operations.
-    #[error(transparent)]
-    Table(#[from] router::TableError),
-    /// The HTTPS certificate.
-    #[error(transparent)]
-    Certificate(#[from] TransportError),
-    /// The address is taken, or not ours.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// What failed.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-/// A gateway that listens.
-#[derive(Clone, Debug)]
-pub struct Listening {
-    /// Where.
-    pub address: SocketAddr,
-    /// SHA-256 of the transport CA's certificate, `AB:CD:…`.
-    pub ca_fingerprint: String,
-    /// Where that certificate lies, for clients to trust.
-    pub ca_file: PathBuf,
-}
-
 /// Listens, publishes public events, and tells uses of tokens, until shutdown.
-pub async fn start(context: ServiceContext) -> Result<Listening, StartError> {
+pub async fn start(context: ServiceContext) -> Result<(), StartError> {
     let certificate = GatewayCertificate::issue(
         &context.config.server,
         &context.secrets,
@@ -118,17 +87,17 @@ pub async fn start(context: ServiceContext) -> Result<Listening, StartError> {
         openapi: openapi().to_string().into(),
         shutdown: context.shutdown.clone(),
     });
-    let router = router::router(&gateway, operations::table())?;
+    let router = router::router(&gateway, operations::table()).map_err(StartError::refused)?;
     let listener = context.health.register("https");
     let (address, limits) = (context.config.server.listen, &context.config.limits);
     let address = listener::listen(address, certificate.tls()?, limits, router, &context.shutdown)
-        .map_err(|source| StartError::Listen { address, source })?;
+        .map_err(|reason| StartError::Listen { address, reason })?;
     listener.set_ready();
-    context.shutdown.spawn(certificate.clone().keep_fresh(context.shutdown.token()));
+    context.shutdown.spawn(certificate.keep_fresh(context.shutdown.token()));
     context.shutdown.spawn(token_use::tell(gateway));
     publisher::start(&context);
     tracing::info!(%address, "listening");
-    Ok(Listening { address, ca_fingerprint: certificate.ca_fingerprint(), ca_file: certificate.ca_file() })
+    Ok(())
 }
 
 /// The OpenAPI document of this build.

@@ -19,10 +19,13 @@ pub async fn wait(call: &Call, service: Service) -> Result<(), Problem> {
         return Ok(());
     }
     let waiting = async {
-        while !reached(call, service, wanted).await? {
-            tokio::time::sleep(LOOK).await;
+        loop {
+            match reached(call, service, wanted).await {
+                Ok(true) => return Ok(()),
+                Err(problem) if problem.code != Code::ProjectionBehind => return Err(problem),
+                _ => tokio::time::sleep(LOOK).await,
+            }
         }
-        Ok(())
     };
     tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| {
         let words = format!("the read model has not reached position {wanted} within 2 s; try again");

@@ -37,6 +37,7 @@ pub struct Document<'a> {
     pub trace_id: &'a str,
     /// Each thing that is wrong; all at once.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schemars(default)]
     pub errors: &'a [Violation],
     /// The version the thing has now (`version_mismatch`).
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -15,7 +15,7 @@ use async_nats::{
     },
 };
 use contracts::{EventId, Timestamp, public::CloudEvent, service::Stream as Owned};
-use deadpool_postgres::{ClientWrapper, Object};
+use deadpool_postgres::Object;
 use eventlog::Recorded;
 use runtime::{
     follower::{FollowError, FollowOptions, Follower},
@@ -23,14 +23,16 @@ use runtime::{
     service::ServiceContext,
 };
 
+use tokio::time::MissedTickBehavior;
+
 use crate::translate;
 
 /// The lock of the active instance: (this, shard).
 const LOCK: i32 = 7103;
 /// Pause before another try, and between two looks at the lock.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often the session that holds the lock is pinged.
-const PING: Duration = Duration::from_secs(2);
+/// How often the session that holds the lock, and the stream, are looked at.
+const ROUND: Duration = Duration::from_secs(2);
 /// How long the stream keeps a message.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How many log events are translated and published at once.
@@ -109,20 +111,26 @@ impl Publisher {
         let options = FollowOptions::new(&["*"]).after(resume.position).batch(BATCH);
         let mut follower = Follower::new(self.context.reader.clone(), self.context.bus.clone(), options);
         self.health.set_ready();
+        let mut round = tokio::time::interval(ROUND);
+        round.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = round.tick() => {
+                    session.simple_query("").await?;
+                    still_there(jetstream, &resume).await?;
+                }
                 events = follower.next() => publish(jetstream, &mut resume, &events?).await?,
-                ended = ping(&session) => return ended,
             }
         }
     }
 }
 
-/// Keeps the session alive; returns when it has ended.
-async fn ping(session: &ClientWrapper) -> Result<(), PublishError> {
-    loop {
-        tokio::time::sleep(PING).await;
-        session.simple_query("").await?;
+/// Whether the stream still ends where we left it: a store may be wiped while nothing happens.
+async fn still_there(jetstream: &Context, resume: &Resume) -> Result<(), PublishError> {
+    let stream = jetstream.get_stream(Owned::PublicEvents.name()).await.map_err(PublishError::stream)?;
+    match stream.cached_info().state.last_sequence {
+        last if last == resume.sequence => Ok(()),
+        last => Err(PublishError::Stream(format!("it ends at {last}, not at {}", resume.sequence))),
     }
 }
 

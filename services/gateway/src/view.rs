@@ -36,7 +36,7 @@ pub struct View {
 pub struct Field {
     /// As users write it.
     pub name: &'static str,
-    /// As SQL does.
+    /// As SQL does: a column, or an expression in parentheses.
     pub column: &'static str,
     /// What it holds.
     pub kind: FieldKind,

@@ -43,7 +43,7 @@ pub static REQUESTS: View = View {
         Field::id("certificateId", "certificate_id", "crt"),
     ],
     named: false,
-    labelled: false,
+    labelled: true,
     searchable: false,
     sort: "-createdAt",
 };

@@ -36,7 +36,11 @@ pub fn operations() -> Vec<Operation> {
         Operation::get("/api/v1/openapi.json", "getOpenapi", "This document")
             .public()
             .tagged("Service")
-            .answers::<Value>(StatusCode::OK, "The OpenAPI document.", json!({"openapi": "3.1.0"}))
+            .answers::<serde_json::Map<String, Value>>(
+                StatusCode::OK,
+                "The OpenAPI document.",
+                json!({"openapi": "3.1.0"}),
+            )
             .handled_by(|call: Call| async move {
                 Ok(Answer::json_text(StatusCode::OK, call.gateway.openapi.clone()))
             }),

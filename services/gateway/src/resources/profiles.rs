@@ -26,7 +26,7 @@ static PROFILES: View = View {
     name: "profile",
     kind: "certificate profile",
     prefix: "prf",
-    fields: &[Field::text("name", "name")],
+    fields: &[Field::text("name", "name"), Field::text("type", "type")],
     named: true,
     labelled: false,
     searchable: false,
