@@ -1,5 +1,7 @@
 //! Services that run within the test, each with its own role and NATS user, over servers of the test's own.
 
+#![allow(clippy::expect_used)] // a test cannot go on without what it asked for
+
 use std::{sync::Arc, time::Duration};
 
 use bus::{Context, Reply};
