@@ -8,6 +8,7 @@ program=${CHANCERY:-target/release/chancery}
 ready=.private/ready # process id and address, written by the process when it is ready
 log=.private/chancery.log
 greeting=.private/greeting
+patience=300
 
 touch "$log"
 seen=$(stat -c %s "$log")
@@ -25,6 +26,11 @@ until is_ready; do
     fi
     tail -c "+$((seen + 1))" "$log" | tail -n 20 >&2
     printf 'Chancery did not start; the end of its log, %s, is above.\n' "$log" >&2
+    exit 1
+  fi
+  if ((SECONDS > patience)); then
+    tail -n 20 "$log" >&2
+    printf 'Chancery (process %s) is not ready after %s s; its log, %s, goes on.\n' "$pid" "$patience" "$log" >&2
     exit 1
   fi
   sleep 0.1
