@@ -286,6 +286,10 @@ impl<'a> Validation<'a> {
         let otlp_endpoint = self
             .given("telemetry.otlp_endpoint")
             .or_else(|| self.environment.get("OTEL_EXPORTER_OTLP_ENDPOINT").map(str::to_owned));
+        if otlp_endpoint.as_ref().is_some_and(|endpoint| !is_http(endpoint)) {
+            let words = "expected plain HTTP to a collector nearby, such as 'http://127.0.0.1:4318'";
+            self.refuse("telemetry.otlp_endpoint", words);
+        }
         let log_format = match self.text("telemetry.log_format").as_str() {
             "text" => LogFormat::Text,
             "json" => LogFormat::Json,
@@ -350,6 +354,10 @@ impl<'a> Validation<'a> {
             }
         }
     }
+}
+
+fn is_http(endpoint: &str) -> bool {
+    endpoint.parse::<http::Uri>().is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some())
 }
 
 #[cfg(test)]

@@ -54,7 +54,13 @@ impl Telemetry {
         let metrics = Metrics::begin(endpoint, services, instance)?;
         let traces = endpoint.map(|endpoint| traces::provider(endpoint, services, instance)).transpose()?;
         let spans = traces.as_ref().map(|provider| {
-            let layer = tracing_opentelemetry::layer().with_tracer(traces::tracer(provider));
+            // Where in the code and on which thread is nobody's question, and each would be an attribute more.
+            let layer = tracing_opentelemetry::layer()
+                .with_tracer(traces::tracer(provider))
+                .with_location(false)
+                .with_threads(false)
+                .with_target(false)
+                .with_tracked_inactivity(false);
             attribution::Attribution.and_then(layer.with_filter(attribution::ours()))
         });
         let logs = logs::layer(settings, spans.is_some());
