@@ -10,6 +10,7 @@
 //! | [`service_api`] | `$SRV.PING`, `$SRV.INFO`, `$SRV.STATS` |
 //! | [`wake`] | "the log has grown" |
 //! | [`log_messages`] | the log as JetStream carries it: a shortcut, never the truth |
+//! | [`trace`] | spans of both |
 //! | [`permissions`] | nats-server's configuration, generated from `contracts::service::TABLE` |
 //!
 //! A message is a hint (N-5): whoever acts irreversibly reads the log first.
@@ -23,7 +24,7 @@ pub mod permissions;
 pub mod reply;
 pub mod serve;
 pub mod service_api;
-mod trace;
+pub mod trace;
 pub mod wake;
 
 pub use connection::{Bus, BusError, BusOptions, User};

@@ -1,4 +1,4 @@
-//! Spans of commands. They cost nothing unless the trace they belong to is sampled.
+//! Spans of commands and of events that are taken in. They cost nothing unless the trace they belong to is sampled.
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tracing::Span;
@@ -18,9 +18,7 @@ pub(crate) fn span(
     method: &'static str,
     traceparent: Option<&str>,
 ) -> Span {
-    let Some(parent) = traceparent.and_then(parse).filter(SpanContext::is_sampled) else {
-        return Span::none();
-    };
+    let Some(parent) = sampled(traceparent) else { return Span::none() };
     let kind = match side {
         Side::Client => "client",
         Side::Server => "server",
@@ -34,9 +32,35 @@ pub(crate) fn span(
         rpc.method = method,
         error.type = tracing::field::Empty,
     );
+    below(&span, parent);
+    span
+}
+
+/// A span `process <kind>` for an event that `consumer` takes in, below the request that led to it; none when
+/// `traceparent` is absent or not sampled. It ends when dropped.
+#[must_use]
+pub fn process_span(consumer: &str, kind: &str, traceparent: Option<&str>) -> Span {
+    let Some(parent) = sampled(traceparent) else { return Span::none() };
+    let span = tracing::info_span!(
+        "process",
+        otel.name = format!("process {kind}"),
+        otel.kind = "consumer",
+        messaging.system = "nats",
+        messaging.operation.r#type = "process",
+        messaging.destination.name = contracts::service::Stream::Log.name(),
+        messaging.consumer.group.name = consumer,
+    );
+    below(&span, parent);
+    span
+}
+
+fn below(span: &Span, parent: SpanContext) {
     // Fails only when no OpenTelemetry layer is there to hold the parent.
     _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent));
-    span
+}
+
+fn sampled(traceparent: Option<&str>) -> Option<SpanContext> {
+    traceparent.and_then(parse).filter(SpanContext::is_sampled)
 }
 
 /// `traceparent` for a request made within `span`; `outer` when `span` is recorded nowhere.

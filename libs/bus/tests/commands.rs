@@ -17,7 +17,7 @@ use contracts::{
     directory::{CreateOrganization, RecordDenial, RecordTokenUse, RevokeToken, TokenView},
 };
 use serde_json::json;
-use support::{Hour, Nats, context};
+use support::{Hour, Nats, context, settle};
 use uuid::Uuid;
 
 fn token_use() -> RecordTokenUse {
@@ -43,7 +43,7 @@ async fn a_command_reaches_its_service_with_all_it_carries() {
         }
     };
     directory.serve(handler).await.unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
 
     let sent = Context { if_version: Some(3), ..context(&hour, 5) };
     let reply = gateway.call(&sent, &token_use()).await.unwrap();
@@ -68,7 +68,7 @@ async fn a_refusal_arrives_as_the_problem_it_was() {
         .serve(move |_, _: RecordTokenUse| std::future::ready(Err::<Reply<()>, _>(refused.clone())))
         .await
         .unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     assert_eq!(gateway.call(&context(&Hour::default(), 1), &token_use()).await, Err(refusal));
 }
 
@@ -87,7 +87,7 @@ async fn nobody_there_is_unavailable_and_no_answer_is_a_timeout() {
         std::future::pending::<Result<Reply<()>, Problem>>()
     };
     directory.serve(handler).await.unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     let short = Context { deadline: hour.now().plus(time::Duration::milliseconds(200)), ..context(&hour, 2) };
     let problem = gateway.call(&short, &token_use()).await.unwrap_err();
     assert_eq!(problem.code, Code::CommandTimeout);
@@ -108,7 +108,7 @@ async fn a_deadline_that_has_passed_starts_nothing() {
         async { Ok(Reply::nothing(())) }
     };
     directory.serve(handler).await.unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     late.advance(10);
     let problem = gateway.call(&context(&caller_hour, 1), &token_use()).await.unwrap_err();
     assert_eq!(problem.code, Code::CommandTimeout);
@@ -125,7 +125,7 @@ async fn a_handler_that_panics_fails_only_its_caller() {
         Ok(Reply::nothing(()))
     };
     directory.serve(handler).await.unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     let problem = gateway.call(&context(&hour, 1), &token_use()).await.unwrap_err();
     assert_eq!(problem.code, Code::Internal);
     assert!(!problem.detail.contains("poison"), "{problem}");
@@ -138,7 +138,7 @@ async fn what_is_no_command_is_refused_before_the_handler() {
     let (gateway, directory) = (nats.connect(Service::Gateway).await, nats.connect(Service::Directory).await);
     let handler = |_, _: RecordTokenUse| async { Ok(Reply::nothing(())) };
     directory.serve(handler).await.unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     let subject = "cmd.directory.v1.record_token_use";
     let ask = |headers: Option<Context>, body: Vec<u8>| {
         let request = async_nats::Request::new().payload(body.into());
@@ -177,7 +177,7 @@ async fn a_dry_run_reaches_only_handlers_that_can_do_one() {
     };
     directory.serve(revoke).await.unwrap();
     directory.serve(|_, _: RecordTokenUse| async { Ok(Reply::nothing(())) }).await.unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     let command = RevokeToken { token: Uuid::from_u128(3).into(), reason: None };
     assert_eq!(gateway.dry_run(&context(&hour, 1), &command).await, Ok(would));
     let problem = gateway.dry_run(&context(&hour, 2), &token_use()).await.unwrap_err();
@@ -198,7 +198,7 @@ async fn two_instances_share_the_work_and_one_may_stop() {
             async { Ok(Reply::nothing(())) }
         };
         directory.serve(handler).await.unwrap();
-        directory.client().flush().await.unwrap();
+        settle(&directory).await;
         instances.push(directory);
     }
     for id in 0..50 {
@@ -226,7 +226,7 @@ async fn stopping_lets_begun_work_end() {
         }
     };
     directory.serve(handler).await.unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     let call = tokio::spawn(async move { gateway.call(&context(&hour, 1), &token_use()).await });
     begun.notified().await;
     directory.stop_serving().await;
@@ -238,7 +238,7 @@ async fn calls_go_on_after_the_server_was_killed() {
     let (mut nats, hour) = (Nats::start().await, Hour::default());
     let (gateway, directory) = (nats.connect(Service::Gateway).await, nats.connect(Service::Directory).await);
     directory.serve(|_, _: RecordTokenUse| async { Ok(Reply::nothing(())) }).await.unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     gateway.call(&context(&hour, 1), &token_use()).await.unwrap();
     nats.kill();
     let problem = gateway.call(&context(&hour, 2), &token_use()).await.unwrap_err();
@@ -247,7 +247,7 @@ async fn calls_go_on_after_the_server_was_killed() {
     for up in [gateway.connected(), directory.connected()] {
         up.clone().wait_for(|up| *up).await.unwrap();
     }
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     gateway.call(&context(&hour, 2), &token_use()).await.unwrap();
 }
 
@@ -257,7 +257,7 @@ async fn nats_micro_sees_the_service_and_its_figures() {
     let (gateway, directory) = (nats.connect(Service::Gateway).await, nats.connect(Service::Directory).await);
     directory.serve(|_, _: RecordTokenUse| async { Ok(Reply::nothing(())) }).await.unwrap();
     directory.serve(|_, _: RecordDenial| async { Err::<Reply<()>, _>(Problem::internal()) }).await.unwrap();
-    directory.client().flush().await.unwrap();
+    settle(&directory).await;
     gateway.call(&context(&hour, 1), &token_use()).await.unwrap();
     // No user may ask `$SRV.…` by our table; what the server would deliver is answered by the service itself.
     let stats = directory.service_stats().unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_nats::{HeaderMap, jetstream::stream};
 use chancery_bus::{Bus, Interrupted, LogMessages, log_messages::header};
 use contracts::Service;
-use support::Nats;
+use support::{Nats, settle};
 use uuid::Uuid;
 
 async fn create_stream(relay: &Bus, first: u64) {
@@ -160,7 +160,7 @@ async fn heads_are_told_to_everyone() {
     let nats = Nats::start().await;
     let (signer, inventory) = (nats.connect(Service::Signer).await, nats.connect(Service::Inventory).await);
     let mut wakes = inventory.wakes().await.unwrap();
-    inventory.client().flush().await.unwrap();
+    settle(&inventory).await;
     signer.wake(41);
     assert_eq!(wakes.next().await, Some(41));
     signer.wake(40); // older news is none

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use chancery_bus::{User, permissions::Permissions};
 use contracts::{Service, service::TABLE};
 use futures::StreamExt;
-use support::Nats;
+use support::{Nats, settle};
 
 /// Every subject that matters, and the users that may publish to it.
 fn publishers() -> Vec<(String, BTreeSet<User>)> {
@@ -99,12 +99,6 @@ async fn each_user_publishes_and_hears_what_its_row_says_and_nothing_else() {
             drop(subscriber);
         }
     }
-}
-
-/// Waits until the server has dealt with whatever was sent: it answers this question, which everyone may ask, later.
-async fn settle(bus: &chancery_bus::Bus) {
-    let stream = if bus.user() == User::Subscriber { "CHANCERY_EVENTS" } else { "LOG_0" };
-    bus.client().request(format!("$JS.API.CONSUMER.INFO.{stream}.x"), "".into()).await.unwrap();
 }
 
 #[tokio::test]

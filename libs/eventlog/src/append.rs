@@ -6,6 +6,7 @@ mod worker;
 
 use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use self::{group::Unit, worker::Worker};
@@ -151,12 +152,29 @@ impl Appender {
         if count == 0 {
             return Vec::new();
         }
+        let span = span(&appends);
         let (answer, answered) = oneshot::channel();
         if self.queue.send(Unit { appends, answer }).await.is_err() {
             return vec![Err(stopped()); count];
         }
-        answered.await.unwrap_or_else(|_| vec![Err(stopped()); count])
+        answered.instrument(span).await.unwrap_or_else(|_| vec![Err(stopped()); count])
     }
+}
+
+/// A span of the wait for the commit, where the request's trace is sampled.
+fn span(appends: &[Append]) -> Span {
+    let sampled = |append: &Append| append.traceparent.as_ref().is_some_and(|trace| trace.ends_with("-01"));
+    if !appends.iter().any(sampled) {
+        return Span::none();
+    }
+    tracing::info_span!(
+        "append",
+        otel.name = "INSERT events",
+        otel.kind = "client",
+        db.system.name = "postgresql",
+        db.operation.name = "INSERT",
+        db.collection.name = "log.event",
+    )
 }
 
 /// The runtime is shutting down.

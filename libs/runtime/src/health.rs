@@ -99,6 +99,12 @@ pub struct Dependency {
 }
 
 impl Dependency {
+    /// Its name in the register.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// It is there.
     pub fn set_ready(&self) {
         self.set(None)

@@ -144,10 +144,11 @@ impl Running {
         self.service
     }
 
-    /// Tells its tasks to stop, waits for them, and closes its connection to NATS once what it said is sent. False:
-    /// some tasks still ran after `patience`.
+    /// Takes no more commands and answers those begun, tells its tasks to stop, waits for them, and closes its connection
+    /// to NATS once what it said is sent. False: something still ran after `patience`.
     pub async fn stop(&self, patience: Duration) -> bool {
-        let stopped = self.shutdown.stop(patience).await;
+        let answered = tokio::time::timeout(patience, self.bus.stop_serving()).await.is_ok();
+        let stopped = self.shutdown.stop(patience).await && answered;
         // Closed already, or NATS is away: either way there is nothing left to say.
         _ = tokio::time::timeout(Duration::from_secs(1), self.bus.client().drain()).await;
         stopped

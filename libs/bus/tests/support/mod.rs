@@ -139,3 +139,9 @@ pub fn context(hour: &Hour, id: u128) -> chancery_bus::Context {
         hour.now().plus(time::Duration::seconds(3)),
     )
 }
+
+/// Waits until the server has dealt with whatever was sent: it answers this question, which everyone may ask, later.
+pub async fn settle(bus: &Bus) {
+    let stream = if bus.user() == User::Subscriber { "CHANCERY_EVENTS" } else { "LOG_0" };
+    bus.client().request(format!("$JS.API.CONSUMER.INFO.{stream}.x"), "".into()).await.unwrap();
+}

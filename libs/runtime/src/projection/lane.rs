@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bus::trace::process_span;
 use contracts::Service;
 use deadpool_postgres::{Object, Pool, PoolError, Transaction};
 use eventlog::{ReadError, Reader, Recorded};
 use opentelemetry::{KeyValue, metrics::Gauge};
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::{Generation, Projection, ProjectionError, checkpoint};
 use crate::{
@@ -185,6 +187,12 @@ impl<P: Projection> Lane<P> {
 
     async fn commit(&mut self, events: &[Recorded]) -> Result<(), StepError> {
         let Some(last) = events.last() else { return Ok(()) };
+        let consumer = self.ground.health.name();
+        let _spans: Vec<Span> = events
+            .iter()
+            .map(|event| process_span(consumer, &event.kind, event.traceparent.as_deref()))
+            .filter(|span| !span.is_none())
+            .collect();
         let mut client = self.ground.pool.get().await?;
         let transaction = begin(&mut client).await?;
         self.write(&transaction, events).await?;

@@ -1,7 +1,7 @@
 //! Whose work a span is, where several services share a process.
 //!
-//! In order: the service a server span answers for (`otel.kind=server`, `rpc.service`), the service whose crate
-//! made the span, the service of the span around it. So a span of a library belongs to whoever called the library.
+//! In order: the service a server span answers for (`otel.kind=server`, `rpc.service`) or a consumer span takes in for
+//! (`messaging.consumer.group.name`), the service whose crate made the span, the service of the span around it. So a span of a library belongs to whoever called the library.
 
 use std::cell::Cell;
 
@@ -75,18 +75,23 @@ pub(super) fn of_target(target: &str) -> Option<Service> {
     target.split("::").next()?.strip_prefix("chancery_")?.parse().ok()
 }
 
-/// The service that a server span answers for.
+/// The service that a server span answers for, or a consumer span takes in for.
 fn answering(attributes: &Attributes<'_>) -> Option<Service> {
     #[derive(Default)]
     struct Fields {
         server: bool,
         service: Option<Service>,
+        consumer: Option<Service>,
     }
     impl Visit for Fields {
         fn record_str(&mut self, field: &Field, value: &str) {
             match field.name() {
                 "otel.kind" => self.server = value == "server",
                 "rpc.service" => self.service = value.parse().ok(),
+                // `<service>/<read model>`, as in the register of health.
+                "messaging.consumer.group.name" => {
+                    self.consumer = value.split('/').next().and_then(|name| name.parse().ok());
+                }
                 _ => {}
             }
         }
@@ -94,7 +99,7 @@ fn answering(attributes: &Attributes<'_>) -> Option<Service> {
     }
     let mut fields = Fields::default();
     attributes.record(&mut fields);
-    fields.service.filter(|_| fields.server)
+    fields.service.filter(|_| fields.server).or(fields.consumer)
 }
 
 #[cfg(test)]
@@ -145,5 +150,20 @@ mod tests {
             ("nobody's", None),
         ];
         assert_eq!(*notes.0.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_consumer_span_belongs_to_who_takes_the_event_in() {
+        let notes = Notes::default();
+        let subscriber = tracing_subscriber::registry().with(Attribution.and_then(notes.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            drop(tracing::info_span!(
+                target: "chancery_bus::trace",
+                "process",
+                otel.kind = "consumer",
+                messaging.consumer.group.name = "inventory/certificate",
+            ));
+        });
+        assert_eq!(*notes.0.lock().unwrap(), [("process", Some(Service::Inventory))]);
     }
 }
