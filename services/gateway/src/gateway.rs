@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bus::Bus;
 use deadpool_postgres::Pool;
 use eventlog::Reader;
-use runtime::{clock::Clock, config::Limits, entropy::Entropy, ids::Ids, shutdown::Shutdown};
+use runtime::{
+    clock::Clock, config::Limits, entropy::Entropy, ids::Ids, service::ServiceContext, shutdown::Shutdown,
+};
 
 use crate::{
     authenticate::{Doorkeeper, Failures, Uses},
@@ -43,4 +45,27 @@ pub struct Gateway {
     pub openapi: bytes::Bytes,
     /// The word to stop.
     pub shutdown: Shutdown,
+}
+
+impl Gateway {
+    /// The gateway of a service context.
+    #[must_use]
+    pub fn new(context: &ServiceContext) -> Self {
+        Self {
+            bus: context.bus.clone(),
+            pool: context.pool.clone(),
+            reader: context.reader.clone(),
+            doorkeeper: Arc::new(context.authority.clone()),
+            clock: context.clock.clone(),
+            entropy: context.entropy.clone(),
+            ids: context.ids.clone(),
+            limits: context.config.limits.clone(),
+            uses: Uses::default(),
+            failures: Failures::new(),
+            figures: Figures::new(),
+            news: News::start(context.bus.clone(), &context.shutdown),
+            openapi: crate::openapi().to_string().into(),
+            shutdown: context.shutdown.clone(),
+        }
+    }
 }

@@ -71,22 +71,7 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         context.clock.clone(),
         context.entropy.clone(),
     )?;
-    let gateway = Arc::new(gateway::Gateway {
-        bus: context.bus.clone(),
-        pool: context.pool.clone(),
-        reader: context.reader.clone(),
-        doorkeeper: Arc::new(context.authority.clone()),
-        clock: context.clock.clone(),
-        entropy: context.entropy.clone(),
-        ids: context.ids.clone(),
-        limits: context.config.limits.clone(),
-        uses: authenticate::Uses::default(),
-        failures: authenticate::Failures::new(),
-        figures: metrics::Figures::new(),
-        news: news::News::start(context.bus.clone(), &context.shutdown),
-        openapi: openapi().to_string().into(),
-        shutdown: context.shutdown.clone(),
-    });
+    let gateway = Arc::new(gateway::Gateway::new(&context));
     let router = router::router(&gateway, operations::table()).map_err(StartError::refused)?;
     let listener = context.health.register("https");
     let (address, limits) = (context.config.server.listen, &context.config.limits);

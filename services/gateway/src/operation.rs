@@ -1,7 +1,7 @@
 //! What one operation of the API is. The table of them ([`crate::operations`]) is the one source of the router, of
 //! the authorization, of the query check and of the OpenAPI document.
 
-use std::{borrow::Cow, future::Future, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use contracts::{Code, Permission, Problem};
 use futures::future::BoxFuture;
@@ -93,12 +93,15 @@ pub struct Operation {
     pub compatible: bool,
     /// Whether it stands in the OpenAPI document; pages for people do not.
     pub documented: bool,
+    /// The name of its span: method and path.
+    pub span: String,
     handler: Option<Handler>,
 }
 
 impl Operation {
     fn new(method: Method, path: &'static str, id: &'static str, summary: &'static str) -> Self {
         Self {
+            span: format!("{method} {path}"),
             method,
             path,
             id,
@@ -345,12 +348,6 @@ impl Operation {
     #[must_use]
     pub fn handler(&self) -> Option<&Handler> {
         self.handler.as_ref()
-    }
-
-    /// The name of its span: method and path.
-    #[must_use]
-    pub fn span_name(&self) -> Cow<'static, str> {
-        format!("{} {}", self.method, self.path).into()
     }
 }
 

@@ -205,7 +205,7 @@ async fn finish<F: Future<Output = Result<Answer, Problem>>>(
     let route = operation.map_or("unknown", |operation| operation.path);
     let span = tracing::info_span!(
         "request",
-        otel.name = operation.map(Operation::span_name).as_deref().unwrap_or("unknown"),
+        otel.name = operation.map_or("unknown", |operation| operation.span.as_str()),
         otel.kind = "server",
         http.request.method = method.as_str(),
         http.route = route,

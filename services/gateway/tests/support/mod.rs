@@ -26,6 +26,8 @@ pub struct Installation {
     health: Health,
     running: Vec<Running>,
     pub https: Https,
+    /// The gateway's own context.
+    pub gateway: ServiceContext,
 }
 
 const SCHEMAS: &[ServiceSchema] = &[
@@ -60,7 +62,7 @@ pub async fn installation() -> Installation {
         metrics: telemetry.metrics(),
         config: Arc::new(config),
     };
-    let mut running = Vec::new();
+    let (mut running, mut gateway) = (Vec::new(), None);
     for service in
         [Service::Directory, Service::Keystore, Service::Signer, Service::Inventory, Service::Gateway]
     {
@@ -71,7 +73,10 @@ pub async fn installation() -> Installation {
             Service::Keystore => keystore::start(context).await.unwrap(),
             Service::Signer => signer::start(context).await.unwrap(),
             Service::Inventory => inventory::start(context).await.unwrap(),
-            Service::Gateway | Service::Relay => chancery_gateway::start(context).await.unwrap(),
+            Service::Gateway | Service::Relay => {
+                gateway = Some(context.clone());
+                chancery_gateway::start(context).await.unwrap();
+            }
         }
     }
     let ready = tokio::time::timeout(Duration::from_secs(30), health.ready()).await;
@@ -79,7 +84,7 @@ pub async fn installation() -> Installation {
     let ca = transport_ca::ca_file(&foundation.config.server);
     let token = foundation.secrets.first_token().unwrap().reveal();
     let https = Https::new(&format!("https://{address}"), &ca, Some(&token));
-    Installation { servers, health, running, https }
+    Installation { servers, health, running, https, gateway: gateway.unwrap() }
 }
 
 impl Installation {

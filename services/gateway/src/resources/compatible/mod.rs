@@ -1,0 +1,164 @@
+//! The compatible issuing endpoint: what clients of Infisical-style certificate managers send and read.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use contracts::{
+    CertificateRequestId, Code, Event, OperationId, Permission, Problem,
+    signer::{CertificateRequestEvent, IssuanceEvent, IssuedCertificate},
+};
+use http::StatusCode;
+use pki::Certificate;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+mod request;
+
+use self::request::CompatibleRequest;
+use super::certificates::above;
+use crate::{
+    answer::Answer,
+    call::Call,
+    events,
+    operation::Operation,
+    patience::{self, Waited},
+    pem, read,
+};
+
+const PATH: &str = "/api/v1/cert-manager/certificates";
+
+/// How long the endpoint waits unless the caller says otherwise.
+const WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// The answer: the certificate, or `null` and where the request stands.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CompatibleAnswer {
+    /// The certificate.
+    certificate: Option<CompatibleCertificate>,
+    /// The request, a bare UUID.
+    certificate_request_id: Uuid,
+    /// `issued` or `pending`.
+    status: &'static str,
+}
+
+/// A certificate as these clients read it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CompatibleCertificate {
+    /// PEM.
+    certificate: String,
+    /// PEM of the CA certificates above it, up to the root.
+    certificate_chain: String,
+    /// PEM of the issuing CA's certificate.
+    issuing_ca_certificate: String,
+    /// Hexadecimal.
+    serial_number: String,
+    /// A bare UUID.
+    certificate_id: Uuid,
+}
+
+/// The operations.
+pub fn operations() -> Vec<Operation> {
+    let csr = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB…\n-----END CERTIFICATE REQUEST-----\n";
+    let refusals = [
+        Code::CsrInvalid,
+        Code::PolicyViolation,
+        Code::LintFailed,
+        Code::InvalidState,
+        Code::NotFound,
+        Code::KeystoreSealed,
+        Code::ClockGuard,
+    ];
+    let operations = vec![
+        Operation::post(PATH, "issueCompatibleCertificate", "Request a certificate, as other certificate managers offer it")
+            .needs(Permission::RequestCreate)
+            .sensitive()
+            .compatible()
+            .takes::<CompatibleRequest>(json!({"profileId": "01890a5d-ac96-774b-bcce-b302099a8057", "csr": csr, "attributes": {"ttl": "365d"}}))
+            .answers::<CompatibleAnswer>(StatusCode::OK, "The certificate, or where the request stands.", example())
+            .problems(&refusals)
+            .handled_by(issue),
+        Operation::get("/api/v1/cert-manager/certificates/certificate-requests/{id}", "getCompatibleCertificateRequest", "Show where such a request stands")
+            .needs(Permission::RequestRead)
+            .compatible()
+            .answers::<CompatibleAnswer>(StatusCode::OK, "The certificate, or where the request stands.", example())
+            .handled_by(show),
+    ];
+    operations.into_iter().map(|operation| operation.tagged("Compatible endpoint")).collect()
+}
+
+async fn issue(call: Call) -> Result<Answer, Problem> {
+    let command = call.json::<CompatibleRequest>()?.command(call.now)?;
+    let context = call.context()?;
+    if call.query.flag("dryRun") {
+        return Answer::dry(&call.gateway.bus.dry_run(&context, &command).await?);
+    }
+    match patience::send_within(&call, &context, &command, WAIT).await? {
+        Waited::Done(reply) => {
+            let (position, version, replayed) = (reply.position, reply.version, reply.replayed);
+            let IssuedCertificate { request, certificate, chain } = reply.result;
+            let chain: Vec<String> = chain.iter().map(|der| pem::certificate(der)).collect();
+            let answer = issued(request.id.uuid(), request.certificate_id.uuid(), &certificate, &chain)?;
+            Ok(call.written(Answer::json(StatusCode::OK, &answer)?, position, version, replayed))
+        }
+        Waited::Accepted(outcome) => {
+            let view = super::operations::view(&call, OperationId(context.command_id), &outcome).await?;
+            let request: CertificateRequestId = view.resource.id.parse().map_err(read::internal)?;
+            Ok(Answer::json(StatusCode::OK, &pending(request.uuid()))?.at(outcome.last))
+        }
+    }
+}
+
+async fn show(call: Call) -> Result<Answer, Problem> {
+    let id: CertificateRequestId = call.parse("id")?;
+    let reader = &call.gateway.reader;
+    let unreadable = |error| events::unreadable(&error);
+    let request = reader.read_stream(id.uuid(), 0).await.map_err(unreadable)?;
+    let caller = call.caller()?;
+    let first = request.first().filter(|event| {
+        event.category == CertificateRequestEvent::CATEGORY && caller.reaches(event.tenant.into())
+    });
+    let first = first.ok_or_else(|| Problem::not_found("certificate request", id))?;
+    let CertificateRequestEvent::Submitted(submitted) =
+        CertificateRequestEvent::from_payload(&first.kind, first.schema, &first.payload)
+            .map_err(read::internal)?;
+    for event in reader.read_stream(submitted.issuance, 0).await.map_err(unreadable)? {
+        let event =
+            IssuanceEvent::from_payload(&event.kind, event.schema, &event.payload).map_err(read::internal)?;
+        if let IssuanceEvent::Completed(done) = event {
+            let chain: Vec<String> =
+                above(&call, done.ca_id).await?.iter().map(Certificate::to_pem).collect();
+            let answer = issued(id.uuid(), done.certificate_id.uuid(), &done.certificate, &chain)?;
+            return Answer::json(StatusCode::OK, &answer);
+        }
+    }
+    Answer::json(StatusCode::OK, &pending(id.uuid()))
+}
+
+fn issued(request: Uuid, id: Uuid, base64: &str, chain: &[String]) -> Result<CompatibleAnswer, Problem> {
+    let der = STANDARD.decode(base64).map_err(read::internal)?;
+    let serial_number = Certificate::read_der(&der).map_err(read::internal)?.serial_hex();
+    Ok(CompatibleAnswer {
+        certificate: Some(CompatibleCertificate {
+            certificate: pem::certificate(base64),
+            certificate_chain: chain.concat(),
+            issuing_ca_certificate: chain.first().cloned().unwrap_or_default(),
+            serial_number,
+            certificate_id: id,
+        }),
+        certificate_request_id: request,
+        status: "issued",
+    })
+}
+
+const fn pending(request: Uuid) -> CompatibleAnswer {
+    CompatibleAnswer { certificate: None, certificate_request_id: request, status: "pending" }
+}
+
+fn example() -> Value {
+    let certificate = "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n";
+    json!({"certificate": {"certificate": certificate, "certificateChain": certificate, "issuingCaCertificate": certificate,
+        "serialNumber": "13a7f09c1d", "certificateId": "01890a5d-ac96-774b-bcce-b302099a8057"},
+        "certificateRequestId": "01890a5d-ac96-774b-bcce-b302099a8058", "status": "issued"})
+}
