@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 pid=$(head -n 1 .private/ready 2>/dev/null || true)
-if [[ -z $pid || $(readlink "/proc/$pid/exe" 2>/dev/null) != */chancery* ]]; then
+if [[ -z $pid || $(cat "/proc/$pid/comm" 2>/dev/null) != chancery ]]; then
   echo "Chancery does not run, or was not started by make up."
   exit 0
 fi
