@@ -58,12 +58,10 @@ impl Process {
         Ok(Self { pid, ended: Some(ended) })
     }
 
-    /// Whether it still runs.
+    /// Whether it still runs. Once it was waited for, its number may be another's.
     pub(super) fn is_running(&self) -> bool {
-        match &self.ended {
-            Some(ended) => ended.borrow().is_none(),
-            None => is_alive(self.pid),
-        }
+        let waited_for = self.ended.as_ref().is_some_and(|ended| ended.borrow().is_some());
+        !waited_for && is_alive(self.pid)
     }
 
     /// Sends a signal; one that no longer runs needs none.
