@@ -142,7 +142,7 @@ impl CaPlan {
     ) -> Result<CaIntended, Problem> {
         let tbs = self.tbs(spki)?;
         let role = self.parent.as_ref().map_or(Role::Root, |parent| Role::Subordinate(&parent.template));
-        draft::lint(&tbs, self.signature_algorithm(), role, throwaway)?;
+        draft::judged(&tbs, self.signature_algorithm(), role, throwaway)?;
         Ok(CaIntended {
             id: self.id,
             name: self.name.clone(),
@@ -203,5 +203,101 @@ fn parent_of(
             Err(("parent_not_active", "the root is suspended or has expired"))
         }
         (CaKind::Issuing, Parent::Known(parent)) => Ok(Some(parent)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::{signer::KeyChoice, x509::Subject};
+    use time::macros::datetime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::issuer::test::issuer;
+
+    const NOON: Timestamp = Timestamp(datetime!(2026-11-21 12:00 UTC));
+
+    fn command(name: &str, kind: CaKind) -> CreateCa {
+        CreateCa { name: name.into(), kind, parent: None, key: None, subject: None, ttl: None, max_ttl: None }
+    }
+
+    fn plan(command: CreateCa, parent: Parent) -> Result<CaPlan, Problem> {
+        CaPlan::new(command, parent, (CaId(Uuid::from_u128(1)), Serial::new([1; 18])), NOON)
+    }
+
+    /// A root that ends after so many days.
+    fn root(days: i64) -> Arc<Issuer> {
+        Arc::new(issuer("root-1", CaKind::Root, NOON, Lifetime::days(days)))
+    }
+
+    fn codes(outcome: Result<CaPlan, Problem>) -> Vec<String> {
+        outcome.unwrap_err().errors.into_iter().map(|violation| violation.code).collect()
+    }
+
+    #[test]
+    fn what_is_not_named_has_a_default() {
+        let plan = plan(command("root-1", CaKind::Root), Parent::Unnamed).unwrap();
+        assert_eq!((plan.key_algorithm, plan.ttl), (KeyAlgorithm::EcdsaP256, Lifetime::days(3_650)));
+        assert_eq!(name::common_name(&plan.subject).as_deref(), Some("root-1"));
+    }
+
+    #[test]
+    fn an_issuing_ca_ends_with_its_root_at_the_latest() {
+        let below = |days, ttl| {
+            let command = CreateCa { ttl, ..command("issuing-1", CaKind::Issuing) };
+            plan(command, Parent::Known(root(days)))
+        };
+        assert_eq!(below(3_650, None).unwrap().ttl, Lifetime::days(5 * 365));
+        assert_eq!(below(30, None).unwrap().ttl, Lifetime::days(30));
+        assert_eq!(below(30, Some(Lifetime::days(30))).unwrap().ttl, Lifetime::days(30));
+        assert_eq!(codes(below(30, Some(Lifetime::days(31)))), ["ttl_not_allowed"]);
+    }
+
+    #[test]
+    fn only_an_issuing_ca_has_a_parent_and_that_is_an_active_root() {
+        let micro = issuer("micro-1", CaKind::Micro, NOON, Lifetime::days(30));
+        let suspended = root(30).with_status(CaStatus::Suspended);
+        for (kind, parent, code) in [
+            (CaKind::Root, Parent::Known(root(30)), "parent_not_allowed"),
+            (CaKind::Micro, Parent::Unknown, "parent_not_allowed"),
+            (CaKind::Issuing, Parent::Unnamed, "parent_missing"),
+            (CaKind::Issuing, Parent::Unknown, "parent_not_found"),
+            (CaKind::Issuing, Parent::Known(Arc::new(micro)), "parent_not_root"),
+            (CaKind::Issuing, Parent::Known(Arc::new(suspended)), "parent_not_active"),
+        ] {
+            assert_eq!(codes(plan(command("ca-1", kind), parent)), [code], "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn everything_that_is_not_allowed_is_said_at_once() {
+        let command = CreateCa {
+            subject: Some(Subject { country: Some("Canada".into()), ..Subject::default() }),
+            ..command("Root 1", CaKind::Issuing)
+        };
+        assert_eq!(codes(plan(command, Parent::Unnamed)).len(), 4, "name, parent, common name and country");
+        let reserved = command_named(micro_ca::NAME);
+        assert_eq!(codes(plan(reserved, Parent::Unnamed)), ["name_reserved"]);
+    }
+
+    fn command_named(name: &str) -> CreateCa {
+        command(name, CaKind::Micro)
+    }
+
+    #[test]
+    fn each_kind_makes_a_certificate_that_keeps_the_rules() {
+        for (kind, parent) in [
+            (CaKind::Root, Parent::Unnamed),
+            (CaKind::Micro, Parent::Unnamed),
+            (CaKind::Issuing, Parent::Known(root(3_650))),
+        ] {
+            let key = Some(KeyChoice { algorithm: KeyAlgorithm::EcdsaP384 });
+            let plan = plan(CreateCa { key, ..command("ca-1", kind) }, parent).unwrap();
+            let own = ThrowawayKey::generate(plan.key_algorithm).unwrap();
+            let signing = ThrowawayKey::generate(plan.signing_key_algorithm()).unwrap();
+            let intent = plan.intent(KeyId(Uuid::from_u128(2)), own.spki(), &signing).unwrap();
+            assert_eq!(intent.signature_algorithm, plan.signing_key_algorithm().default_signature());
+            assert_eq!(intent.signing_key_id == intent.key_id, kind != CaKind::Issuing);
+        }
     }
 }

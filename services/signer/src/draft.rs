@@ -8,6 +8,7 @@ use contracts::{
 };
 use pki::{
     builder::{self, Addresses, BuildError, LeafTemplate},
+    certificate::Certificate,
     lint::{self, LintFinding, Role, Severity},
     serial::Serial,
     spki,
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{certificate_request::serial_text, issuer::Issuer, rules::Rules, throwaway::ThrowawayKey};
 
-/// A leaf certificate that is not signed yet.
+/// A leaf certificate that is not signed yet, and judged as the certificate it will become: there is no other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     /// The stream of its issuance.
@@ -63,11 +64,15 @@ impl<'a> Signatory<'a> {
 }
 
 impl Draft {
-    /// Writes the TBSCertificate of an accepted request. Errors: `lint_failed`, when no certificate can be made of it.
-    pub fn write(
+    /// Writes the TBSCertificate of an accepted request and judges it: it keeps every rule of its format, and names,
+    /// subject and key in its final bytes are those that the policy allowed (C-2).
+    ///
+    /// Errors: `lint_failed`, with every rule that it breaks.
+    pub fn new(
         submitted: &CertificateRequestSubmitted,
         contents: Contents<'_>,
         serial: Serial,
+        throwaway: &ThrowawayKey,
     ) -> Result<Self, Problem> {
         let Contents { subject, spki, rules, signatory, not_before } = contents;
         let addresses = Addresses::default();
@@ -93,20 +98,21 @@ impl Draft {
                 (builder::build_self_signed_tbs(&template, algorithm), key.uuid(), key, algorithm)
             }
         };
+        let tbs = tbs.map_err(|error| unbuildable(&error))?;
+        let copy = judged(&tbs, signature_algorithm, signatory.role(), throwaway)?;
+        if copy.subject_der() != subject || copy.sans() != submitted.sans || copy.spki() != spki {
+            tracing::error!(request_id = %submitted.id, "a draft differs from the request that was accepted");
+            return Err(Problem::internal());
+        }
         let serial = serial_text(serial);
         Ok(Self {
             stream: issuance_stream(issuer, &serial),
-            tbs: tbs.map_err(|error| unbuildable(&error))?,
+            tbs,
             signing_key_id,
             signature_algorithm,
             serial,
             spki_sha256: hex::encode(spki::spki_sha256(spki)),
         })
-    }
-
-    /// Judges the certificate it would become. Errors: `lint_failed`, with every rule that it breaks.
-    pub fn lint(&self, signatory: Signatory<'_>, throwaway: &ThrowawayKey) -> Result<(), Problem> {
-        lint(&self.tbs, self.signature_algorithm, signatory.role(), throwaway)
     }
 
     /// The intent to sign it (C-2).
@@ -136,16 +142,22 @@ impl Draft {
     }
 }
 
-/// Judges a TBSCertificate as the certificate it would become, in a copy that a throwaway key signs (C-2).
-pub fn lint(
+/// Judges a TBSCertificate as the certificate it would become: a copy that a throwaway key signs, which is the answer.
+///
+/// Errors: `lint_failed`, with every rule that it breaks.
+pub fn judged(
     tbs: &[u8],
     algorithm: SignatureAlgorithm,
     role: Role<'_>,
     throwaway: &ThrowawayKey,
-) -> Result<(), Problem> {
+) -> Result<Certificate, Problem> {
     let signature = throwaway.sign(tbs).map_err(|_| Problem::internal())?;
-    let findings = lint::lint(&builder::assemble(tbs, algorithm, &signature), role);
-    if lint::blocks(&findings) { Err(lint_failed(&findings)) } else { Ok(()) }
+    let copy = builder::assemble(tbs, algorithm, &signature);
+    let findings = lint::lint(&copy, role);
+    if lint::blocks(&findings) {
+        return Err(lint_failed(&findings));
+    }
+    Certificate::read_der(&copy).map_err(|_| Problem::internal()) // the lint has read it
 }
 
 /// No certificate can be made of it.
@@ -166,4 +178,107 @@ fn lint_failed(findings: &[LintFinding]) -> Problem {
         several => format!("the certificate would break {} rules", several.len()),
     };
     Problem::new(Code::LintFailed, detail).with_errors(violations)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use contracts::{
+        CertificateId, CertificateRequestId, Lifetime, PolicyId, ProfileId,
+        signer::{CaKind, RequestSource},
+        x509::{
+            CertificateType, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, LifetimeRule, PolicyRules,
+            ProfileIssuer, ProfileRules, Subject, SubjectAltName,
+        },
+    };
+    use pki::name;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::issuer::test::issuer;
+
+    const NOON: Timestamp = Timestamp(datetime!(2026-11-21 12:00 UTC));
+
+    fn rules() -> Rules {
+        Rules {
+            profile_id: ProfileId(Uuid::from_u128(1)),
+            profile_name: "default".into(),
+            profile: ProfileRules {
+                certificate_type: CertificateType::Server,
+                issuer: ProfileIssuer::MicroCa,
+                policy: PolicyId(Uuid::from_u128(2)),
+                ttl: LifetimeRule { default: Lifetime::days(90), max: Lifetime::days(398) },
+                key_usages: None,
+                extended_key_usages: None,
+                exportable: false,
+            },
+            policy_name: "default".into(),
+            policy: PolicyRules::default(),
+            sha256: "00".into(),
+        }
+    }
+
+    fn submitted(common_name: Option<&str>) -> CertificateRequestSubmitted {
+        CertificateRequestSubmitted {
+            id: CertificateRequestId(Uuid::from_u128(3)),
+            source: RequestSource::Csr,
+            csr: None,
+            key_id: None,
+            profile_id: ProfileId(Uuid::from_u128(1)),
+            rules_sha256: "00".into(),
+            common_name: common_name.map(str::to_owned),
+            sans: vec![SubjectAltName::Dns("shop.example.com".into())],
+            key_algorithm: KeyAlgorithm::EcdsaP256,
+            ttl: Lifetime::days(90),
+            issuance: Uuid::nil(),
+            certificate_id: CertificateId(Uuid::from_u128(4)),
+            labels: BTreeMap::new(),
+            note: None,
+        }
+    }
+
+    fn draft(rules: &Rules, common_name: Option<&str>) -> Result<Draft, Problem> {
+        let key = ThrowawayKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        let ca = issuer("micro-ca", CaKind::Micro, NOON, Lifetime::days(3_650));
+        let subject = Subject { common_name: common_name.map(str::to_owned), ..Subject::default() };
+        let contents = Contents {
+            subject: &name::subject_to_name(&subject).unwrap(),
+            spki: key.spki(),
+            rules,
+            signatory: Signatory::Ca(&ca),
+            not_before: NOON,
+        };
+        Draft::new(&submitted(common_name), contents, Serial::new([5; 18]), &key)
+    }
+
+    #[test]
+    fn a_good_draft_says_what_will_be_signed_by_whom() {
+        let draft = draft(&rules(), Some("shop.example.com")).unwrap();
+        let ca = issuer("micro-ca", CaKind::Micro, NOON, Lifetime::days(3_650));
+        let intent = draft.intent(&submitted(Some("shop.example.com")), Signatory::Ca(&ca));
+        assert_eq!((intent.ca_id, intent.signing_key_id), (Some(ca.id), ca.key_id));
+        assert_eq!(intent.serial, "05".repeat(18)[1..]);
+        assert_eq!(draft.stream, issuance_stream(ca.id.uuid(), &intent.serial));
+        assert_eq!(BASE64_STANDARD.decode(intent.tbs).unwrap(), draft.tbs);
+    }
+
+    #[test]
+    fn without_a_subject_the_names_are_critical() {
+        // The lint refuses an empty subject beside names that are not critical (RFC 5280 §4.2.1.6).
+        draft(&rules(), None).unwrap();
+    }
+
+    #[test]
+    fn a_profile_that_breaks_the_format_is_stopped_and_the_rule_named() {
+        let mut planted = rules();
+        planted.profile.key_usages = Some(vec![KeyUsage::KeyCertSign]);
+        planted.profile.extended_key_usages = Some(vec![ExtendedKeyUsage::ServerAuth]);
+        let refusal = draft(&planted, Some("shop.example.com")).unwrap_err();
+        assert_eq!(refusal.code, Code::LintFailed);
+        assert!(
+            refusal.errors.iter().all(|violation| violation.rule.as_deref() == Some("lint")),
+            "{refusal:?}"
+        );
+    }
 }

@@ -7,7 +7,6 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bus::Context;
 use contracts::{Actor, CaId, OrganizationId, Problem, Service, Timestamp, signer::IssuanceEvent};
 use eventlog::Recorded;
-use opentelemetry::KeyValue;
 use runtime::{
     command::{event, read_problem},
     database::{DatabaseError, Scope, scoped_read},
@@ -16,7 +15,7 @@ use runtime::{
 };
 use uuid::Uuid;
 
-use crate::{issue::Intent, signer::Signer};
+use crate::{catalog::Catalog, issue::Intent, signer::Signer};
 
 /// An intent older than this is nobody's any more.
 const ABANDONED: time::Duration = time::Duration::seconds(10);
@@ -44,15 +43,12 @@ struct Finisher {
 
 impl Finisher {
     async fn run(mut self) {
-        let pending = opentelemetry::global::meter("chancery.signer")
-            .u64_gauge("chancery_process_pending")
-            .with_description("Work that a process still has to bring to an end")
-            .build();
         loop {
             tokio::time::sleep(PERIOD).await;
+            self.signer.metrics.expiries(self.signer.catalog.read(Catalog::expiries).into_iter());
             match self.open().await {
                 Ok(open) => {
-                    pending.record(open.len() as u64, &[KeyValue::new("process", "issuance")]);
+                    self.signer.metrics.pending(open.len());
                     self.pauses.retain(|stream, _| open.iter().any(|one| one.stream() == *stream));
                     for one in open {
                         self.finish(one).await;

@@ -10,6 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bus::Context;
 use contracts::{
     Actor, CaId, Problem, Service,
+    id::Reference,
     keystore::{SignCertificate, SignSelfSigned},
     signer::{IssuanceCompleted, IssuanceEvent, IssuanceIntended},
 };
@@ -79,6 +80,9 @@ impl Signer {
     ) -> Result<Issued, IssueError> {
         let signature = self.signature(context, intent).await?;
         let (der, certificate) = released(&intent.intended, issuer, &signature)?;
+        if let Some(issuer) = issuer {
+            self.signed(context, intent, issuer, &certificate);
+        }
         let completed = completed(&intent.intended, &der, &certificate);
         let base64 = completed.certificate.clone();
         let step = Context {
@@ -97,6 +101,18 @@ impl Signer {
         let outcome = self.appender.append(append).await.map_err(|error| append_problem(&error))?;
         let (Outcome::Committed { last, .. } | Outcome::Replayed { last, .. }) = outcome;
         Ok(Issued { certificate: base64, position: last })
+    }
+
+    fn signed(&self, context: &Context, intent: &Intent, issuer: &Issuer, certificate: &Certificate) {
+        let profile = Reference::Id(intent.intended.profile_id);
+        let kind = self.catalog.read(|catalog| {
+            catalog.profile(context.tenant, &profile).map(|profile| profile.rules.certificate_type)
+        });
+        self.metrics.signed(&issuer.name, kind.unwrap_or_default());
+        if certificate.not_after() == issuer.not_after {
+            let (ca, until) = (&issuer.name, issuer.not_after);
+            tracing::warn!(ca, %until, "certificates end with their CA: replace it soon");
+        }
     }
 
     /// The signature over the recorded TBSCertificate, from keystore or its journal.

@@ -25,7 +25,7 @@
 //! | [`create_ca`], [`ca_plan`], [`suspend_ca`], [`ca`] | certification authorities |
 //! | [`micro_ca`] | what every organization starts with |
 //! | [`profiles`], [`profile`], [`policies`], [`policy`] | profiles and policies: handlers and aggregates |
-//! | [`fields`], [`log`], [`view`], [`projection`] | checks; reading back; what users see |
+//! | [`fields`], [`log`], [`view`], [`projection`], [`metrics`] | checks; reading back; what users and operators see |
 
 pub mod applicant;
 pub mod ca;
@@ -40,6 +40,7 @@ pub mod issuance;
 pub mod issue;
 pub mod issuer;
 pub mod log;
+pub mod metrics;
 pub mod micro_ca;
 pub mod policies;
 pub mod policy;

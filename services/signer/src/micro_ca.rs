@@ -46,6 +46,9 @@ fn derived(organization: OrganizationId, what: &str) -> Uuid {
 impl Signer {
     /// Makes what is missing of what an organization starts with.
     pub(crate) async fn furnish(&self, organization: OrganizationId) -> Result<(), Problem> {
+        if !self.authority.has_organization(organization) {
+            return Err(Problem::not_found("organization", organization));
+        }
         let _alone = self.furnishing.lock().await; // one at a time here; replicas meet in the log
         self.catch_up().await?;
         if !self.has_micro_ca(organization) {

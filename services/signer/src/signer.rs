@@ -12,7 +12,9 @@ use runtime::{
 
 use tokio::sync::Mutex;
 
-use crate::{ca::Ca, catalog::Catalog, policy::Policy, profile::Profile, throwaway::ThrowawayKeys};
+use crate::{
+    ca::Ca, catalog::Catalog, metrics::Metrics, policy::Policy, profile::Profile, throwaway::ThrowawayKeys,
+};
 
 /// Aggregates of each kind that are remembered.
 const CAPACITY: usize = 1_000;
@@ -34,6 +36,7 @@ pub struct Signer {
     pub(crate) names: Names<SignerNameEvent>,
     pub(crate) throwaway_keys: ThrowawayKeys,
     pub(crate) furnishing: Mutex<()>,
+    pub(crate) metrics: Metrics,
 }
 
 impl Signer {
@@ -57,6 +60,7 @@ impl Signer {
             clock,
             throwaway_keys: ThrowawayKeys::default(),
             furnishing: Mutex::default(),
+            metrics: Metrics::new(),
         })
     }
 }

@@ -13,7 +13,7 @@ use contracts::{
     keystore::GenerateRequestKey,
     signer::{
         CertificateRequestEvent, CertificateRequestSubmitted, IssuanceEvent, IssuedCertificate,
-        RequestStatus, SubmitCertificateRequest,
+        RequestSource, RequestStatus, SubmitCertificateRequest,
     },
     x509::KeyAlgorithm,
 };
@@ -69,6 +69,20 @@ impl Signer {
         command: SubmitCertificateRequest,
     ) -> Result<Answer<IssuedCertificate>, Problem> {
         self.authority.admit::<SubmitCertificateRequest>(&context)?;
+        let (began, source, dry_run) = (self.clock.monotonic(), source(&command), context.dry_run);
+        let answer = self.submit_admitted(context, command).await;
+        if !dry_run {
+            let elapsed = self.clock.monotonic().saturating_sub(began);
+            self.metrics.answered(source, answer.as_ref().err(), elapsed);
+        }
+        answer
+    }
+
+    async fn submit_admitted(
+        &self,
+        context: Context,
+        command: SubmitCertificateRequest,
+    ) -> Result<Answer<IssuedCertificate>, Problem> {
         match self.begin(&context, command).await {
             Ok(Begun::Tried(dry_run)) => Ok(Answer::Dry(dry_run)),
             Ok(Begun::Recorded(submitted, intent)) => {
@@ -146,18 +160,15 @@ impl Signer {
         spki: &[u8],
         now: Timestamp,
     ) -> Result<Draft, Problem> {
-        let signatory = signatory(submit);
         let contents = Contents {
             subject: &submit.applicant.subject_der()?,
             spki,
             rules: &submit.rules,
-            signatory,
+            signatory: signatory(submit),
             not_before: now.whole_second(),
         };
-        let draft = Draft::write(submitted, contents, submit.ids.serial)?;
         let algorithm = submit.issuer.as_ref().map_or(submitted.key_algorithm, |issuer| issuer.key_algorithm);
-        draft.lint(signatory, &*self.throwaway_key(algorithm).await?)?;
-        Ok(draft)
+        Draft::new(submitted, contents, submit.ids.serial, &*self.throwaway_key(algorithm).await?)
     }
 
     /// Appends request and intent together: the first durable wait.
@@ -273,10 +284,10 @@ fn signatory(submit: &Submit) -> Signatory<'_> {
 fn read(
     command: SubmitCertificateRequest,
 ) -> Result<(Applicant, Option<Reference<ProfileId>>, Choice), Problem> {
+    let source = source(&command);
     let SubmitCertificateRequest { profile, csr, key, subject, sans, ttl, not_after, labels, note } = command;
-    let wants_managed = key.is_some() || subject.is_some() || !sans.is_empty();
     let applicant = match csr {
-        None if wants_managed => Applicant::Managed {
+        None if source == RequestSource::Managed => Applicant::Managed {
             key_algorithm: key.map_or(KeyAlgorithm::EcdsaP256, |key| key.algorithm),
             subject: subject.unwrap_or_default(),
             sans,
@@ -286,6 +297,12 @@ fn read(
             .map_err(|error| csr_invalid(&error))?,
     };
     Ok((applicant, profile, Choice { ttl, not_after, labels, note }))
+}
+
+/// A key is managed when there is no CSR, but a wish for a key, a subject or names.
+fn source(command: &SubmitCertificateRequest) -> RequestSource {
+    let wishes = command.key.is_some() || command.subject.is_some() || !command.sans.is_empty();
+    if command.csr.is_none() && wishes { RequestSource::Managed } else { RequestSource::Csr }
 }
 
 fn csr_invalid(error: &CsrError) -> Problem {

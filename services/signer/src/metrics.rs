@@ -1,0 +1,99 @@
+//! Figures of the signer. Labels come from closed sets, or are names that an administrator made.
+
+use std::time::Duration;
+
+use contracts::{Problem, Timestamp, signer::RequestSource, x509::CertificateType};
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Gauge, Histogram},
+};
+
+/// CAs whose end is shown.
+const MOST_CAS: usize = 100;
+
+/// Counters, histograms and gauges.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    requests: Counter<u64>,
+    duration: Histogram<f64>,
+    signatures: Counter<u64>,
+    expiry: Gauge<u64>,
+    pending: Gauge<u64>,
+}
+
+impl Metrics {
+    /// Registers them.
+    #[must_use]
+    pub fn new() -> Self {
+        let meter = opentelemetry::global::meter("chancery.signer");
+        Self {
+            requests: meter
+                .u64_counter("chancery_requests")
+                .with_description("Certificate requests by what became of them")
+                .build(),
+            duration: meter
+                .f64_histogram("chancery_request_duration")
+                .with_unit("s")
+                .with_description("Time from a request's arrival to its certificate")
+                .build(),
+            signatures: meter
+                .u64_counter("chancery_ca_signatures")
+                .with_description("Certificates issued by each CA")
+                .build(),
+            expiry: meter
+                .u64_gauge("chancery_ca_expiry_timestamp")
+                .with_unit("s")
+                .with_description("When each CA's certificate ends")
+                .build(),
+            pending: meter
+                .u64_gauge("chancery_process_pending")
+                .with_description("Work that a process still has to bring to an end")
+                .build(),
+        }
+    }
+
+    /// A request was answered after `elapsed`.
+    pub fn answered(&self, source: RequestSource, refusal: Option<&Problem>, elapsed: Duration) {
+        let source = KeyValue::new(
+            "source",
+            match source {
+                RequestSource::Csr => "csr",
+                RequestSource::Managed => "managed",
+            },
+        );
+        let outcome = refusal.map_or("issued", |problem| problem.code.as_str());
+        self.requests.add(1, &[source.clone(), KeyValue::new("outcome", outcome)]);
+        if refusal.is_none() {
+            self.duration.record(elapsed.as_secs_f64(), &[source]);
+        }
+    }
+
+    /// A CA signed a certificate.
+    pub fn signed(&self, ca: &str, profile: CertificateType) {
+        let profile = match profile {
+            CertificateType::Server => "server",
+            CertificateType::Client => "client",
+            CertificateType::CodeSigning => "code_signing",
+            CertificateType::Device => "device",
+        };
+        self.signatures.add(1, &[KeyValue::new("ca", ca.to_owned()), KeyValue::new("profile_type", profile)]);
+    }
+
+    /// When CAs end, by name, the first ones first.
+    pub fn expiries(&self, cas: impl Iterator<Item = (String, Timestamp)>) {
+        for (name, end) in cas.take(MOST_CAS) {
+            self.expiry.record(u64::try_from(end.unix()).unwrap_or(0), &[KeyValue::new("ca", name)]);
+        }
+    }
+
+    /// Intents that are open.
+    pub fn pending(&self, intents: usize) {
+        self.pending.record(intents as u64, &[KeyValue::new("process", "issuance")]);
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
