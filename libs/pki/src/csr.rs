@@ -24,6 +24,9 @@ use crate::{
 /// The most bytes a CSR may have, as it was sent.
 pub const MAX_CSR_BYTES: usize = 32 * 1024;
 
+/// Nothing longer is looked into: base64 of the largest, in lines.
+const MAX_TEXT_BYTES: usize = MAX_CSR_BYTES / 2 * 3;
+
 /// Why a CSR is refused. The text is for the subscriber, [`CsrError::code`] for programs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -181,10 +184,15 @@ pub struct RequestedExtensions {
 impl CertificationRequest {
     /// Reads a CSR as it was sent: PEM in any of the ways of [`pem::read`], base64, or DER.
     pub fn read(input: &[u8]) -> Result<Self, CsrError> {
-        if input.len() > MAX_CSR_BYTES {
-            return Err(CsrError::TooLarge(input.len()));
-        }
-        Self::read_der(&the_one_csr(pem::read(input)?)?)
+        let within =
+            |bytes: usize, most: usize| if bytes > most { Err(CsrError::TooLarge(bytes)) } else { Ok(()) };
+        within(input.len(), MAX_TEXT_BYTES)?;
+        let blocks = pem::read(input)?;
+        let is_armoured = blocks.iter().any(|block| block.label.is_some());
+        let der = the_one_csr(blocks)?;
+        // Bare base64 is how DER travels in a text: the bytes it stands for count.
+        within(if is_armoured { input.len() } else { der.len() }, MAX_CSR_BYTES)?;
+        Self::read_der(&der)
     }
 
     /// Reads the DER of a CSR.
