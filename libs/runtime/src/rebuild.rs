@@ -9,10 +9,13 @@ use contracts::Service;
 use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio_postgres::Error;
 
-use crate::projection::{
-    Generation, Projection,
-    checkpoint::{Checkpoint, State},
-    lane::{Lane, StepError, begin},
+use crate::{
+    locks,
+    projection::{
+        Generation, Projection,
+        checkpoint::{Checkpoint, State},
+        lane::{Lane, StepError, begin},
+    },
 };
 
 /// How long a generation that is no longer read is kept.
@@ -43,6 +46,7 @@ pub(crate) async fn begin_generation<P: Projection>(
     state: State,
 ) -> Result<Checkpoint, Error> {
     let transaction = client.transaction().await?;
+    locks::lock_schema(&transaction).await?;
     let sql = format!(
         "insert into {service}.projection (name, generation, version, state, categories, tables) \
          select $1, 1 + coalesce(max(generation), 0), $2, $3, $4, $5 from {service}.projection where name = $1 \
@@ -93,6 +97,7 @@ pub(crate) async fn change_over<P: Projection>(lane: &mut Lane<P>) -> Result<boo
     let (ground, service) = (lane.ground.clone(), lane.ground.service);
     let mut client = ground.pool.get().await?;
     let transaction = begin(&mut client).await?;
+    locks::lock_schema(&transaction).await?;
     // Losing this would lose a decision, not just rows.
     transaction.batch_execute("set local synchronous_commit = on").await?;
     let live =

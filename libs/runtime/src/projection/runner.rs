@@ -82,11 +82,8 @@ async fn active<P: Projection>(
 
 async fn prepare<P: Projection>(ground: &Ground<P>) -> Result<Vec<Checkpoint>, StepError> {
     let mut client = ground.pool.get().await?;
-    // Two that create at once would collide.
     let transaction = client.transaction().await?;
-    transaction
-        .execute("select pg_advisory_xact_lock($1, hashtext($2))", &[&locks::NAMESPACE, &"schema"])
-        .await?;
+    locks::lock_schema(&transaction).await?;
     transaction.batch_execute(&checkpoint::schema(ground.service)).await?;
     transaction.commit().await?;
     rebuild::drop_retired(&mut client, ground.service, P::NAME).await?;
