@@ -5,6 +5,7 @@ use contracts::{
     directory::{TokenEvent, TokenIssued, TokenRevoked, TokenScope},
 };
 use runtime::aggregate::Aggregate;
+use serde_json::{Value, json};
 
 use crate::fields;
 
@@ -92,6 +93,17 @@ impl Aggregate for Token {
             (Self::Active(issued) | Self::Revoked(issued), TokenEvent::Revoked(_)) => Self::Revoked(issued),
             (Self::Unissued, TokenEvent::Revoked(_)) => Self::Unissued,
         }
+    }
+
+    fn describe(&self) -> Value {
+        self.issued().map_or(Value::Null, |issued| {
+            json!({
+                "name": issued.name,
+                "scope": issued.scope,
+                "expiresAt": issued.expires_at,
+                "status": if self.is_revoked() { "revoked" } else { "active" },
+            })
+        })
     }
 }
 

@@ -7,18 +7,21 @@ use contracts::{
     Code, KeyId, Problem, Violation,
     command::DryRun,
     keystore::{
-        DestroyKey, GenerateCaKey, GenerateKey, GenerateRequestKey, KeyGenerated, KeyPurpose, KeyView,
+        DestroyKey, GenerateCaKey, GenerateKey, GenerateRequestKey, KeyGenerated, KeyPurpose, KeyStatus,
+        KeyView,
     },
     x509::KeyAlgorithm,
 };
 use deadpool_postgres::Pool;
 use eventlog::{Append, AppendError, Outcome, Reader};
 use runtime::{
+    aggregate::{Aggregate as _, differences},
     authority::Authority,
     command::{append_problem, read_problem},
     fold::Live,
     repository::{Decided, Executed, Repository},
 };
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -126,7 +129,15 @@ impl Keys {
         self.vault.check()?;
         check_label(wanted.label.as_deref())?;
         if context.dry_run {
-            return Ok(Answer::Dry(DryRun { would_change: true, changes: vec![] }));
+            let described = json!({
+                "algorithm": wanted.algorithm,
+                "purpose": wanted.purpose,
+                "exportable": wanted.exportable,
+                "label": wanted.label,
+                "status": KeyStatus::Active,
+            });
+            let changes = differences(&Value::Null, &described);
+            return Ok(Answer::Dry(DryRun { would_change: true, changes }));
         }
         if let Some(done) = self.repository.repeated(context, id.uuid()).await? {
             return self.answer(done).await;
@@ -199,7 +210,8 @@ impl Keys {
     /// The answer when nothing is appended: a dry run, or nothing to do.
     async fn unchanged(&self, context: &Context, decided: &Decided<Key>) -> Result<Answer<KeyView>, Problem> {
         if context.dry_run {
-            return Ok(Answer::Dry(DryRun { would_change: decided.append.is_some(), changes: vec![] }));
+            let changes = differences(&decided.before.state.describe(), &decided.after.describe());
+            return Ok(Answer::Dry(DryRun { would_change: decided.append.is_some(), changes }));
         }
         let version = decided.before.version;
         let view = self.view(decided.stream, version).await?;

@@ -2,9 +2,10 @@
 
 use contracts::{
     Code, Problem, Timestamp,
-    keystore::{KeyDestroyed, KeyEvent, KeyGenerated, KeyPurpose},
+    keystore::{KeyDestroyed, KeyEvent, KeyGenerated, KeyPurpose, KeyStatus},
 };
 use runtime::aggregate::Aggregate;
+use serde_json::{Value, json};
 
 /// A key. Its private half is no part of this: that stands, wrapped, in `keystore.wrapped_key` as long as the key is
 /// active, and nowhere afterwards.
@@ -90,6 +91,21 @@ impl Aggregate for Key {
                 Self::Absent => Self::Absent, // never recorded: `decide` refuses
             },
         }
+    }
+
+    fn describe(&self) -> Value {
+        let (key, status) = match self {
+            Self::Absent => return Value::Null,
+            Self::Active(key) => (key, KeyStatus::Active),
+            Self::Destroyed(key) => (key, KeyStatus::Destroyed),
+        };
+        json!({
+            "algorithm": key.algorithm,
+            "purpose": key.purpose,
+            "exportable": key.exportable,
+            "label": key.label,
+            "status": status,
+        })
     }
 }
 
