@@ -1,6 +1,10 @@
-//! What the journeys in `tests/tests` share: the generated contracts and one example of each event.
+//! What the journeys in `tests/tests` share: installations to use, other people's programs, the generated contracts and an
+//! example of each event.
 
 pub mod bench;
 pub mod examples;
 pub mod house;
 pub mod schemas;
+pub mod subscriber;
+pub mod tool;
+pub mod world;
