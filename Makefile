@@ -6,7 +6,7 @@ ENV := source .private/env &&
 
 up: ## build, start Chancery in the background, return when it is ready
 	@ops/bootstrap.sh
-	@$(ENV) cargo build --release --workspace --bins
+	@$(ENV) cargo build --release -p chancery
 	@ops/up.sh
 
 down: ## stop it; what it knows stays
@@ -15,7 +15,7 @@ down: ## stop it; what it knows stays
 test: ## every test, against a PostgreSQL and a NATS server of their own
 	@ops/bootstrap.sh
 	@ops/test-tools.sh
-	@$(ENV) cargo build --workspace --bins
+	@$(ENV) cargo build --workspace --bins --examples
 	@$(ENV) if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace; else cargo test --workspace; fi
 
 lint: ## formatting, clippy, and cargo-deny where it is installed

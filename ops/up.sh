@@ -7,13 +7,14 @@ source .private/env
 program=${CHANCERY:-target/release/chancery}
 ready=.private/ready # process id and address, written by the process when it is ready
 log=.private/chancery.log
-greeting=.private/greeting
+greeting=.private/greeting # what it says when it is ready
 patience=300
 
 touch "$log"
 seen=$(stat -c %s "$log")
-setsid "$program" up --ready-file "$ready" </dev/null >"$greeting" 2>>"$log" &
+setsid "$program" up --ready-file "$ready" </dev/null >"$greeting.$$" 2>>"$log" &
 pid=$!
+trap 'rm -f "$greeting.$$"' EXIT
 
 running() { kill -0 "$pid" 2>/dev/null; }
 is_ready() { [[ $(head -n 1 "$ready" 2>/dev/null) == "$pid" ]]; }
@@ -21,7 +22,7 @@ is_ready() { [[ $(head -n 1 "$ready" 2>/dev/null) == "$pid" ]]; }
 until is_ready; do
   if ! running; then
     if wait "$pid"; then
-      cat "$greeting" # another one runs
+      cat "$greeting.$$" # another one runs
       exit 0
     fi
     tail -c "+$((seen + 1))" "$log" | tail -n 20 >&2
@@ -36,6 +37,7 @@ until is_ready; do
   sleep 0.1
 done
 
+mv "$greeting.$$" "$greeting"
 cat "$greeting"
 printf '  Log             %s\n' "$log"
 if ! command -v chancery >/dev/null; then

@@ -97,14 +97,19 @@ impl Checkout {
     fn new() -> Self {
         let folder = Folder::new();
         let checkout = folder.path().join("checkout");
-        for directory in ["ops", "target/release", "home", "bin"] {
+        for directory in ["ops", "examples", "target/release", "home", "bin", ".private"] {
             fs::create_dir_all(checkout.join(directory)).unwrap();
         }
         fs::copy(root().join("Makefile"), checkout.join("Makefile")).unwrap();
-        for file in fs::read_dir(root().join("ops")).unwrap().map(|file| file.unwrap().path()) {
-            if file.is_file() {
-                fs::copy(&file, checkout.join("ops").join(file.file_name().unwrap())).unwrap();
+        for folder in ["ops", "examples"] {
+            for file in fs::read_dir(root().join(folder)).unwrap().map(|file| file.unwrap().path()) {
+                if file.is_file() {
+                    fs::copy(&file, checkout.join(folder).join(file.file_name().unwrap())).unwrap();
+                }
             }
+        }
+        if root().join(".private/venv").exists() {
+            symlink(root().join(".private/venv"), checkout.join(".private/venv")).unwrap();
         }
         symlink(environment::program("chancery"), checkout.join("target/release/chancery")).unwrap();
         // `cargo build` has nothing to do here.
