@@ -3,6 +3,7 @@
 
 pub mod append;
 pub mod figures;
+pub mod issue;
 pub mod load;
 
 /// Any error ends a benchmark.

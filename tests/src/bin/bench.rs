@@ -1,6 +1,7 @@
 //! `make bench`: measures what `docs/benchmarks.md` reports.
 //!
-//! `bench append [events]` measures the log alone (default 1,000,000 events for the replay).
+//! `bench append [events]` measures the log alone (1,000,000 events for the replay when not given),
+//! `bench issue [certificates]` the whole product (100,000 when not given), `bench` both.
 
 use std::process::ExitCode;
 
@@ -27,7 +28,12 @@ async fn run(arguments: &[String]) -> Result<(), Failure> {
         None => Ok(default),
     };
     match arguments.first().map(String::as_str) {
-        Some("append") | None => bench::append::run(number(1, 1_000_000)?).await,
-        Some(other) => Err(format!("there is no benchmark '{other}': expected append").into()),
+        Some("append") => bench::append::run(number(1, 1_000_000)?).await,
+        Some("issue") => bench::issue::run(number(1, 100_000)?).await,
+        None => {
+            bench::append::run(1_000_000).await?;
+            bench::issue::run(100_000).await
+        }
+        Some(other) => Err(format!("there is no benchmark '{other}': expected append or issue").into()),
     }
 }
