@@ -49,6 +49,7 @@ pub fn generated() -> BTreeMap<String, String> {
     for event in PublicEvent::descriptions() {
         files.insert(public_path(event.name, event.version), pretty(event.schema.as_value()));
     }
+    files.insert("openapi.json".into(), pretty(&gateway::openapi()));
     files.insert("asyncapi.yaml".into(), yaml(&asyncapi()));
     files
 }
