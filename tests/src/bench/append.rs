@@ -145,7 +145,7 @@ fn command(stream: Uuid, events: usize) -> Append {
         category: TokenEvent::CATEGORY,
         stream,
         expected: Expected::Version(0),
-        command_id: stream,
+        command_id: Uuid::new_v5(&stream, b"command"),
         fingerprint: [0; 32],
         causation: stream,
         correlation: stream,

@@ -73,8 +73,9 @@ async fn delivery(
     csrs: Arc<Vec<String>>,
 ) -> Result<(), Failure> {
     let seed = installation.secrets().nats_seed(Service::Inventory.into())?;
-    let options =
-        BusOptions::new(installation.nats_url(), Service::Inventory, seed.reveal(), || SystemClock::default().now());
+    let options = BusOptions::new(installation.nats_url(), Service::Inventory, seed.reveal(), || {
+        SystemClock::default().now()
+    });
     let bus = Bus::connect(options).await?;
     let head = head(installation).await?;
     let mut messages = LogMessages::subscribe(&bus, None, head + 1).await?;
