@@ -25,7 +25,7 @@ lint: ## formatting, clippy, and cargo-deny where it is installed
 
 bench: ## the figures of docs/benchmarks.md
 	@ops/bootstrap.sh
-	@$(ENV) cargo build --release --workspace --bins
+	@$(ENV) cargo build --release -p chancery -p chancery-tests --bins --no-default-features
 	@$(ENV) target/release/bench
 
 schemas: ## generate schemas/ from libs/contracts

@@ -10,6 +10,7 @@ pub mod database;
 pub mod dependencies;
 pub mod entropy;
 pub mod error;
+pub mod failpoint;
 pub mod fold;
 pub mod follower;
 pub mod health;

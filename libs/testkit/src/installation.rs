@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -181,6 +182,24 @@ impl Installation {
         self.process(service.as_str()).kill();
     }
 
+    /// Kills a process (`up`, or a service's) and starts it again with a crash point armed. Returns once it is ready, or
+    /// dead: some come to the point by themselves.
+    pub async fn start_armed(&mut self, name: &str, point: &str) {
+        self.process(name).kill();
+        let process = self.launch(name, &[(runtime::failpoint::VARIABLE, point)]);
+        self.processes.insert(name.to_owned(), process);
+        self.watch();
+        let (ready, log) = (self.ready_file(name), self.log_file(name));
+        self.process(name).wait_for_either(&ready, &log, READY).await;
+    }
+
+    /// Waits until a process has died of its crash point.
+    pub async fn has_crashed(&mut self, name: &str) {
+        let log = self.log_file(name);
+        let status = self.process(name).has_ended(&log, STOP).await;
+        assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{name} ended with {status}");
+    }
+
     /// Starts again what does not run, and waits until it is ready.
     pub async fn start(&mut self) {
         let names: Vec<&str> = match self.servers {
@@ -189,12 +208,11 @@ impl Installation {
         };
         for name in &names {
             if !self.processes.get_mut(*name).is_some_and(Process::is_running) {
-                let process = self.launch(name);
+                let process = self.launch(name, &[]);
                 self.processes.insert((*name).to_owned(), process);
             }
         }
-        let pids: Vec<u32> = self.processes.values().map(Process::pid).collect();
-        self.folder.guard.watch(&pids);
+        self.watch();
         for name in names {
             let (ready, log) = (self.ready_file(name), self.log_file(name));
             self.process(name).wait_for(&ready, &log, READY).await;
@@ -222,13 +240,21 @@ impl Installation {
         self.processes.get_mut(name).unwrap_or_else(|| panic!("no process runs {name}"))
     }
 
-    fn launch(&self, name: &str) -> Process {
+    /// Whatever runs now ends with the test.
+    fn watch(&self) {
+        let pids: Vec<u32> = self.processes.values().map(Process::pid).collect();
+        self.folder.guard.watch(&pids);
+    }
+
+    fn launch(&self, name: &str, variables: &[(&str, &str)]) -> Process {
         let ready = self.ready_file(name);
         _ = fs::remove_file(&ready);
         let mut arguments = if name == "up" { vec!["up"] } else { vec!["serve", name] };
         let ready = ready.display().to_string();
         arguments.extend(["--ready-file", &ready]);
-        Process::start(self.command(&arguments), &self.log_file(name))
+        let mut command = self.command(&arguments);
+        command.envs(variables.iter().copied());
+        Process::start(command, &self.log_file(name))
     }
 
     fn ready_file(&self, name: &str) -> PathBuf {

@@ -20,6 +20,7 @@ mod up;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use runtime::config::Environment;
 
 /// Commands that run on the server's machine.
 #[derive(Subcommand, Debug)]
@@ -42,6 +43,7 @@ pub enum ServerCommand {
 
 /// Runs a server command to its end.
 pub async fn run(command: ServerCommand) -> ExitCode {
+    runtime::failpoint::arm(&Environment::of_process());
     let result = match command {
         ServerCommand::Up(up) => up.run().await,
         ServerCommand::Serve(serve) => serve.run().await,

@@ -179,6 +179,7 @@ async fn publish(jetstream: &Context, resume: &mut Resume, events: &[Recorded]) 
     }
     for ack in sent {
         let ack = ack.await.map_err(PublishError::stream)?;
+        fail::fail_point!("X03-public-unmarked");
         resume.sequence += 1;
         if ack.sequence != resume.sequence || ack.duplicate {
             return Err(PublishError::Stream(format!(

@@ -138,6 +138,7 @@ async fn run(
     permit(&call)?;
     call.query = Query::read(incoming.uri.query(), &call.operation)?;
     (call.media, call.body) = read_body(&call, body).await?;
+    fail::fail_point!("X01-request-read");
     let handler = call.operation.handler().cloned().ok_or_else(Problem::internal)?;
     // Only what may be recorded is kept beside the call.
     let witness = call.operation.sensitive.then(|| denial::Witness::of(&call)).flatten();

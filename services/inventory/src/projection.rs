@@ -73,6 +73,7 @@ impl Projection for CertificateProjection {
                 _ => {}
             }
         }
+        fail::fail_point!("X11-issued-not-projected");
         // A certificate is annotated after it was issued, so this order is the log's.
         insert(transaction, generation, &rows).await?;
         for (id, version, change) in annotated {

@@ -146,6 +146,7 @@ impl Keys {
             tracing::error!(%error, algorithm = %wanted.algorithm, "no key was made");
             Problem::internal()
         })?;
+        fail::fail_point!("X06-key-made-not-stored");
         let generated = KeyGenerated {
             id,
             algorithm: wanted.algorithm,

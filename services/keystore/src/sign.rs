@@ -128,8 +128,10 @@ impl Signing {
         let ready = self.keyring.key(key.organization, description).await?;
         let tbs_sha256 = Sha256::digest(permitted.message()).into();
         let signature = make(ready, permitted).await?;
+        fail::fail_point!("X08-signed-not-journaled");
         let entry = Entry { intent, key: id, tbs_sha256, signature: signature.clone() };
         let journaled = self.journal.ask(entry).await.map_err(|_| stopping())??;
+        fail::fail_point!("X09-journaled-not-released");
         Ok(released(&journaled, journaled != signature))
     }
 

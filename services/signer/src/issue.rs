@@ -79,6 +79,7 @@ impl Signer {
         issuer: Option<&Issuer>,
     ) -> Result<Issued, IssueError> {
         let signature = self.signature(context, intent).await?;
+        fail::fail_point!("X10-released-no-event");
         let (der, certificate) = released(&intent.intended, issuer, &signature)?;
         if let Some(issuer) = issuer {
             self.signed(context, intent, issuer, &certificate);

@@ -87,6 +87,7 @@ impl Signer {
             Ok(Begun::Tried(dry_run)) => Ok(Answer::Dry(dry_run)),
             Ok(Begun::Recorded(submitted, intent)) => {
                 let issued = self.issue(&context, &intent).await?;
+                fail::fail_point!("X02-committed-unanswered");
                 let requested_by = context.actor.principal();
                 Ok(self.answer(&context, *submitted, requested_by, &intent, issued).into())
             }
@@ -191,6 +192,7 @@ impl Signer {
                     return Ok(Begun::Repeated);
                 }
                 Ok(_) => {
+                    fail::fail_point!("X07-intent-appended");
                     let intent = Intent { stream: draft.stream, intended };
                     return Ok(Begun::Recorded(Box::new(submitted), Box::new(intent)));
                 }

@@ -179,6 +179,7 @@ impl Publisher {
             let ack = ack.into_future().await.map_err(Setback::nats)?;
             let sequence = ack.sequence;
             let right = i64::try_from(sequence) == Ok(position);
+            fail::fail_point!("X03-relayed-unmarked");
             if right { Ok(position) } else { Err(Setback::WrongSequence { position, sequence }) }
         }))
     }

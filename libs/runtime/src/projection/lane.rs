@@ -193,10 +193,12 @@ impl<P: Projection> Lane<P> {
             .map(|event| process_span(consumer, &event.kind, event.traceparent.as_deref()))
             .filter(|span| !span.is_none())
             .collect();
+        fail::fail_point!("X04-delivered-no-effect");
         let mut client = self.ground.pool.get().await?;
         let transaction = begin(&mut client).await?;
         self.write(&transaction, events).await?;
         transaction.commit().await?;
+        fail::fail_point!("X05-effect-no-ack");
         self.position = last.position;
         Ok(())
     }

@@ -60,16 +60,30 @@ impl Process {
         }
     }
 
-    /// Waits until it has ended, with 0.
-    pub(super) async fn ends_well(&mut self, log: &Path, patience: Duration) {
+    /// Waits until it has written `file`, or has ended.
+    pub(super) async fn wait_for_either(&mut self, file: &Path, log: &Path, patience: Duration) {
         let deadline = Instant::now() + patience;
-        let status = loop {
+        while !file.exists() && self.is_running() {
+            assert!(Instant::now() < deadline, "chancery was not ready in time:\n{}", tail(log));
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until it has ended.
+    pub(super) async fn has_ended(&mut self, log: &Path, patience: Duration) -> ExitStatus {
+        let deadline = Instant::now() + patience;
+        loop {
             if let Some(status) = self.ended() {
-                break status;
+                return status;
             }
             assert!(Instant::now() < deadline, "chancery did not stop in time:\n{}", tail(log));
             sleep(Duration::from_millis(20)).await;
-        };
+        }
+    }
+
+    /// Waits until it has ended, with 0.
+    pub(super) async fn ends_well(&mut self, log: &Path, patience: Duration) {
+        let status = self.has_ended(log, patience).await;
         assert!(status.success(), "chancery stopped with {status}:\n{}", tail(log));
     }
 }

@@ -178,6 +178,7 @@ async fn submit(call: Call) -> Result<Answer, Problem> {
     }
     match patience::send(&call, &context, &command).await? {
         Waited::Done(reply) => {
+            fail::fail_point!("X02-replied-unanswered");
             let (position, version, replayed) = (reply.position, reply.version, reply.replayed);
             let IssuedCertificate { request, certificate, chain } = reply.result;
             let path = format!("{PATH}/{}", request.id);
