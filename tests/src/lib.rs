@@ -2,8 +2,11 @@
 //! example of each event.
 
 pub mod bench;
+pub mod checks;
+pub mod clients;
 pub mod examples;
 pub mod house;
+pub mod observed;
 pub mod schemas;
 pub mod subscriber;
 pub mod tool;
