@@ -1,17 +1,13 @@
 //! The gateway with a directory and a keystore behind it, on real servers: what is written can be read, followed and
 //! received.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail as tests do
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Installation, installation, until, until_some};
 use contracts::Service;
 use futures::StreamExt;
 use http::Method;
 use serde_json::{Value, json};
-use support::{Installation, installation, until, until_some};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_written_is_read_followed_and_received() {

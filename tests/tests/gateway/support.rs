@@ -1,7 +1,5 @@
 //! A whole installation within a test: real PostgreSQL and NATS, and the services that the gateway asks.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // each test uses its part; helpers fail as tests do
-
 use std::{sync::Arc, time::Duration};
 
 use contracts::Service;
@@ -75,7 +73,7 @@ pub async fn installation() -> Installation {
             Service::Inventory => inventory::start(context).await.unwrap(),
             Service::Gateway | Service::Relay => {
                 gateway = Some(context.clone());
-                chancery_gateway::start(context).await.unwrap();
+                gateway::start(context).await.unwrap();
             }
         }
     }

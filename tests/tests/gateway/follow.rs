@@ -1,17 +1,13 @@
 //! Server-sent events: followed as they happen, resumed without loss, ended when the credential ends.
 
-#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
-
-mod support;
-
 use std::{sync::Arc, time::Duration};
 
+use crate::support::{installation, until};
 use axum::{Router, body::BodyDataStream};
-use chancery_gateway::{gateway::Gateway, operations, router};
 use futures::StreamExt;
+use gateway::{gateway::Gateway, operations, router};
 use http::{Method, Request};
 use serde_json::{Value, json};
-use support::{installation, until};
 use tower::ServiceExt;
 
 struct Stream {

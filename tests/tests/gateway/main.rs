@@ -1,0 +1,8 @@
+//! The gateway in front of real services: what it answers, follows and publishes.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail as tests do
+
+mod follow;
+mod issue;
+mod service;
+mod support;
