@@ -36,7 +36,7 @@ async fn the_subscriber_in_python_keeps_every_event_once() {
     assert!(python.exists(), "{} is missing: ops/test-tools.sh installs it", python.display());
     follows(|installation, file| {
         let mut command = Command::new(&python);
-        command.arg(root().join("examples/subscriber.py")).arg("--seed").arg(seed(installation));
+        command.arg(root().join("docs/examples/subscriber.py")).arg("--seed").arg(seed(installation));
         command.args(["--server", &installation.nats_url()]).arg(file);
         command
     })
