@@ -2,7 +2,9 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use contracts::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
+use runtime::clock::{Clock as _, SystemClock};
 use serde_json::Value;
 
 use super::{Format, failure::Failure};
@@ -102,14 +104,25 @@ fn table(rows: &[Vec<String>]) {
     }
 }
 
+/// The day of a time, and how far it is: `2027-02-19 (90d)`. A day that has begun counts.
+fn expiry(text: &str, now: Timestamp) -> String {
+    let Ok(end) = text.parse::<Timestamp>() else { return text.to_owned() };
+    let left = (end.unix() - now.unix() + 1).max(0) as u64; // inclusive: the second named still counts
+    let left = if left == 0 { "expired".to_owned() } else { format!("{}d", left.div_ceil(86_400)) };
+    format!("{} ({left})", date(text))
+}
+
+fn date(text: &str) -> &str {
+    text.get(..10).unwrap_or(text)
+}
+
 /// A value as one cell: names joined, times as dates, nothing that could steer a terminal (P-3).
 fn cell(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).unwrap_or(&Value::Null);
     let plain = match found {
         Value::Null => "-".to_owned(),
-        Value::String(text) if pointer.ends_with("At") || pointer.starts_with("/not") => {
-            text.get(..10).unwrap_or(text).to_owned()
-        }
+        Value::String(text) if pointer == "/notAfter" => expiry(text, SystemClock::new().now()),
+        Value::String(text) if pointer.ends_with("At") || pointer == "/notBefore" => date(text).to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(items) => {
             let texts: Vec<_> = items
@@ -126,4 +139,20 @@ fn cell(value: &Value, pointer: &str) -> String {
         .chars()
         .flat_map(|c| if c.is_control() { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_says_how_many_days_are_left() {
+        let at = |now: &str| expiry("2027-02-19T09:00:00Z", now.parse().unwrap());
+        assert_eq!(at("2026-11-21T09:00:01Z"), "2027-02-19 (90d)", "the moment it was issued for 90 days");
+        assert_eq!(at("2026-11-21T18:00:00Z"), "2027-02-19 (90d)");
+        assert_eq!(at("2026-11-22T09:00:01Z"), "2027-02-19 (89d)");
+        assert_eq!(at("2027-02-19T09:00:00Z"), "2027-02-19 (1d)", "the second named still counts");
+        assert_eq!(at("2027-02-19T09:00:01Z"), "2027-02-19 (expired)");
+        assert_eq!(expiry("soon", Timestamp::from_unix(0)), "soon");
+    }
 }
