@@ -1,11 +1,14 @@
 //! `annotate_certificate`: labels, owner and note.
 
+use std::time::Duration;
+
 use bus::{Answer, Context};
 use contracts::{
     CertificateId, Problem,
     inventory::{AnnotateCertificate, CertificateAnnotated, CertificateView},
 };
 use deadpool_postgres::Pool;
+use eventlog::Reader;
 use runtime::{
     authority::Authority,
     database::{Scope, scoped_read},
@@ -16,11 +19,20 @@ use runtime::{
 
 use crate::certificate::{Annotate, Certificate};
 
+/// How long a certificate that is not listed yet is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Time between two looks.
+const LOOK: Duration = Duration::from_millis(15);
+
+/// Why the inventory cannot be read.
+type ReadFailure = Box<dyn std::error::Error + Send + Sync>;
+
 /// The handler and what it works with.
 pub struct Annotations {
     authority: Authority,
     certificates: Repository<Certificate>,
     pool: Pool,
+    reader: Reader,
 }
 
 impl Annotations {
@@ -30,6 +42,7 @@ impl Annotations {
             authority: context.authority.clone(),
             certificates: context.repository(1_000),
             pool: context.pool.clone(),
+            reader: context.reader.clone(),
         }
     }
 
@@ -56,7 +69,7 @@ impl Annotations {
             principal.scope.certificates.as_ref().is_some_and(|allowed| !allowed.contains(&id));
         let scope =
             if principal.all_organizations { Scope::All } else { Scope::Organizations(vec![context.tenant]) };
-        let document = self.document(&scope, id).await.map_err(|error| {
+        let document = self.newest_document(&scope, id).await.map_err(|error| {
             tracing::warn!(error = words(&*error), "the inventory cannot be read");
             Problem::unavailable("the inventory cannot be read at the moment; try again")
         })?;
@@ -68,11 +81,43 @@ impl Annotations {
         })
     }
 
+    /// The row; one that was issued this moment is waited for, until the read model knows what the log knew at first.
+    async fn newest_document(
+        &self,
+        scope: &Scope,
+        id: CertificateId,
+    ) -> Result<Option<serde_json::Value>, ReadFailure> {
+        if let Some(document) = self.document(scope, id).await? {
+            return Ok(Some(document));
+        }
+        let head = self.reader.head().await?;
+        let level = async {
+            while !self.is_level(head).await? {
+                tokio::time::sleep(LOOK).await;
+            }
+            Ok::<_, ReadFailure>(())
+        };
+        if let Ok(waited) = tokio::time::timeout(PATIENCE, level).await {
+            waited?;
+        }
+        self.document(scope, id).await
+    }
+
+    /// Whether the read model has nothing left to read up to a position.
+    async fn is_level(&self, upto: i64) -> Result<bool, ReadFailure> {
+        let client = self.pool.get().await?;
+        let statement =
+            client.prepare_cached("select position, categories from api_inventory.checkpoint").await?;
+        let Some(row) = client.query_opt(&statement, &[]).await? else { return Ok(false) };
+        let categories: Vec<&str> = row.try_get(1)?;
+        Ok(self.reader.level(row.try_get(0)?, upto, &categories).await?)
+    }
+
     async fn document(
         &self,
         scope: &Scope,
         id: CertificateId,
-    ) -> Result<Option<serde_json::Value>, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Option<serde_json::Value>, ReadFailure> {
         let mut client = self.pool.get().await?;
         let transaction = scoped_read(&mut client, scope).await?;
         let statement = transaction
