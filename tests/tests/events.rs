@@ -1,0 +1,184 @@
+//! S5: whoever follows the events over HTTP misses none, and every event is what `schemas/` says. (Over NATS:
+//! `subscribers.rs`.)
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use chancery_tests::{in_both_modes, schemas, subscriber::p256, world::World};
+use contracts::public::PublicEvent;
+use http::Method;
+use serde_json::{Value, json};
+
+in_both_modes!(
+    a_stream_over_http_goes_on_where_it_ended,
+    watch_prints_what_happens,
+    events_are_read_by_page_and_filter,
+    every_event_fits_its_schema,
+);
+
+const STREAM: &str = "/api/v1/events/stream";
+
+async fn a_stream_over_http_goes_on_where_it_ended(world: &mut World) {
+    let begin = world.head().await;
+    for number in 0..3 {
+        _ = world.issue(&p256(&format!("sse{number}.example.com")).pem).await;
+    }
+    let all = stream(world, &format!("?after={begin}"), &[], 6).await;
+    let positions: Vec<i64> = all.iter().map(|(id, _)| *id).collect();
+    assert!(positions.is_sorted() && positions[0] > begin);
+    let last = all[1].0;
+    let rest = stream(world, "", &[&format!("Last-Event-ID: {last}")], 4).await;
+    assert_eq!(rest, all[2..]);
+    let issued = stream(world, &format!("?after={begin}&types=certificate.issued"), &[], 3).await;
+    assert!(issued.iter().all(|(_, event)| event["type"] == "chancery.certificate.issued.v1"));
+    // One that is written while it listens comes at once.
+    let after = format!("?after={}", world.head().await);
+    let csr = p256("live.example.com").pem;
+    let (heard, _) = tokio::join!(stream(world, &after, &[], 2), world.issue(&csr));
+    assert!(heard.iter().any(|(_, event)| event["data"]["commonName"] == "live.example.com"), "{heard:?}");
+    let mut validator = Validator::new();
+    all.iter().chain(&heard).for_each(|(_, event)| validator.check(event));
+}
+
+async fn watch_prints_what_happens(world: &mut World) {
+    let after = world.head().await.to_string();
+    _ = world.issue(&p256("watched.example.com").pem).await;
+    let arguments = ["watch", "certificate.issued", "--after", &after, "--count", "1", "-o", "ndjson"];
+    let event = world.cli(&arguments).await.json();
+    assert_eq!(event["data"]["commonName"], "watched.example.com");
+}
+
+async fn events_are_read_by_page_and_filter(world: &mut World) {
+    let begin = world.head().await;
+    let issued = world.issue(&p256("paged.example.com").pem).await;
+    let certificate = issued["certificateId"].as_str().unwrap();
+    let list =
+        async |query: String| world.api().get(&format!("/api/v1/events?{query}")).await.expect(200).json();
+    let all = list(format!("after={begin}")).await;
+    let kinds: Vec<&str> =
+        all["items"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["chancery.certificate_request.submitted.v1", "chancery.certificate.issued.v1"]);
+    let first = list(format!("after={begin}&limit=1")).await;
+    let second = list(format!("limit=1&cursor={}", first["nextCursor"].as_str().unwrap())).await;
+    assert_eq!(second["items"][0], all["items"][1]);
+    let of_it = list(format!("subject={certificate}")).await;
+    assert_eq!(of_it["items"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        list(format!("after={begin}&actor=service:signer")).await["items"].as_array().unwrap().len(),
+        0
+    );
+}
+
+async fn every_event_fits_its_schema(world: &mut World) {
+    // One of each kind that there can be now.
+    let api = world.api();
+    let ca = api.post("/api/v1/cas", &json!({"name": "told", "kind": "root"})).await.expect(201).json();
+    let ca = format!("/api/v1/cas/{}", ca["id"].as_str().unwrap());
+    _ = api.post(&format!("{ca}/suspend"), &json!({"reason": "drill"})).await.expect(200);
+    _ = api.post(&format!("{ca}/resume"), &json!({})).await.expect(200);
+    let policy = api.post("/api/v1/policies", &json!({"name": "told"})).await.expect(201).json();
+    let profile = api.post("/api/v1/profiles", &json!({"name": "told"})).await.expect(201).json();
+    let key = api.post("/api/v1/keys", &json!({"algorithm": "ed25519"})).await.expect(201).json();
+    _ = api
+        .post(&format!("/api/v1/keys/{}/destroy", key["id"].as_str().unwrap()), &json!({}))
+        .await
+        .expect(200);
+    let token = api.post("/api/v1/tokens", &json!({"name": "told"})).await.expect(201).json();
+    let organization = api.post("/api/v1/organizations", &json!({"name": "told"})).await.expect(201).json();
+    let departments = format!("/api/v1/organizations/{}/departments", organization["id"].as_str().unwrap());
+    _ = api.post(&departments, &json!({"name": "told"})).await.expect(201);
+    let certificate = world.issue(&p256("told.example.com").pem).await["certificateId"].clone();
+    for (method, kind, id, body) in [
+        (Method::PATCH, "policies", &policy["id"], json!({"maxTtl": "30d"})),
+        (Method::PATCH, "profiles", &profile["id"], json!({"ttl": {"default": "10d", "max": "30d"}})),
+        (Method::PATCH, "certificates", &certificate, json!({"note": "told"})),
+        (Method::DELETE, "tokens", &token["id"], json!({"reason": "told"})),
+    ] {
+        let (path, headers) =
+            (format!("/api/v1/{kind}/{}", id.as_str().unwrap()), [("content-type", "application/json")]);
+        _ = api.request(method, &path, &headers, body.to_string().into()).await.unwrap().expect(200);
+    }
+    let all = api.get("/api/v1/events?limit=200").await.expect(200).json();
+    let all = all["items"].as_array().unwrap();
+    let mut validator = Validator::new();
+    all.iter().for_each(|event| validator.check(event));
+    let told: BTreeSet<String> = all.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
+    let known = PublicEvent::descriptions();
+    let known = known.iter().map(|event| format!("chancery.{}.v{}", event.name, event.version)).collect();
+    assert_eq!(told, known);
+}
+
+fn position(event: &Value) -> i64 {
+    event["position"].as_str().unwrap().parse().unwrap()
+}
+
+/// So many events of a stream over HTTP as curl hears them: id and data of each.
+async fn stream(world: &World, query: &str, headers: &[&str], count: usize) -> Vec<(i64, Value)> {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--no-buffer", "--fail", "--max-time", "60", "--cacert"]).arg(world.ca_file());
+    curl.arg("--header").arg(format!("Authorization: Bearer {}", world.token()));
+    for header in headers {
+        curl.args(["--header", header]);
+    }
+    curl.arg(format!("{}{STREAM}{query}", world.address())).stdout(Stdio::piped());
+    let read = move || {
+        let mut curl = Curl(curl.spawn().unwrap());
+        let mut lines = BufReader::new(curl.0.stdout.take().unwrap()).lines();
+        let (mut heard, mut id) = (vec![], 0);
+        while heard.len() < count {
+            let line = lines.next().expect("the stream goes on").unwrap();
+            match line.split_once(": ") {
+                Some(("id", value)) => id = value.parse().unwrap(),
+                Some(("data", value)) => {
+                    let data: Value = serde_json::from_str(value).unwrap();
+                    assert_eq!(position(&data), id);
+                    heard.push((id, data));
+                }
+                _ => {}
+            }
+        }
+        heard
+    };
+    tokio::task::spawn_blocking(read).await.unwrap()
+}
+
+/// A curl that dies with its handle.
+struct Curl(Child);
+
+impl Drop for Curl {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// The schemas of `schemas/`, compiled once.
+struct Validator {
+    envelope: jsonschema::Validator,
+    data: BTreeMap<String, jsonschema::Validator>,
+}
+
+impl Validator {
+    fn new() -> Self {
+        let text = fs::read_to_string(schemas::folder().join("asyncapi.yaml")).unwrap();
+        let asyncapi: Value = serde_yaml_ng::from_str(&text).unwrap();
+        let envelope = &asyncapi["components"]["schemas"]["CloudEvent"];
+        Self { envelope: jsonschema::validator_for(envelope).unwrap(), data: BTreeMap::new() }
+    }
+
+    fn check(&mut self, event: &Value) {
+        self.envelope.validate(event).unwrap_or_else(|error| panic!("{error}: {event}"));
+        let kind = event["type"].as_str().unwrap().strip_prefix("chancery.").unwrap().to_owned();
+        let schema = self.data.entry(kind.clone()).or_insert_with(|| {
+            let text = fs::read_to_string(schemas::folder().join(format!("events/{kind}.json"))).unwrap();
+            jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+        });
+        schema.validate(&event["data"]).unwrap_or_else(|error| panic!("{error}: {event}"));
+    }
+}
