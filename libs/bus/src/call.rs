@@ -86,7 +86,15 @@ impl Bus {
                 .headers(headers.clone())
                 .payload(body.clone())
                 .timeout(Some(patience.max(TICK)));
-            match self.client().send_request(subject.clone(), request).await {
+            let answer = tokio::select! {
+                answer = self.client().send_request(subject.clone(), request) => answer,
+                // The answer would come over the connection that was lost.
+                () = self.disconnected() => {
+                    perhaps_begun = true;
+                    continue;
+                }
+            };
+            match answer {
                 Ok(message) => return Ok(message),
                 Err(error) => match error.kind() {
                     RequestErrorKind::TimedOut => perhaps_begun = true,

@@ -1,6 +1,11 @@
 //! The connection of one service to NATS.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use async_nats::{Client, ConnectOptions, Event, jetstream};
 use contracts::{Service, Timestamp};
@@ -261,6 +266,17 @@ impl Bus {
     #[must_use]
     pub fn violations(&self) -> u64 {
         self.inner.alarm.violations()
+    }
+
+    /// Which connection this is: another number after each reconnection.
+    pub(crate) fn connection(&self) -> u64 {
+        self.client().statistics().connects.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no server answers.
+    pub(crate) async fn disconnected(&self) {
+        // An error means that the connection is closed for good.
+        _ = self.inner.connected.clone().wait_for(|up| !up).await;
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -161,7 +161,7 @@ where
             tracing::warn!(subject = self.subject, "a command without reply subject was dropped");
             return;
         };
-        let started = Instant::now();
+        let (started, connection) = (Instant::now(), self.bus.connection());
         let answer = self.handle(&message).await.and_then(|answer| {
             answer.to_json().map_err(|error| {
                 tracing::error!(%error, subject = self.subject, "answer cannot be written as JSON");
@@ -178,6 +178,11 @@ where
                 KeyValue::new("outcome", outcome),
             ],
         );
+        // The right to answer came with the request, and goes with the connection: who asked will ask again.
+        if !self.bus.is_connected() || self.bus.connection() != connection {
+            tracing::debug!(subject = self.subject, "connection lost meanwhile; the answer is dropped");
+            return;
+        }
         let sent = match answer {
             Ok(body) => self.bus.client().publish(reply, body.into()).await,
             Err(problem) => {

@@ -252,6 +252,48 @@ async fn calls_go_on_after_the_server_was_killed() {
 }
 
 #[tokio::test]
+async fn an_answer_that_outlives_its_connection_is_dropped_without_an_alarm() {
+    let (mut nats, hour) = (Nats::start().await, Hour::default());
+    let (gateway, directory) =
+        (nats.connect_at(Service::Gateway, &hour).await, nats.connect_at(Service::Directory, &hour).await);
+    let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+    let (end, ended) = tokio::sync::watch::channel(false);
+    let handler = move |_: Context, _: RecordTokenUse| {
+        let mut ended = ended.clone();
+        begun.send(()).unwrap();
+        async move {
+            ended.wait_for(|ended| *ended).await.unwrap();
+            Ok(Reply::nothing(()))
+        }
+    };
+    directory.serve(handler).await.unwrap();
+    settle(&directory).await;
+
+    let sent = Context { deadline: hour.now().plus(time::Duration::minutes(10)), ..context(&hour, 5) };
+    let call = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.call(&sent, &token_use()).await }
+    });
+    begins.recv().await.unwrap();
+    nats.kill();
+    for bus in [&gateway, &directory] {
+        bus.connected().wait_for(|up| !up).await.unwrap();
+    }
+    nats.restart().await;
+    directory.connected().wait_for(|up| *up).await.unwrap();
+    end.send_replace(true);
+
+    // The caller has not waited five minutes for what cannot come: it asked again, or tells its own caller to.
+    let answer = call.await.unwrap();
+    assert!(
+        answer.as_ref().is_ok_and(|reply| !reply.replayed) || answer.is_err_and(|problem| problem.retryable)
+    );
+    directory.stop_serving().await;
+    settle(&directory).await;
+    assert_eq!(directory.violations(), 0);
+}
+
+#[tokio::test]
 async fn nats_micro_sees_the_service_and_its_figures() {
     let (nats, hour) = (Nats::start().await, Hour::default());
     let (gateway, directory) = (nats.connect(Service::Gateway).await, nats.connect(Service::Directory).await);
