@@ -43,7 +43,8 @@ async fn everything_in_one_process_survives_a_crash_at_every_point() {
 
 #[tokio::test]
 async fn each_service_in_a_process_of_its_own_survives_a_crash_at_every_point() {
-    let mut installation = Installation::serve().await;
+    // Who waits for a service that died asks again after a quarter of this.
+    let mut installation = Installation::plan().set("limits.request_time", "8s").serve().await;
     let mut granted = Vec::new();
     for (point, service) in POINTS {
         installation.start_armed(service, point).await;

@@ -14,7 +14,10 @@ use std::{
 };
 
 use contracts::Service;
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use runtime::{database::Endpoint, secrets::Secrets, servers::postgres};
 
 use self::process::Process;
@@ -177,6 +180,16 @@ impl Installation {
         }
     }
 
+    /// Kills the PostgreSQL server with SIGKILL.
+    pub async fn kill_postgres(&self) {
+        kill_named_in(&self.data_dir().join("postgresql/postmaster.pid")).await;
+    }
+
+    /// Kills the NATS server with SIGKILL.
+    pub async fn kill_nats(&self) {
+        kill_named_in(&self.data_dir().join("nats/nats.pid")).await;
+    }
+
     /// Kills one service's process, of those that have one each.
     pub fn kill_service(&mut self, service: Service) {
         self.process(service.as_str()).kill();
@@ -267,5 +280,16 @@ impl Installation {
 
     fn in_folder(&self, name: &str, kind: &str) -> PathBuf {
         Path::new(self.folder.path()).join(format!("{name}.{kind}"))
+    }
+}
+
+/// Kills the process whose number is the first line of a file, and waits until it is gone.
+async fn kill_named_in(file: &Path) {
+    let text = fs::read_to_string(file).expect("a server that runs wrote its number");
+    let pid = text.lines().next().and_then(|line| line.trim().parse().ok()).expect("a number");
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it is ours");
+    // Until somebody has waited for it, PostgreSQL takes it for one that runs.
+    while Path::new(&format!("/proc/{pid}")).exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
