@@ -43,6 +43,7 @@ async fn every_metric_and_label_is_documented() {
     for (name, metric) in &found {
         let Some(known) = documented.get(name) else { panic!("docs/metrics.md lacks {name} {metric:?}") };
         assert_eq!(metric.kind, known.kind, "{name}");
+        assert!(text.contains(&format!("# HELP {name} ")), "{name} has no help text");
         let unknown: Vec<_> = metric.labels.difference(&known.labels).collect();
         assert!(unknown.is_empty(), "docs/metrics.md lacks labels of {name}: {unknown:?}");
     }

@@ -114,7 +114,10 @@ impl<'a, S: CheckpointSigner> Sealer<'a, S> {
             reader: Reader::new(pool.clone()),
             store: Store::new(pool),
             standing,
-            unsealed: global::meter("chancery").f64_gauge("chancery_log_unsealed_seconds").build(),
+            unsealed: global::meter("chancery")
+                .f64_gauge("chancery_log_unsealed_seconds")
+                .with_description("Age of the oldest event that no signed tree head covers")
+                .build(),
         }
     }
 

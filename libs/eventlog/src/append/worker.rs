@@ -242,8 +242,14 @@ impl Metrics {
     fn new() -> Self {
         let meter = global::meter("chancery");
         Self {
-            appended: meter.u64_counter("chancery_events_appended_total").build(),
-            conflicts: meter.u64_counter("chancery_append_conflicts_total").build(),
+            appended: meter
+                .u64_counter("chancery_events_appended_total")
+                .with_description("Events appended")
+                .build(),
+            conflicts: meter
+                .u64_counter("chancery_append_conflicts_total")
+                .with_description("Appends that met another version of their stream")
+                .build(),
         }
     }
 

@@ -29,11 +29,26 @@ impl Metrics {
     pub(super) fn new() -> Self {
         let meter = global::meter("chancery");
         Self {
-            lag_events: meter.i64_gauge("chancery_relay_lag_events").build(),
-            lag_seconds: meter.f64_gauge("chancery_relay_lag_seconds").build(),
-            republished: meter.u64_counter("chancery_relay_republished_total").build(),
-            fork: meter.u64_gauge("chancery_relay_fork").build(),
-            leader: meter.u64_gauge("chancery_relay_leader").build(),
+            lag_events: meter
+                .i64_gauge("chancery_relay_lag_events")
+                .with_description("Events of the log that are not published")
+                .build(),
+            lag_seconds: meter
+                .f64_gauge("chancery_relay_lag_seconds")
+                .with_description("Age of the oldest event that is not published")
+                .build(),
+            republished: meter
+                .u64_counter("chancery_relay_republished_total")
+                .with_description("Events published again after JetStream lost them")
+                .build(),
+            fork: meter
+                .u64_gauge("chancery_relay_fork")
+                .with_description("1 if stream and log disagree and publishing has stopped")
+                .build(),
+            leader: meter
+                .u64_gauge("chancery_relay_leader")
+                .with_description("1 where the relay leads")
+                .build(),
         }
     }
 
