@@ -78,8 +78,10 @@ find_nats_server >/dev/null || install_nats_server
 nats_server=$(find_nats_server) ||
   die "nats-server $nats_version was not found: install it and set CHANCERY_NATS_SERVER to the program"
 
-mkdir -p "$private"
+mkdir -p "$private/bin"
+ln -sfn "$nats_server" "$private/bin/nats-server" # tests of the libraries look for it by name
 {
+  printf 'export PATH=%q:$PATH\n' "$private/bin"
   printf 'export CHANCERY_POSTGRES_BIN=%q\n' "$postgres"
   printf 'export CHANCERY_NATS_SERVER=%q\n' "$nats_server"
   printf 'export CHANCERY_TEST_PYTHON=%q\n' "$private/venv/bin/python" # test-tools.sh puts it there
