@@ -45,7 +45,12 @@ pub async fn send_within<C: Command>(
         return reply.map(Waited::Done);
     }
     tokio::select! {
-        reply = &mut sending => reply.map(Waited::Done),
+        // The wait is over, so the answer is 202 even if the work was done just now; only where nothing was recorded
+        // is there no operation to name.
+        reply = &mut sending => match reply? {
+            reply if reply.position == 0 => Ok(Waited::Done(reply)),
+            _ => recorded(call, context).await.map(Waited::Accepted),
+        },
         outcome = recorded(call, context) => outcome.map(Waited::Accepted),
     }
 }
