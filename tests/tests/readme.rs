@@ -97,11 +97,11 @@ impl Checkout {
     fn new() -> Self {
         let folder = Folder::new();
         let checkout = folder.path().join("checkout");
-        for directory in ["ops", "examples", "target/release", "home", "bin", ".private"] {
+        for directory in ["ops", "docs/examples", "target/release", "home", "bin", ".private"] {
             fs::create_dir_all(checkout.join(directory)).unwrap();
         }
         fs::copy(root().join("Makefile"), checkout.join("Makefile")).unwrap();
-        for folder in ["ops", "examples"] {
+        for folder in ["ops", "docs/examples"] {
             for file in fs::read_dir(root().join(folder)).unwrap().map(|file| file.unwrap().path()) {
                 if file.is_file() {
                     fs::copy(&file, checkout.join(folder).join(file.file_name().unwrap())).unwrap();

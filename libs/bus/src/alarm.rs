@@ -43,7 +43,9 @@ impl Alarm {
             }
             Event::ServerError(error) => {
                 let error = error.to_string();
-                if error.to_lowercase().contains("permissions violation") {
+                if is_late_answer(&error) {
+                    tracing::warn!(user, error, "an answer came after NATS forgot the question");
+                } else if error.to_lowercase().contains("permissions violation") {
                     self.violations.fetch_add(1, Ordering::Relaxed);
                     self.counter.add(1, &[KeyValue::new("user", user)]);
                     tracing::error!(user, error, "NATS denied a subject");
@@ -59,6 +61,12 @@ impl Alarm {
     }
 }
 
+/// Answers are allowed by `allow_responses`, which a server that was restarted no longer remembers. The caller asks
+/// again with the same command id, so this is no denial that anybody has to look at.
+fn is_late_answer(error: &str) -> bool {
+    error.contains("Permissions Violation for Publish to \"_INBOX.")
+}
+
 #[cfg(test)]
 mod tests {
     use contracts::Service;
@@ -71,6 +79,9 @@ mod tests {
         let denied = async_nats::ServerError::Other("Permissions Violation for Publish to \"evt.x\"".into());
         alarm
             .hear(&Event::ServerError(async_nats::ServerError::Other("maximum connections exceeded".into())));
+        assert_eq!(alarm.violations(), 0);
+        let late = "Permissions Violation for Publish to \"_INBOX.signer.a.b\"";
+        alarm.hear(&Event::ServerError(async_nats::ServerError::Other(late.into())));
         assert_eq!(alarm.violations(), 0);
         alarm.hear(&Event::ServerError(denied));
         assert_eq!(alarm.violations(), 1);
