@@ -1,0 +1,165 @@
+//! Certificate requests: from a CSR, or for a managed key, to a certificate.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::KeyChoice;
+use crate::{
+    CertificateId, CertificateRequestId, KeyId, Lifetime, OrganizationId, Permission, ProfileId, Timestamp,
+    command, events,
+    id::Reference,
+    x509::{KeyAlgorithm, Subject, SubjectAltName},
+};
+
+/// Where the key of a certificate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestSource {
+    /// The subscriber holds it and sent a CSR.
+    Csr,
+    /// The keystore made it.
+    Managed,
+}
+
+/// A certificate request was accepted: it satisfies profile and policy as they were.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestSubmitted {
+    /// Which.
+    pub id: CertificateRequestId,
+    /// Where the key is.
+    pub source: RequestSource,
+    /// The CSR, DER in base64; missing for a managed key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csr: Option<String>,
+    /// The managed key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<KeyId>,
+    /// The profile.
+    pub profile_id: ProfileId,
+    /// SHA-256 of profile and policy as they were, hexadecimal (C-2).
+    pub rules_sha256: String,
+    /// Common name, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub common_name: Option<String>,
+    /// Names in the certificate.
+    pub sans: Vec<SubjectAltName>,
+    /// Kind of the key.
+    pub key_algorithm: KeyAlgorithm,
+    /// Lifetime that will be given.
+    pub ttl: Lifetime,
+    /// Stream of the issuance that follows: UUIDv5(CA, serial).
+    pub issuance: Uuid,
+    /// The certificate's id.
+    pub certificate_id: CertificateId,
+    /// Labels for the certificate.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// A note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+events! {
+    /// What happened to a certificate request.
+    CertificateRequestEvent in "certificate_request" {
+        Submitted(CertificateRequestSubmitted) = "certificate_request.submitted" v 1,
+    }
+}
+
+/// Submits a certificate request: with a CSR, or for a managed key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SubmitCertificateRequest {
+    /// The profile; missing: the one named `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Reference<ProfileId>>,
+    /// PKCS #10 as PEM or bare base64 DER. Subject, names and key come from it and from nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csr: Option<String>,
+    /// Without a CSR: the key to make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyChoice>,
+    /// Without a CSR: the subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// Without a CSR: the names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sans: Vec<SubjectAltName>,
+    /// Lifetime; missing: the profile's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Lifetime>,
+    /// The last second of validity, in place of `ttl`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Timestamp>,
+    /// Labels for the certificate: at most 32, keys and values up to 63 characters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// A note, up to 1,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+command!(SubmitCertificateRequest => IssuedCertificate, Signer, "submit_certificate_request", Some(Permission::RequestCreate));
+
+/// A request with its certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuedCertificate {
+    /// The request.
+    pub request: CertificateRequestView,
+    /// The certificate, DER in base64.
+    pub certificate: String,
+    /// The CA certificates above it up to the root, nearest first, DER in base64.
+    pub chain: Vec<String>,
+}
+
+/// Where a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestStatus {
+    /// Accepted; the certificate is being signed.
+    Issuing,
+    /// Done.
+    Issued,
+}
+
+/// A certificate request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestView {
+    /// Id.
+    pub id: CertificateRequestId,
+    /// Its organization.
+    pub organization_id: OrganizationId,
+    /// Where it stands.
+    pub status: RequestStatus,
+    /// Where the key is.
+    pub source: RequestSource,
+    /// The managed key.
+    pub key_id: Option<KeyId>,
+    /// The profile.
+    pub profile_id: ProfileId,
+    /// The certificate's id, from the beginning.
+    pub certificate_id: CertificateId,
+    /// Common name.
+    pub common_name: Option<String>,
+    /// Names.
+    pub sans: Vec<SubjectAltName>,
+    /// Kind of the key.
+    pub key_algorithm: KeyAlgorithm,
+    /// Lifetime.
+    pub ttl: Lifetime,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// A note.
+    pub note: Option<String>,
+    /// Who asked.
+    pub requested_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Version of the aggregate.
+    pub version: i32,
+}
