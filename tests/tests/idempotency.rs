@@ -200,10 +200,9 @@ async fn a_read_sees_the_write_before_it(world: &mut World) {
     let shown = get(format!("/api/v1/certificates/{id}"), &headers).await.expect(200);
     assert_eq!(shown.json()["commonName"], "read.example.com");
     let beyond = (world.head().await + 1_000).to_string();
-    let behind =
-        get(format!("/api/v1/certificates/{id}"), &[("chancery-min-position", &beyond)]).await.expect(503);
-    assert_eq!(behind.json()["code"], "projection_behind");
-    assert_ne!(behind.header("retry-after"), "");
+    let refused =
+        get(format!("/api/v1/certificates/{id}"), &[("chancery-min-position", &beyond)]).await.expect(400);
+    assert_eq!(refused.json()["errors"][0]["code"], "position_beyond_log");
 }
 
 async fn submit(world: &World, key: &str, more: &[(&str, &str)], body: &Value) -> Answer {

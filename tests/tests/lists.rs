@@ -45,6 +45,9 @@ async fn certificates_are_found_by_what_they_are(world: &mut World) {
     let beta =
         fresh(world, &format!("{ALL}?commonName=beta.find.example.com")).await.json()["items"][0].clone();
     let beta_end = beta["notAfter"].as_str().unwrap();
+    let some = format!("{ALL}/{}?fields=note,owner", beta["id"].as_str().unwrap());
+    let some = fresh(world, &some).await.expect(200).json();
+    assert_eq!(some, json!({"id": beta["id"], "note": "made for beta", "owner": null}));
     assert_eq!(names("sort=commonName").await, ["alpha", "beta", "gamma"]);
     assert_eq!(names("sort=-notAfter").await, ["gamma", "beta", "alpha"]);
     assert_eq!(names("sort=status,-commonName").await, ["gamma", "beta", "alpha"]);
@@ -99,6 +102,7 @@ async fn a_list_takes_no_parameter_it_does_not_know(world: &mut World) {
     for (query, code, parameter) in [
         ("status[like]=a", "unknown_parameter", "status[like]"),
         ("colour=red", "unknown_parameter", "colour"),
+        ("fields=commonname", "malformed_request", "fields"),
         ("limit=0", "malformed_request", "limit"),
         ("limit=201", "malformed_request", "limit"),
         ("sort=colour", "malformed_request", "sort"),

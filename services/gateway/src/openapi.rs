@@ -114,7 +114,12 @@ impl Describe<'_> {
             _ = (request.schema)(self.generator);
         }
         for success in &operation.successes {
-            let schema = (success.schema)(self.generator).to_value();
+            let mut schema = (success.schema)(self.generator).to_value();
+            if let Some(part) = operation.part {
+                let part = part(self.generator).to_value();
+                let many = operation.query.iter().any(|parameter| parameter.name == "limit");
+                schema = json!({"anyOf": [schema, if many { page_of(part) } else { part }]});
+            }
             responses.insert(success.status.as_u16(), described_success(success, schema));
         }
         if operation.query.iter().any(|parameter| parameter.name == "dryRun") {
@@ -137,6 +142,12 @@ impl Describe<'_> {
             responses.into_iter().map(|(status, response)| (status.to_string(), response)).collect();
         Value::Object(responses)
     }
+}
+
+fn page_of(item: Value) -> Value {
+    json!({"type": "object", "required": ["items"], "properties": {
+        "items": {"type": "array", "items": item}, "nextCursor": {"type": ["string", "null"]},
+    }})
 }
 
 fn described_success(success: &Success, schema: Value) -> Value {

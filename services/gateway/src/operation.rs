@@ -87,6 +87,8 @@ pub struct Operation {
     pub headers: Vec<Header>,
     /// Its answers.
     pub successes: Vec<Success>,
+    /// What it answers to those who want some fields only.
+    pub part: Option<SchemaOf>,
     /// Codes beside those that every operation may answer with.
     pub problems: Vec<Code>,
     /// Whether problem documents carry what clients of the compatible endpoint read.
@@ -114,6 +116,7 @@ impl Operation {
             families: vec![],
             headers: vec![],
             successes: vec![],
+            part: None,
             problems: vec![],
             compatible: false,
             documented: true,

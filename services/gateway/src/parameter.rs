@@ -22,6 +22,8 @@ pub enum Kind {
     Time,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// Some of these names, separated by commas.
+    SomeOf(Vec<String>),
 }
 
 /// A query parameter.
@@ -67,6 +69,10 @@ impl Parameter {
             Kind::Boolean => json!({"type": "boolean"}),
             Kind::Time => json!({"type": "string", "format": "date-time"}),
             Kind::OneOf(words) => json!({"type": "string", "enum": words}),
+            Kind::SomeOf(names) => {
+                let name = format!("({})", names.join("|"));
+                json!({"type": "string", "pattern": format!("^{name}(,{name})*$")})
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::{Code, Problem, Service};
+use contracts::{Code, Problem, Service, Violation};
 use runtime::database::Scope;
 
 use crate::{call::Call, conditions, read};
@@ -12,7 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_millis(15);
 
-/// Waits until `service`'s read models have reached what the caller names. Errors: `projection_behind`.
+/// Waits until `service`'s read models have reached what the caller names. Errors: `projection_behind`;
+/// `malformed_request` of a position that the log does not have.
 pub async fn wait(call: &Call, service: Service) -> Result<(), Problem> {
     let wanted = conditions::min_position(&call.headers)?;
     if wanted == 0 {
@@ -38,9 +39,12 @@ async fn reached(call: &Call, service: Service, wanted: i64) -> Result<bool, Pro
     let sql = format!("select position, categories from api_{service}.checkpoint where position < $1");
     let behind = read::rows(call, &Scope::All, &sql, &[&wanted]).await?;
     let unreadable = |error| crate::events::unreadable(&error);
-    // Of a position that nothing has been written to, nobody knows what it will be.
-    if !behind.is_empty() && call.gateway.reader.head().await.map_err(unreadable)? < wanted {
-        return Ok(false);
+    if behind.is_empty() {
+        return Ok(true);
+    }
+    let head = call.gateway.reader.head().await.map_err(unreadable)?;
+    if head < wanted {
+        return Err(beyond(wanted, head));
     }
     for row in behind {
         let position: i64 = row.try_get(0).map_err(read::internal)?;
@@ -52,4 +56,11 @@ async fn reached(call: &Call, service: Service, wanted: i64) -> Result<bool, Pro
         }
     }
     Ok(true)
+}
+
+/// No write of ours told this position, so waiting for it would not help.
+fn beyond(wanted: i64, head: i64) -> Problem {
+    let detail = format!("{wanted} is beyond the end of the log, {head}");
+    Problem::new(Code::MalformedRequest, "header Chancery-Min-Position names a position that does not exist")
+        .with_errors(vec![Violation::in_header("Chancery-Min-Position", "position_beyond_log", detail)])
 }

@@ -107,6 +107,12 @@ fn unfit(kind: &Kind, value: &str) -> Option<String> {
         Kind::OneOf(words) => {
             (!words.contains(&value)).then(|| format!("'{found}' is not one of {}", words.join(", ")))
         }
+        Kind::SomeOf(names) => {
+            let unknown = value.split(',').find(|name| !names.iter().any(|known| known == name))?;
+            let hint = nearest::among(unknown, names.iter().map(String::as_str))
+                .map_or(String::new(), |nearest| format!("; did you mean '{nearest}'?"));
+            Some(format!("there is no field '{}'{hint}", shown(unknown)))
+        }
     }
 }
 
@@ -141,6 +147,7 @@ mod tests {
             .query(Parameter::new("limit", Kind::Integer { least: 1, most: 200 }, ""))
             .query(Parameter::text("status", ""))
             .query(Parameter::new("notAfter[lt]", Kind::Time, ""))
+            .query(Parameter::new("fields", Kind::SomeOf(vec!["id".into(), "status".into()]), ""))
             .family(Family { prefix: "labels.", form: "labels.<key>", description: "" })
     }
 
@@ -166,7 +173,7 @@ mod tests {
         assert_eq!(problem.errors[0].parameter.as_deref(), Some("statis"));
         assert_eq!(problem.errors[0].detail, "there is no parameter 'statis'; did you mean 'status'?");
         assert_eq!(problem.errors[1].detail, "there is no parameter 'frobnicate'");
-        assert_eq!(problem.errors[0].allowed, ["limit", "status", "labels.<key>"]);
+        assert_eq!(problem.errors[0].allowed, ["limit", "status", "fields", "labels.<key>"]);
         assert_eq!(read("labels.=x").unwrap_err().code, Code::UnknownParameter);
     }
 
@@ -183,8 +190,12 @@ mod tests {
             "notAfter[lt]=tomorrow",
             "status=%e",
             "limit",
+            "fields=id,colour",
+            "fields=id,,status",
         ] {
             assert_eq!(read(text).unwrap_err().code, Code::MalformedRequest, "{text}");
         }
+        let problem = read("fields=id,statsu").unwrap_err();
+        assert_eq!(problem.errors[0].detail, "there is no field 'statsu'; did you mean 'status'?");
     }
 }

@@ -189,11 +189,11 @@ fn keys(select: &Select<'_>, row: &Row) -> Result<Vec<String>, Problem> {
     fields.enumerate().map(key).collect::<Result<_, _>>().map_err(internal)
 }
 
-/// Only these fields of a document; one it does not have is left out.
+/// Only these fields of a document, and its id; an optional one that it does not have is left out.
 fn projected(document: &str, fields: &str) -> Result<String, Problem> {
     let mut document: serde_json::Map<String, Json> = serde_json::from_str(document).map_err(internal)?;
-    let wanted: Vec<&str> = fields.split(',').map(str::trim).collect();
-    document.retain(|name, _| wanted.contains(&name.as_str()));
+    let wanted: Vec<&str> = fields.split(',').collect();
+    document.retain(|name, _| name == "id" || wanted.contains(&name.as_str()));
     serde_json::to_string(&document).map_err(internal)
 }
 

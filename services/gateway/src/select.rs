@@ -328,6 +328,7 @@ mod tests {
             Field::time("notAfter", "not_after"),
             Field::id("profileId", "profile_id", "prf").optional(),
         ],
+        document: crate::view::part_of::<contracts::inventory::CertificateView>,
         named: false,
         labelled: true,
         searchable: true,

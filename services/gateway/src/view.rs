@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 
 use contracts::Service;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::operation::Operation;
+use crate::operation::{Operation, SchemaOf};
 use crate::parameter::{Family, Header, Kind, Parameter};
 
 /// A view.
@@ -21,6 +22,8 @@ pub struct View {
     pub prefix: &'static str,
     /// What lists filter and sort by.
     pub fields: &'static [Field],
+    /// What a row's document may hold: [`part_of`] its type.
+    pub document: SchemaOf,
     /// Whether rows have a unique `name`.
     pub named: bool,
     /// Whether rows have `labels`.
@@ -59,6 +62,15 @@ pub enum FieldKind {
 pub const ID: Field = Field { name: "id", column: "id", kind: FieldKind::Id(""), optional: false };
 const CREATED_AT: Field = Field::time("createdAt", "created_at");
 const ORGANIZATION: Field = Field::id("organizationId", "organization", "org");
+
+/// The schema of a type of which nothing but the `id` has to be there.
+#[must_use]
+pub fn part_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = T::json_schema(generator);
+    schema.insert("required".into(), serde_json::json!(["id"]));
+    schema.insert("description".into(), "What `fields` names, and the `id`.".into());
+    schema
+}
 
 impl Field {
     /// A text.
@@ -143,7 +155,9 @@ impl View {
             self.sort,
             sortable.join(", ")
         );
-        let mut operation = operation
+        let words = "Only these fields of each item and its `id`, separated by commas.";
+        let mut operation = self
+            .narrows(operation, words)
             .query(Parameter::new(
                 "limit",
                 Kind::Integer { least: 1, most: 200 },
@@ -151,7 +165,6 @@ impl View {
             ))
             .query(Parameter::text("cursor", "Where the page before ended: its `nextCursor`."))
             .query(Parameter::new("sort", Kind::Text, sort))
-            .query(Parameter::text("fields", "Only these fields of each item, separated by commas."))
             .header(Header::MIN_POSITION)
             .problem(contracts::Code::InvalidCursor)
             .problem(contracts::Code::ProjectionBehind);
@@ -177,10 +190,18 @@ impl View {
     /// Adds what showing one row takes.
     #[must_use]
     pub fn shows(&self, operation: Operation) -> Operation {
-        operation
-            .query(Parameter::text("fields", "Only these fields, separated by commas."))
+        self.narrows(operation, "Only these fields and the `id`, separated by commas.")
             .header(Header::MIN_POSITION)
             .problem(contracts::Code::ProjectionBehind)
+    }
+
+    /// Lets callers choose among the fields of a document, also those that are left out when they are empty.
+    fn narrows(&self, mut operation: Operation, words: &'static str) -> Operation {
+        let schema = (self.document)(&mut SchemaGenerator::default());
+        let properties = schema.get("properties").and_then(serde_json::Value::as_object);
+        let names = properties.into_iter().flat_map(|properties| properties.keys().cloned()).collect();
+        operation.part = Some(self.document);
+        operation.query(Parameter::new("fields", Kind::SomeOf(names), words))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{Field, View},
+    view::{self, Field, View},
 };
 
 /// The read model.
@@ -30,6 +30,7 @@ pub static CAS: View = View {
         Field::text("commonName", "common_name").optional(),
         Field::time("notAfter", "not_after").optional(),
     ],
+    document: view::part_of::<CaView>,
     named: true,
     labelled: false,
     searchable: false,

@@ -26,7 +26,7 @@ use crate::{
     patience::{self, Waited},
     pem, read,
     timeline::{self, TimelineEntry},
-    view::{Field, View},
+    view::{self, Field, View},
 };
 
 /// The read model.
@@ -42,6 +42,7 @@ pub static REQUESTS: View = View {
         Field::id("profileId", "profile_id", "prf"),
         Field::id("certificateId", "certificate_id", "crt"),
     ],
+    document: view::part_of::<CertificateRequestView>,
     named: false,
     labelled: true,
     searchable: false,

@@ -24,7 +24,7 @@ use crate::{
     read,
     representation::{self, Form},
     timeline::{self, TimelineEntry},
-    view::{Field, View},
+    view::{self, Field, View},
 };
 
 /// The read model.
@@ -47,6 +47,7 @@ pub static CERTIFICATES: View = View {
         Field::text("keyAlgorithm", "key_algorithm"),
         Field::text("origin", "origin"),
     ],
+    document: view::part_of::<CertificateView>,
     named: false,
     labelled: true,
     searchable: true,

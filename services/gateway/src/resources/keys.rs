@@ -14,7 +14,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{Field, View},
+    view::{self, Field, View},
 };
 
 /// The read model.
@@ -30,6 +30,7 @@ pub static KEYS: View = View {
         Field::text("label", "(document ->> 'label')").optional(),
         Field::text("spkiSha256", "(document ->> 'spkiSha256')"),
     ],
+    document: view::part_of::<KeyView>,
     named: false,
     labelled: false,
     searchable: false,

@@ -21,7 +21,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{Field, View},
+    view::{self, Field, View},
 };
 
 static ORGANIZATIONS: View = View {
@@ -30,6 +30,7 @@ static ORGANIZATIONS: View = View {
     kind: "organization",
     prefix: "org",
     fields: &[Field::text("name", "name")],
+    document: view::part_of::<OrganizationView>,
     named: true,
     labelled: false,
     searchable: false,
@@ -42,6 +43,7 @@ static DEPARTMENTS: View = View {
     kind: "department",
     prefix: "dep",
     fields: &[Field::text("name", "name")],
+    document: view::part_of::<DepartmentView>,
     named: false,
     labelled: false,
     searchable: false,

@@ -18,7 +18,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{Field, View},
+    view::{self, Field, View},
 };
 
 static POLICIES: View = View {
@@ -27,6 +27,7 @@ static POLICIES: View = View {
     kind: "certificate policy",
     prefix: "pol",
     fields: &[Field::text("name", "name")],
+    document: view::part_of::<PolicyView>,
     named: true,
     labelled: false,
     searchable: false,

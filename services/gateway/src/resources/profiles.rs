@@ -18,7 +18,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{Field, View},
+    view::{self, Field, View},
 };
 
 static PROFILES: View = View {
@@ -27,6 +27,7 @@ static PROFILES: View = View {
     kind: "certificate profile",
     prefix: "prf",
     fields: &[Field::text("name", "name"), Field::text("type", "type")],
+    document: view::part_of::<ProfileView>,
     named: true,
     labelled: false,
     searchable: false,

@@ -20,7 +20,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{Field, View},
+    view::{self, Field, View},
 };
 
 static TOKENS: View = View {
@@ -29,6 +29,7 @@ static TOKENS: View = View {
     kind: "API token",
     prefix: "tok",
     fields: &[Field::text("name", "name"), Field::text("status", "status")],
+    document: view::part_of::<TokenView>,
     named: false,
     labelled: false,
     searchable: false,
