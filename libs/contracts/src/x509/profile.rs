@@ -1,0 +1,69 @@
+//! The rules of a certificate profile.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{CaId, Lifetime, PolicyId};
+
+use super::{ExtendedKeyUsage, KeyUsage};
+
+/// Who signs the certificates of a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+pub enum ProfileIssuer {
+    /// The built-in Micro CA.
+    MicroCa,
+    /// This CA.
+    Ca(CaId),
+    /// The subscriber's own managed key: a self-signed certificate.
+    SelfSigned,
+}
+
+/// What a profile's certificates are for; fixes their key usage and extended key usage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateType {
+    /// TLS servers: serverAuth.
+    #[default]
+    Server,
+    /// TLS clients: clientAuth.
+    Client,
+    /// Code signing: codeSigning.
+    CodeSigning,
+    /// Devices: clientAuth and serverAuth.
+    Device,
+}
+
+/// Default and longest lifetime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LifetimeRule {
+    /// When a request names none.
+    pub default: Lifetime,
+    /// At most.
+    pub max: Lifetime,
+}
+
+/// The rules of a certificate profile: how its certificates are made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProfileRules {
+    /// What its certificates are for.
+    #[serde(rename = "type")]
+    pub certificate_type: CertificateType,
+    /// Who signs.
+    pub issuer: ProfileIssuer,
+    /// The policy requests must satisfy.
+    pub policy: PolicyId,
+    /// Lifetimes.
+    pub ttl: LifetimeRule,
+    /// Key usages; missing: those that fit type and key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_usages: Option<Vec<KeyUsage>>,
+    /// Extended key usages; missing: those of the type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
+    /// Whether managed keys made for it may be exported.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exportable: bool,
+}
