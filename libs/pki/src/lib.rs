@@ -24,7 +24,7 @@
 //! chain::order(&leaf, &pool)   chain::issued(&issuer, &subject)   chain::verify(leaf, intermediates, anchors, at, usage)
 //! spki::PublicKey::read (C-6)  spki::key_algorithm  spki::spki_sha256  spki::key_identifier
 //! name::subject_to_name  name::name_to_subject  name::to_text (RFC 4514)  name::common_name
-//! pem::read / write / certificate     pkcs7::write     san::check_all     hostname::check
+//! pem::read / write / certificate     pkcs7::write     san::faults        hostname::check
 //! ```
 
 mod algorithm;

@@ -102,6 +102,15 @@ pub fn check_all(names: &[SubjectAltName]) -> Result<(), SanError> {
     names.iter().try_for_each(check)
 }
 
+/// Everything that is wrong with names, each with its place among them; too many are one fault of them all.
+#[must_use]
+pub fn faults(names: &[SubjectAltName]) -> Vec<(Option<usize>, SanError)> {
+    if names.len() > MAX_NAMES {
+        return vec![(None, SanError::TooMany(names.len()))];
+    }
+    names.iter().enumerate().filter_map(|(at, name)| Some((Some(at), check(name).err()?))).collect()
+}
+
 /// Writes the extension's value.
 pub(crate) fn write(writer: &mut Writer, names: &[SubjectAltName]) {
     writer.sequence(|list| {

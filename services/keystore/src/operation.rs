@@ -7,7 +7,7 @@ use opentelemetry::{KeyValue, global, metrics::Histogram};
 use tokio::time::Instant;
 
 static DURATION: LazyLock<Histogram<f64>> = LazyLock::new(|| {
-    global::meter("chancery.keystore")
+    global::meter("chancery-keystore")
         .f64_histogram("chancery_keystore_operation_duration_seconds")
         .with_description("Time that operations on keys take")
         .with_unit("s")
@@ -43,6 +43,6 @@ pub fn show_swap(swap: bool) {
 }
 
 fn show(name: &'static str, description: &'static str, value: bool) {
-    let gauge = global::meter("chancery.keystore").u64_gauge(name).with_description(description).build();
+    let gauge = global::meter("chancery-keystore").u64_gauge(name).with_description(description).build();
     gauge.record(value.into(), &[]);
 }

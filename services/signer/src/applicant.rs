@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use contracts::{
     Code, Lifetime, Problem, Violation,
     signer::RequestSource,
-    x509::{KeyAlgorithm, PolicyRules, Subject, SubjectAltName},
+    x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, PolicyRules, Subject, SubjectAltName},
 };
 use pki::{
     csr::CertificationRequest,
@@ -28,6 +28,10 @@ pub enum Applicant {
         subject: Subject,
         /// The names.
         sans: Vec<SubjectAltName>,
+        /// Key usages that are hoped for.
+        key_usages: Vec<KeyUsage>,
+        /// Extended key usages that are hoped for.
+        extended_key_usages: Vec<ExtendedKeyUsage>,
     },
 }
 
@@ -105,8 +109,10 @@ impl Applicant {
         let subject = name::subject_to_name(subject)
             .err()
             .map(|error| Violation::at("#/subject", error.code(), error.to_string()));
-        let sans =
-            san::check_all(sans).err().map(|error| Violation::at("#/sans", error.code(), error.to_string()));
+        let sans = san::faults(sans).into_iter().map(|(at, error)| {
+            let pointer = at.map_or_else(|| "#/sans".to_owned(), |at| format!("#/sans/{at}/value"));
+            Violation::at(pointer, error.code(), error.to_string())
+        });
         subject.into_iter().chain(sans).collect()
     }
 
@@ -117,13 +123,13 @@ impl Applicant {
         let ttl = Lifetime::seconds(1);
         let proposed = match self {
             Self::Csr(csr) => Proposed::from_csr(csr, ttl),
-            Self::Managed { key_algorithm, subject, .. } => Proposed {
+            Self::Managed { key_algorithm, subject, key_usages, extended_key_usages, .. } => Proposed {
                 subject: subject.clone(),
                 sans: self.sans(),
                 key_algorithm: *key_algorithm,
                 signature_hash: key_algorithm.default_signature().hash(),
-                key_usages: vec![],
-                extended_key_usages: vec![],
+                key_usages: key_usages.clone(),
+                extended_key_usages: extended_key_usages.clone(),
                 other_usages: vec![],
                 is_ca: false,
                 ttl,
@@ -144,6 +150,8 @@ fn managed_pointer(rule: Option<&str>) -> &'static str {
     match rule {
         Some(rule) if rule.starts_with("subject") => "#/subject",
         Some(rule) if rule.starts_with("sans") => "#/sans",
+        Some("keyUsages") => "#/keyUsages",
+        Some("extendedKeyUsages") => "#/extendedKeyUsages",
         _ => "#/key/algorithm",
     }
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use contracts::{Problem, Timestamp, signer::RequestSource, x509::CertificateType};
+use contracts::{
+    Problem, Timestamp,
+    signer::{CaKind, RequestSource},
+    x509::CertificateType,
+};
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Gauge, Histogram},
@@ -10,6 +14,26 @@ use opentelemetry::{
 
 /// CAs whose end is shown.
 const MOST_CAS: usize = 100;
+
+/// Who signs the certificates of a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssuerKind {
+    /// A CA of this kind.
+    Ca(CaKind),
+    /// The certificate's own key.
+    Itself,
+}
+
+impl IssuerKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ca(CaKind::Root) => "root",
+            Self::Ca(CaKind::Issuing) => "issuing",
+            Self::Ca(CaKind::Micro) => "micro",
+            Self::Itself => "self_signed",
+        }
+    }
+}
 
 /// Counters, histograms and gauges.
 #[derive(Clone, Debug)]
@@ -25,7 +49,7 @@ impl Metrics {
     /// Registers them.
     #[must_use]
     pub fn new() -> Self {
-        let meter = opentelemetry::global::meter("chancery.signer");
+        let meter = opentelemetry::global::meter("chancery-signer");
         Self {
             requests: meter
                 .u64_counter("chancery_requests")
@@ -52,8 +76,14 @@ impl Metrics {
         }
     }
 
-    /// A request was answered after `elapsed`.
-    pub fn answered(&self, source: RequestSource, refusal: Option<&Problem>, elapsed: Duration) {
+    /// A request was answered after `elapsed`; `issuer` is who signs for its profile, if there is such a profile.
+    pub fn answered(
+        &self,
+        source: RequestSource,
+        issuer: Option<IssuerKind>,
+        refusal: Option<&Problem>,
+        elapsed: Duration,
+    ) {
         let source = KeyValue::new(
             "source",
             match source {
@@ -61,10 +91,11 @@ impl Metrics {
                 RequestSource::Managed => "managed",
             },
         );
+        let ca_kind = KeyValue::new("ca_kind", issuer.map_or("unknown", IssuerKind::as_str));
         let outcome = refusal.map_or("issued", |problem| problem.code.as_str());
-        self.requests.add(1, &[source.clone(), KeyValue::new("outcome", outcome)]);
+        self.requests.add(1, &[source.clone(), KeyValue::new("outcome", outcome), ca_kind.clone()]);
         if refusal.is_none() {
-            self.duration.record(elapsed.as_secs_f64(), &[source]);
+            self.duration.record(elapsed.as_secs_f64(), &[source, ca_kind]);
         }
     }
 

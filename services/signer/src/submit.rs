@@ -69,11 +69,15 @@ impl Signer {
         command: SubmitCertificateRequest,
     ) -> Result<Answer<IssuedCertificate>, Problem> {
         self.authority.admit::<SubmitCertificateRequest>(&context)?;
-        let (began, source, dry_run) = (self.clock.monotonic(), source(&command), context.dry_run);
+        let (began, source, profile) = (self.clock.monotonic(), source(&command), command.profile.clone());
+        let (tenant, dry_run) = (context.tenant, context.dry_run);
         let answer = self.submit_admitted(context, command).await;
         if !dry_run {
             let elapsed = self.clock.monotonic().saturating_sub(began);
-            self.metrics.answered(source, answer.as_ref().err(), elapsed);
+            // Asked last: the first request of an organization may have made its Micro CA.
+            let issuer = self.catalog.read(|catalog| catalog.select(tenant, profile.as_ref()));
+            let issuer = issuer.ok().map(|selection| selection.issuer_kind());
+            self.metrics.answered(source, issuer, answer.as_ref().err(), elapsed);
         }
         answer
     }
@@ -287,12 +291,14 @@ fn read(
     command: SubmitCertificateRequest,
 ) -> Result<(Applicant, Option<Reference<ProfileId>>, Choice), Problem> {
     let source = source(&command);
-    let SubmitCertificateRequest { profile, csr, key, subject, sans, ttl, not_after, labels, note } = command;
+    let SubmitCertificateRequest { profile, csr, ttl, not_after, labels, note, .. } = command;
     let applicant = match csr {
         None if source == RequestSource::Managed => Applicant::Managed {
-            key_algorithm: key.map_or(KeyAlgorithm::EcdsaP256, |key| key.algorithm),
-            subject: subject.unwrap_or_default(),
-            sans,
+            key_algorithm: command.key.map_or(KeyAlgorithm::EcdsaP256, |key| key.algorithm),
+            subject: command.subject.unwrap_or_default(),
+            sans: command.sans,
+            key_usages: command.key_usages,
+            extended_key_usages: command.extended_key_usages,
         },
         csr => CertificationRequest::read(csr.unwrap_or_default().as_bytes())
             .map(Applicant::Csr)

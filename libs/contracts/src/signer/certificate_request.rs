@@ -11,7 +11,7 @@ use crate::{
     CertificateId, CertificateRequestId, KeyId, Lifetime, OrganizationId, Permission, ProfileId, Timestamp,
     command, events,
     id::Reference,
-    x509::{KeyAlgorithm, Subject, SubjectAltName},
+    x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, Subject, SubjectAltName},
 };
 
 /// Where the key of a certificate is.
@@ -89,6 +89,12 @@ pub struct SubmitCertificateRequest {
     /// Without a CSR: the names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sans: Vec<SubjectAltName>,
+    /// Without a CSR: the key usages that are hoped for. The policy must allow them; the profile decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_usages: Vec<KeyUsage>,
+    /// Without a CSR: the extended key usages that are hoped for. The policy must allow them; the profile decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended_key_usages: Vec<ExtendedKeyUsage>,
     /// Lifetime; missing: the profile's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Lifetime>,

@@ -38,7 +38,13 @@ fn shop() -> Arc<Applicant> {
 }
 
 fn managed(subject: Subject, sans: &[SubjectAltName]) -> Arc<Applicant> {
-    Arc::new(Applicant::Managed { key_algorithm: KeyAlgorithm::EcdsaP256, subject, sans: sans.to_vec() })
+    Arc::new(Applicant::Managed {
+        key_algorithm: KeyAlgorithm::EcdsaP256,
+        subject,
+        sans: sans.to_vec(),
+        key_usages: vec![KeyUsage::DigitalSignature],
+        extended_key_usages: vec![ExtendedKeyUsage::ServerAuth],
+    })
 }
 
 fn named(common_name: &str) -> Subject {
@@ -317,6 +323,8 @@ fn without_a_csr_violations_point_at_what_was_sent() {
     let mut policy = PolicyRules {
         sans: Some(vec![]),
         key_algorithms: Some(vec![KeyAlgorithm::Rsa2048]),
+        key_usages: Some(vec![]),
+        extended_key_usages: Some(vec![ExtendedKeyUsage::ClientAuth]),
         ..PolicyRules::default()
     };
     policy.subject.country = Some(SubjectRule { required: true, ..SubjectRule::default() });
@@ -327,7 +335,7 @@ fn without_a_csr_violations_point_at_what_was_sent() {
         panic!("it was accepted")
     };
     let pointers: Vec<_> = violations.iter().filter_map(|violation| violation.pointer.as_deref()).collect();
-    assert_eq!(pointers, ["#/subject", "#/sans", "#/key/algorithm"]);
+    assert_eq!(pointers, ["#/subject", "#/sans", "#/key/algorithm", "#/keyUsages", "#/extendedKeyUsages"]);
 }
 
 // ------------------------------------------------------------------------------------------------- what is accepted
@@ -471,8 +479,10 @@ fn labels_and_notes_have_limits() {
 
 #[test]
 fn names_that_no_policy_could_allow_are_refused_where_they_stand() {
-    let applicant =
-        managed(Subject { country: Some("Canada".into()), ..named("shop") }, &[dns("not a host name")]);
+    let applicant = managed(
+        Subject { country: Some("Canada".into()), ..named("shop") },
+        &[dns("not a host name"), dns("shop"), dns("")],
+    );
     let problem: Problem = CertificateRequest::default()
         .decide(submit(applicant, PolicyRules::default()), NOON)
         .unwrap_err()
@@ -480,7 +490,7 @@ fn names_that_no_policy_could_allow_are_refused_where_they_stand() {
     assert_eq!(problem.code, Code::ValidationFailed);
     let pointers: Vec<_> =
         problem.errors.iter().filter_map(|violation| violation.pointer.as_deref()).collect();
-    assert_eq!(pointers, ["#/subject", "#/sans"]);
+    assert_eq!(pointers, ["#/subject", "#/sans/0/value", "#/sans/2/value"]);
 }
 
 #[test]

@@ -92,9 +92,11 @@ async fn issue(call: Call) -> Result<Answer, Problem> {
     let command = call.json::<CompatibleRequest>()?.command(call.now)?;
     let context = call.context()?;
     if call.query.flag("dryRun") {
-        return Answer::dry(&call.gateway.bus.dry_run(&context, &command).await?);
+        let tried = call.gateway.bus.dry_run(&context, &command).await;
+        return Answer::dry(&tried.map_err(request::in_their_words)?);
     }
-    match patience::send_within(&call, &context, &command, WAIT).await? {
+    let waited = patience::send_within(&call, &context, &command, WAIT).await;
+    match waited.map_err(request::in_their_words)? {
         Waited::Done(reply) => {
             let (position, version, replayed) = (reply.position, reply.version, reply.replayed);
             let IssuedCertificate { request, certificate, chain } = reply.result;

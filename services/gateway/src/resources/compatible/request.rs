@@ -6,10 +6,10 @@ use contracts::{
     Code, Lifetime, Problem, ProfileId, Timestamp, Violation,
     id::Reference,
     signer::{KeyChoice, SubmitCertificateRequest},
-    x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, Subject, SubjectAltName},
+    x509::{KeyAlgorithm, Subject, SubjectAltName},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::body::shown;
@@ -69,10 +69,12 @@ struct Attributes {
     /// `RSA_2048`, `EC_prime256v1`, …, or our words.
     #[serde(default)]
     key_algorithm: Option<String>,
-    /// Key usages, as `digital_signature` or `digitalSignature`; the profile decides what is issued.
+    /// Key usages, as `digital_signature` or `digitalSignature`: the policy must allow them, the profile decides
+    /// which are issued.
     #[serde(default)]
     key_usages: Vec<String>,
-    /// Extended key usages, as `server_auth` or `serverAuth`; the profile decides what is issued.
+    /// Extended key usages, as `server_auth` or `serverAuth`: the policy must allow them, the profile decides which
+    /// are issued.
     #[serde(default)]
     extended_key_usages: Vec<String>,
 }
@@ -130,15 +132,8 @@ impl CompatibleRequest {
             errors.push(refusal("#/attributes/keyAlgorithm".to_owned(), detail));
             None
         });
-        for (field, known, words) in [
-            ("keyUsages", is_key_usage as fn(&str) -> bool, &attributes.key_usages),
-            ("extendedKeyUsages", is_extended_key_usage, &attributes.extended_key_usages),
-        ] {
-            for (at, word) in words.iter().enumerate().filter(|(_, word)| !known(word)) {
-                let detail = format!("'{}' is not a usage of RFC 5280", shown(word));
-                errors.push(refusal(format!("#/attributes/{field}/{at}"), detail));
-            }
-        }
+        let key_usages = usages("keyUsages", &attributes.key_usages, &mut errors);
+        let extended_key_usages = usages("extendedKeyUsages", &attributes.extended_key_usages, &mut errors);
         if !errors.is_empty() {
             return Err(unusable(errors));
         }
@@ -155,10 +150,37 @@ impl CompatibleRequest {
             subject,
             sans,
             key: key.map(|algorithm| KeyChoice { algorithm }),
+            key_usages,
+            extended_key_usages,
             ..common
         })
     }
 }
+
+/// A refusal of the command, pointing into the body that it was made from.
+pub(super) fn in_their_words(mut problem: Problem) -> Problem {
+    for pointer in problem.errors.iter_mut().filter_map(|violation| violation.pointer.as_mut()) {
+        if let Some(theirs) = PLACES.iter().find_map(|(ours, theirs)| {
+            let rest = pointer.strip_prefix(ours).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+            Some(format!("{theirs}{rest}"))
+        }) {
+            *pointer = theirs;
+        }
+    }
+    problem
+}
+
+/// Where the fields of the command stand in the body.
+const PLACES: &[(&str, &str)] = &[
+    ("#/profile", "#/profileId"),
+    ("#/ttl", "#/attributes/ttl"),
+    ("#/notAfter", "#/attributes/notAfter"),
+    ("#/subject", "#/attributes"),
+    ("#/sans", "#/attributes/altNames"),
+    ("#/key/algorithm", "#/attributes/keyAlgorithm"),
+    ("#/keyUsages", "#/attributes/keyUsages"),
+    ("#/extendedKeyUsages", "#/attributes/extendedKeyUsages"),
+];
 
 fn unusable(errors: Vec<Violation>) -> Problem {
     Problem::new(Code::ValidationFailed, "attributes cannot be used").with_errors(errors)
@@ -196,16 +218,21 @@ fn key_algorithm(text: &str) -> Result<KeyAlgorithm, String> {
     }
 }
 
-fn is_key_usage(word: &str) -> bool {
-    reads::<KeyUsage>(&camel(word))
-}
-
-fn is_extended_key_usage(word: &str) -> bool {
-    reads::<ExtendedKeyUsage>(&camel(word))
-}
-
-fn reads<T: serde::de::DeserializeOwned>(word: &str) -> bool {
-    serde_json::from_value::<T>(Value::String(word.to_owned())).is_ok()
+/// Reads usages in either spelling; adds what is none to `errors`.
+fn usages<T: DeserializeOwned>(field: &str, words: &[String], errors: &mut Vec<Violation>) -> Vec<T> {
+    let mut usages = Vec::with_capacity(words.len());
+    for (at, word) in words.iter().enumerate() {
+        match serde_json::from_value(Value::String(camel(word))) {
+            Ok(usage) => usages.push(usage),
+            Err(error) => {
+                let expected = error.to_string().replace('`', "'");
+                let expected = expected.split_once("expected ").map_or("", |(_, expected)| expected);
+                let detail = format!("'{}' is not a usage: expected {expected}", shown(word));
+                errors.push(refusal(format!("#/attributes/{field}/{at}"), detail));
+            }
+        }
+    }
+    usages
 }
 
 /// `digital_signature` and `digitalSignature` alike; `crl_sign` is `cRLSign` in RFC 5280.
@@ -227,6 +254,7 @@ fn camel(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use contracts::x509::{ExtendedKeyUsage, KeyUsage};
     use serde_json::json;
     use uuid::Uuid;
 
@@ -268,6 +296,11 @@ mod tests {
             [SubjectAltName::Dns("a.example".into()), SubjectAltName::Ip("192.0.2.1".parse().unwrap())]
         );
         assert_eq!(command.not_after, Some("2027-01-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(
+            command.key_usages,
+            [KeyUsage::DigitalSignature, KeyUsage::KeyEncipherment, KeyUsage::CrlSign]
+        );
+        assert_eq!(command.extended_key_usages, [ExtendedKeyUsage::ServerAuth]);
     }
 
     #[test]
@@ -294,5 +327,21 @@ mod tests {
             pointers,
             ["#/attributes/altNames/0/value", "#/attributes/keyAlgorithm", "#/attributes/keyUsages/0"]
         );
+        let usage = &problem.errors[2].detail;
+        assert!(usage.starts_with("'fly' is not a usage: expected one of 'digitalSignature', "), "{usage}");
+    }
+
+    #[test]
+    fn a_refusal_points_into_the_body_that_was_sent() {
+        for (ours, theirs) in [
+            ("#/csr", "#/csr"),
+            ("#/sans/1/value", "#/attributes/altNames/1/value"),
+            ("#/key/algorithm", "#/attributes/keyAlgorithm"),
+            ("#/keyUsages", "#/attributes/keyUsages"),
+            ("#/ttl", "#/attributes/ttl"),
+        ] {
+            let problem = in_their_words(unusable(vec![refusal(ours.to_owned(), String::new())]));
+            assert_eq!(problem.errors[0].pointer.as_deref(), Some(theirs));
+        }
     }
 }
