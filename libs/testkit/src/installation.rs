@@ -206,6 +206,14 @@ impl Installation {
         self.process(name).wait_for_either(&ready, &log, READY).await;
     }
 
+    /// Kills a process (`up`, or a service's) and starts it again, without waiting until it is ready.
+    pub fn restart(&mut self, name: &str) {
+        self.process(name).kill();
+        let process = self.launch(name, &[]);
+        self.processes.insert(name.to_owned(), process);
+        self.watch();
+    }
+
     /// Waits until a process has died of its crash point.
     pub async fn has_crashed(&mut self, name: &str) {
         let log = self.log_file(name);

@@ -41,7 +41,13 @@ pub struct OtlpReceiver {
     task: JoinHandle<()>,
 }
 
-type Received = Arc<Mutex<Vec<ReceivedSpan>>>;
+type Received = Arc<Mutex<Everything>>;
+
+#[derive(Debug, Default)]
+struct Everything {
+    spans: Vec<ReceivedSpan>,
+    bytes: Vec<u8>,
+}
 
 impl OtlpReceiver {
     /// Listens on a free port.
@@ -51,7 +57,7 @@ impl OtlpReceiver {
         let received = Received::default();
         let router = Router::new()
             .route("/v1/traces", post(traces))
-            .route("/v1/metrics", post(async || StatusCode::OK))
+            .route("/v1/metrics", post(metrics))
             .with_state(received.clone());
         let task =
             tokio::spawn(async move { axum::serve(listener, router).await.expect("the receiver serves") });
@@ -67,7 +73,13 @@ impl OtlpReceiver {
     /// Every span so far.
     #[must_use]
     pub fn spans(&self) -> Vec<ReceivedSpan> {
-        self.received.lock().expect("no panic while it is held").clone()
+        self.received.lock().expect("no panic while it is held").spans.clone()
+    }
+
+    /// Every byte so far, of traces and of metrics.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.received.lock().expect("no panic while it is held").bytes.clone()
     }
 
     /// Waits until the spans received satisfy the test, and gives them.
@@ -89,8 +101,13 @@ impl Drop for OtlpReceiver {
     }
 }
 
+async fn metrics(State(received): State<Received>, body: Bytes) -> StatusCode {
+    received.lock().expect("no panic while it is held").bytes.extend(&body);
+    StatusCode::OK
+}
+
 async fn traces(State(received): State<Received>, body: Bytes) -> StatusCode {
-    let Ok(request) = ExportTraceServiceRequest::decode(body) else { return StatusCode::BAD_REQUEST };
+    let Ok(request) = ExportTraceServiceRequest::decode(body.clone()) else { return StatusCode::BAD_REQUEST };
     let mut spans = Vec::new();
     for resource in request.resource_spans {
         let attributes = resource.resource.map(|resource| texts(&resource.attributes)).unwrap_or_default();
@@ -107,7 +124,9 @@ async fn traces(State(received): State<Received>, body: Bytes) -> StatusCode {
             });
         }
     }
-    received.lock().expect("no panic while it is held").extend(spans);
+    let mut received = received.lock().expect("no panic while it is held");
+    received.spans.extend(spans);
+    received.bytes.extend(&body);
     StatusCode::OK
 }
 
