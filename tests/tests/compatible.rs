@@ -71,6 +71,17 @@ async fn a_refusal_is_worded_as_those_clients_expect(world: &mut World) {
     assert_eq!(problem["code"], "policy_violation");
     assert_eq!(problem["errors"][0]["pointer"], "#/csr");
 
+    // Without a CSR it points into the attributes; the usages that are named are judged too.
+    let policy = json!({"name": "no-client", "extendedKeyUsages": ["serverAuth"]});
+    _ = world.api().post("/api/v1/policies", &policy).await.expect(201);
+    let profile = json!({"name": "no-client", "policy": "name:no-client"});
+    let profile = world.api().post("/api/v1/profiles", &profile).await.expect(201).json();
+    let attributes = json!({"commonName": "a.example.com", "extendedKeyUsages": ["client_auth"]});
+    let body = json!({"profileId": profile["id"], "attributes": attributes});
+    let problem = world.api().post(PATH, &body).await.expect(422).json();
+    assert_eq!(problem["message"], "clientAuth extended key usage is not allowed by template policy");
+    assert_eq!(problem["errors"][0]["pointer"], "#/attributes/extendedKeyUsages");
+
     let nobody = world.api().with_token(None).post(PATH, &body).await.expect(401).json();
     assert_eq!((&nobody["statusCode"], &nobody["error"]), (&json!(401), &json!("Unauthorized")));
 }

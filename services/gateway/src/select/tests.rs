@@ -1,0 +1,132 @@
+//! What lists ask of PostgreSQL.
+
+use contracts::{Service, Timestamp};
+
+use super::*;
+use crate::operation::Operation;
+
+static VIEW: View = View {
+    service: Service::Inventory,
+    name: "certificate",
+    kind: "certificate",
+    prefix: "crt",
+    fields: &[
+        Field::text("commonName", "common_name").optional(),
+        Field::text("status", "status"),
+        Field::time("notAfter", "not_after"),
+        Field::id("profileId", "profile_id", "prf").optional(),
+    ],
+    document: crate::view::part_of::<contracts::inventory::CertificateView>,
+    named: false,
+    labelled: true,
+    searchable: true,
+    sort: "-createdAt",
+};
+
+fn select(text: &str) -> Result<Select<'static>, Problem> {
+    let operation = VIEW.lists(Operation::get("/certificates", "listCertificates", ""));
+    Select::of(&VIEW, &Query::read(Some(text), &operation).unwrap(), None)
+}
+
+fn conditions(text: &str) -> (String, Vec<Value>) {
+    let select = select(text).unwrap();
+    let (_, rest) = select.sql.split_once(" where ").unwrap();
+    (rest.split_once(" order by ").unwrap().0.to_owned(), select.values)
+}
+
+#[test]
+fn a_list_without_parameters_is_newest_first() {
+    let select = select("").unwrap();
+    assert_eq!(
+        select.sql,
+        "select id, version, document::text, created_at, id from api_inventory.certificate \
+         order by created_at desc, id desc limit 51"
+    );
+}
+
+#[test]
+fn filters_become_conditions_and_values_parameters() {
+    let time = |text: &str| text.parse::<Timestamp>().unwrap().0;
+    for (text, sql, values) in [
+        (
+            "status=active,expired",
+            "status = any($1::text[])",
+            vec![Value::Texts(vec!["active".into(), "expired".into()])],
+        ),
+        (
+            "status[ne]=active",
+            "(status = any($1::text[])) is not true",
+            vec![Value::Texts(vec!["active".into()])],
+        ),
+        (
+            "notAfter[lt]=2027-01-01T00:00:00Z",
+            "not_after < $1::timestamptz",
+            vec![Value::Time(time("2027-01-01T00:00:00Z"))],
+        ),
+        (
+            "commonName[contains]=50%25_a",
+            "common_name ilike $1::text",
+            vec![Value::Text(r"%50\%\_a%".into())],
+        ),
+        ("commonName[startsWith]=a'b", "common_name ilike $1::text", vec![Value::Text("a'b%".into())]),
+        ("commonName[exists]=false", "common_name is null", vec![]),
+        ("q=shop", "search ilike $1::text", vec![Value::Text("%shop%".into())]),
+        (
+            "labels.env=prod",
+            "labels ->> $1::text = any($2::text[])",
+            vec![Value::Text("env".into()), Value::Texts(vec!["prod".into()])],
+        ),
+        ("labels.a.b[exists]=true", "labels ->> $1::text is not null", vec![Value::Text("a.b".into())]),
+        (
+            "profileId=00000000-0000-0000-0000-000000000007",
+            "profile_id = any($1::uuid[])",
+            vec![Value::Ids(vec![Uuid::from_u128(7)])],
+        ),
+    ] {
+        assert_eq!(conditions(text), (sql.to_owned(), values), "{text}");
+    }
+}
+
+#[test]
+fn a_page_goes_on_where_the_one_before_ended() {
+    let first = select("sort=-notAfter,commonName&limit=10").unwrap();
+    let keys = ["2027-01-01T00:00:00Z", "shop", "00000000-0000-0000-0000-000000000007"].map(str::to_owned);
+    let cursor = cursor::write(first.binding, &keys);
+    let (sql, values) = conditions(&format!("limit=20&sort=-notAfter,commonName&cursor={cursor}"));
+    assert_eq!(
+        sql,
+        "(not_after <= $1::timestamptz and (not_after < $1::timestamptz or \
+         coalesce(common_name, '') >= $2::text and (coalesce(common_name, '') > $2::text or id > $3::uuid)))"
+    );
+    assert_eq!(values[2], Value::Id(Uuid::from_u128(7)));
+    let forged = cursor::write(first.binding, &["x", "y", "z"].map(str::to_owned));
+    let problem = select(&format!("sort=-notAfter,commonName&cursor={forged}")).unwrap_err();
+    assert_eq!(problem.code, Code::InvalidCursor);
+}
+
+#[test]
+fn what_cannot_be_filtered_or_sorted_by_is_refused() {
+    for (text, code) in [
+        ("sort=color", Code::MalformedRequest),
+        ("sort=profileId", Code::MalformedRequest),
+        ("profileId=crt_00000000000000000000000007", Code::WrongIdType),
+        ("profileId=x", Code::MalformedRequest),
+        ("labels.env[gt]=a", Code::MalformedRequest),
+    ] {
+        assert_eq!(select(text).unwrap_err().code, code, "{text}");
+    }
+    let problem = select("sort=-notaftr").unwrap_err();
+    assert!(problem.errors[0].detail.contains("did you mean 'notAfter'?"), "{}", problem.errors[0].detail);
+}
+
+#[test]
+fn a_token_for_some_certificates_sees_no_others() {
+    let operation = VIEW.lists(Operation::get("/certificates", "listCertificates", ""));
+    let query = Query::read(Some("status=active"), &operation).unwrap();
+    let select = Select::of(&VIEW, &query, Some(vec![Uuid::from_u128(9)])).unwrap();
+    assert!(
+        select.sql.contains(" where id = any($1::uuid[]) and status = any($2::text[]) "),
+        "{}",
+        select.sql
+    );
+}
