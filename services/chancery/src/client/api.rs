@@ -96,11 +96,12 @@ impl Api {
             }
         };
         let wait = if self.options.no_wait { 0 } else { self.options.timeout.as_seconds().min(60) };
+        let resume = format!("repeat the command with --idempotency-key {key}");
         let headers = [("idempotency-key", key), ("prefer", format!("wait={wait}"))];
         let path =
             if self.options.dry_run { with_query(path, &[("dryRun", "true")]) } else { path.to_owned() };
         let body = body.map(|body| (Bytes::from(body.to_string()), "application/json"));
-        let answer = self.send(method, &path, &headers, body).await?;
+        let answer = unless_interrupted(resume, self.send(method, &path, &headers, body)).await?;
         if answer.status != 202 || self.options.no_wait {
             return Ok(answer);
         }
@@ -169,21 +170,29 @@ impl Api {
         let operation = answer.json()?["id"].as_str().unwrap_or_default().to_owned();
         let bar = output::spinner(&operation, self.options.no_color.is_some());
         let seconds = u64::try_from(self.options.timeout.as_seconds()).unwrap_or(u64::MAX);
-        let done = tokio::time::timeout(Duration::from_secs(seconds), async {
-            loop {
-                let state = answer.json()?;
-                bar.set_message(format!("{} {}", operation, state["status"].as_str().unwrap_or_default()));
-                match state["status"].as_str() {
-                    Some("done") => {
-                        let resource = state["resource"]["path"].as_str().unwrap_or_default().to_owned();
-                        return self.get(&resource, &[]).await;
+        let resume = format!("chancery op show {operation}");
+        let done = tokio::time::timeout(
+            Duration::from_secs(seconds),
+            unless_interrupted(resume, async {
+                loop {
+                    let state = answer.json()?;
+                    bar.set_message(format!(
+                        "{} {}",
+                        operation,
+                        state["status"].as_str().unwrap_or_default()
+                    ));
+                    match state["status"].as_str() {
+                        Some("done") => {
+                            let resource = state["resource"]["path"].as_str().unwrap_or_default().to_owned();
+                            return self.get(&resource, &[]).await;
+                        }
+                        Some("failed") => return Err(Failure::Problem(state["error"].clone())),
+                        _ => tokio::time::sleep(Duration::from_millis(300)).await,
                     }
-                    Some("failed") => return Err(Failure::Problem(state["error"].clone())),
-                    _ => tokio::time::sleep(Duration::from_millis(300)).await,
+                    answer = self.get(&format!("/api/v1/operations/{operation}"), &[]).await?;
                 }
-                answer = self.get(&format!("/api/v1/operations/{operation}"), &[]).await?;
-            }
-        })
+            }),
+        )
         .await;
         bar.finish_and_clear();
         done.unwrap_or(Err(Failure::StillRunning { operation }))
@@ -197,6 +206,17 @@ impl Api {
             next = source.source();
         }
         Failure::Unreachable { server: self.target.server.clone(), cause }
+    }
+}
+
+/// Waits for the server, or for Ctrl-C, after which the person is told how to resume.
+async fn unless_interrupted<T>(
+    resume: String,
+    waiting: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = waiting => done,
+        Ok(()) = tokio::signal::ctrl_c() => Err(Failure::Interrupted { resume: Some(resume) }),
     }
 }
 

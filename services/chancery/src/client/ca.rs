@@ -9,7 +9,7 @@ use super::{
     api::Api,
     failure::Failure,
     issue::reference,
-    listing::{self, List, changed, confirm},
+    listing::{self, List, change, confirm},
     output::{self, Column},
 };
 
@@ -113,24 +113,16 @@ impl Ca {
                 if let Some(ttl) = ttl {
                     body["ttl"] = ttl.to_string().into();
                 }
-                changed(api, &api.change(Method::POST, path, Some(&body)).await?.json()?, COLUMNS)
+                change(api, Method::POST, path, Some(&body), COLUMNS).await
             }
             Self::Suspend { ca, reason } => {
                 confirm(api, &format!("Suspend '{ca}'? It signs nothing until it is resumed."))?;
                 let body = json!({"reason": reason});
-                changed(
-                    api,
-                    &api.change(Method::POST, &format!("{}/suspend", one(&ca)), Some(&body)).await?.json()?,
-                    COLUMNS,
-                )
+                change(api, Method::POST, &format!("{}/suspend", one(&ca)), Some(&body), COLUMNS).await
             }
             Self::Resume { ca, reason } => {
                 let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
-                changed(
-                    api,
-                    &api.change(Method::POST, &format!("{}/resume", one(&ca)), Some(&body)).await?.json()?,
-                    COLUMNS,
-                )
+                change(api, Method::POST, &format!("{}/resume", one(&ca)), Some(&body), COLUMNS).await
             }
         }
     }

@@ -132,7 +132,7 @@ impl Context {
         };
         match self {
             Self::Add { name, address, ca, token_file } => {
-                let token = options.token.clone();
+                let token = options.token.as_ref().map(|token| token.reveal().to_owned());
                 let server = Server {
                     server: address,
                     ca_file: ca.map(absolute),
@@ -214,7 +214,7 @@ impl ClientOptions {
             }
         };
         let token = match (&self.token, chosen.token, &chosen.token_file) {
-            (Some(token), _, _) => Some(token.clone()),
+            (Some(token), _, _) => Some(token.reveal().to_owned()),
             (None, Some(token), _) => Some(token),
             (None, None, Some(file)) => Some(
                 fs::read_to_string(file)

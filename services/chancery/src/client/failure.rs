@@ -28,6 +28,15 @@ pub enum Failure {
     /// A file or an argument is not what is needed.
     #[error("{0}")]
     Usage(String),
+    /// Somebody pressed Ctrl-C; what was asked of the server goes on there.
+    #[error("interrupted{}", resume.as_ref().map_or(String::new(), |resume| format!("; the server goes on: {resume}")))]
+    Interrupted {
+        /// How to see what became of it, if something was asked.
+        resume: Option<String>,
+    },
+    /// The answer to a question is "no", and it says why; the answer itself was printed.
+    #[error("no")]
+    No(Value),
     /// Somebody answered "no".
     #[error("not done")]
     Declined,
@@ -52,7 +61,8 @@ impl Failure {
             Self::Unreachable { .. } => 9,
             Self::StillRunning { .. } => 8,
             Self::Usage(_) => 2,
-            Self::Declined => 10,
+            Self::No(_) | Self::Declined => 10,
+            Self::Interrupted { .. } => 130,
             Self::Unexpected(_) => 1,
         }
     }
@@ -62,34 +72,102 @@ impl Failure {
     pub fn print(&self, format: Format) {
         if matches!(format, Format::Json | Format::Ndjson) {
             let document = match self {
+                Self::No(_) => return, // it stands in what was printed
                 Self::Problem(problem) => problem.clone(),
                 other => json!({"code": "client", "detail": other.to_string()}),
             };
             eprintln!("{document}");
             return;
         }
-        let Self::Problem(problem) = self else {
-            eprintln!("error: {self}");
-            return;
-        };
-        let text = |key: &str| problem[key].as_str();
-        eprintln!("error[{}]: {}", text("code").unwrap_or("unknown"), text("detail").unwrap_or_default());
-        for error in problem["errors"].as_array().into_iter().flatten() {
-            let place =
-                ["pointer", "parameter", "header"].iter().find_map(|key| error[*key].as_str()).unwrap_or("");
-            eprintln!("  {place}: {}", error["detail"].as_str().unwrap_or_default());
-            let allowed: Vec<_> =
-                error["allowed"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            if !allowed.is_empty() {
-                eprintln!("  allowed: {}", allowed.join(", "));
-            }
-        }
-        if let Some(trace) = text("traceId") {
-            eprintln!("trace: {trace}");
+        match self {
+            Self::Problem(problem) => eprint!("{}", told(problem)),
+            Self::No(answer) => eprint!("{}", violations(answer, "")),
+            other => eprintln!("error: {other}"),
         }
     }
 }
 
+/// A problem document in sentences: what, where and why, what next.
+fn told(problem: &Value) -> String {
+    let text = |key: &str| problem[key].as_str();
+    let detail = text("detail").unwrap_or_default();
+    let mut told = format!("error[{}]: {detail}\n", text("code").unwrap_or("unknown"));
+    told += &violations(problem, detail);
+    if let Some(help) = text("help") {
+        told += &format!("help: {help} on the server\n");
+    }
+    if let Some(trace) = text("traceId") {
+        told += &format!("trace: {trace}\n");
+    }
+    told
+}
+
+/// A line for each violation, and one for what it allows. `known` was told already and is not repeated.
+fn violations(problem: &Value, known: &str) -> String {
+    let mut lines = String::new();
+    for error in problem["errors"].as_array().into_iter().flatten() {
+        let place = ["pointer", "parameter", "header"].iter().find_map(|key| error[*key].as_str());
+        let place = place.unwrap_or_default();
+        // A single violation is often the whole story: it is not told twice.
+        lines += &match error["detail"].as_str().filter(|violation| *violation != known) {
+            Some(violation) => format!("  {place}: {violation}\n"),
+            None => format!("  at {place}\n"),
+        };
+        let allowed: Vec<_> =
+            error["allowed"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !allowed.is_empty() {
+            lines += &format!("  allowed: {}\n", allowed.join(", "));
+        }
+    }
+    lines
+}
+
 fn class(problem: &Value) -> Option<Class> {
     problem["code"].as_str().and_then(Code::from_text).map(Code::class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_says_what_where_and_what_next() {
+        let problem = json!({"code": "already_exists", "detail": "the name 'web' is taken", "traceId": "4bf9",
+            "help": "/docs/problems/already_exists", "errors": [{"pointer": "#/name", "detail": "the name 'web' is taken"}]});
+        assert_eq!(
+            told(&problem),
+            "error[already_exists]: the name 'web' is taken\n  at #/name\nhelp: /docs/problems/already_exists on the server\ntrace: 4bf9\n"
+        );
+    }
+
+    #[test]
+    fn each_of_several_violations_says_what_is_allowed() {
+        let problem = json!({"code": "policy_violation", "detail": "2 rules refuse this request", "errors": [
+            {"pointer": "#/csr", "detail": "Key algorithm is not allowed", "allowed": ["rsa_2048"]},
+            {"pointer": "#/ttl", "detail": "900d is too long"}]});
+        assert_eq!(
+            told(&problem),
+            "error[policy_violation]: 2 rules refuse this request\n  #/csr: Key algorithm is not allowed\n  allowed: rsa_2048\n  #/ttl: 900d is too long\n"
+        );
+    }
+
+    #[test]
+    fn exit_codes_follow_the_class_of_the_problem() {
+        let problem = |code: &str| Failure::Problem(json!({"code": code})).exit_code();
+        for (code, expected) in [
+            ("not_found", 3),
+            ("already_exists", 4),
+            ("version_mismatch", 4),
+            ("policy_violation", 5),
+            ("forbidden", 6),
+            ("command_timeout", 8),
+            ("service_unavailable", 9),
+            ("internal", 1),
+            ("from_a_later_version", 1),
+        ] {
+            assert_eq!(problem(code), expected, "{code}");
+        }
+        assert_eq!(Failure::Interrupted { resume: None }.exit_code(), 130);
+        assert_eq!(Failure::No(Value::Null).exit_code(), 10);
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     Format,
     api::Api,
     failure::Failure,
-    listing::{changed, read_input},
+    listing::{changed, read_csr},
     output::{self, Column},
 };
 
@@ -82,15 +82,7 @@ impl Issue {
     fn body(&self) -> Result<Value, Failure> {
         let mut body = json!({});
         if let Some(file) = &self.csr {
-            let csr = read_input(file)?;
-            // Bytes that are no text are DER: bare base64 is one of the forms the server reads.
-            body["csr"] = match String::from_utf8(csr) {
-                Ok(text) => text.into(),
-                Err(binary) => {
-                    use base64::Engine as _;
-                    base64::engine::general_purpose::STANDARD.encode(binary.as_bytes()).into()
-                }
-            };
+            body["csr"] = read_csr(file)?.into();
         } else {
             let kinds = [("dns", &self.dns), ("ip", &self.ip), ("email", &self.email), ("uri", &self.uri)];
             let sans: Vec<_> = kinds

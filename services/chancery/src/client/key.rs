@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     api::Api,
     failure::Failure,
-    listing::{self, List, changed, confirm},
+    listing::{self, List, change, confirm},
     output::{self, Column},
 };
 
@@ -72,7 +72,7 @@ impl Key {
                 if let Some(label) = label {
                     body["label"] = label.into();
                 }
-                changed(api, &api.change(Method::POST, path, Some(&body)).await?.json()?, COLUMNS)
+                change(api, Method::POST, path, Some(&body), COLUMNS).await
             }
             Self::Public { id } => {
                 let answer = api.get(&format!("{path}/{id}/public-key"), &[]).await?;
@@ -82,11 +82,7 @@ impl Key {
             Self::Destroy { id, reason } => {
                 confirm(api, &format!("Destroy key {id}? Nothing brings it back."))?;
                 let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
-                changed(
-                    api,
-                    &api.change(Method::POST, &format!("{path}/{id}/destroy"), Some(&body)).await?.json()?,
-                    COLUMNS,
-                )
+                change(api, Method::POST, &format!("{path}/{id}/destroy"), Some(&body), COLUMNS).await
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What all nouns share: list with filters, show one.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
+use http::Method;
 use serde_json::Value;
 
 use super::{
@@ -30,6 +32,11 @@ pub struct List {
 }
 
 impl List {
+    /// The whole list, as it is sorted by default.
+    pub fn whole() -> Self {
+        Self { filters: Vec::new(), text: None, sort: None, limit: 0, all: true }
+    }
+
     /// Prints the list at `path`.
     pub async fn run(self, api: &Api, path: &str, columns: &[Column]) -> Result<(), Failure> {
         let mut query = Vec::new();
@@ -80,6 +87,17 @@ pub fn changed(api: &Api, answer: &Value, columns: &[Column]) -> Result<(), Fail
     output::one(api.format(), answer, columns)
 }
 
+/// Makes a change and prints what it answered.
+pub async fn change(
+    api: &Api,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+    columns: &[Column],
+) -> Result<(), Failure> {
+    changed(api, &api.change(method, path, body).await?.json()?, columns)
+}
+
 /// Prints a timeline: one line an event.
 pub async fn timeline(api: &Api, path: &str) -> Result<(), Failure> {
     let answer = api.get(path, &[]).await?.json()?;
@@ -126,15 +144,15 @@ pub fn read_input(path: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Reads a CSR from a file as JSON can carry it: bytes that are no text are DER, and bare base64 is one of the forms
+/// the server reads.
+pub fn read_csr(path: &str) -> Result<String, Failure> {
+    Ok(String::from_utf8(read_input(path)?).unwrap_or_else(|binary| STANDARD.encode(binary.as_bytes())))
+}
+
 /// Reads a JSON or YAML document from a file.
 pub fn read_document(path: &str) -> Result<Value, Failure> {
     let bytes = read_input(path)?;
     serde_yaml_ng::from_slice(&bytes)
         .map_err(|error| Failure::Usage(format!("{path} is neither JSON nor YAML: {error}")))
-}
-
-/// Prints the first page of the list at `path`.
-pub async fn show_all(api: &Api, path: &str, columns: &[Column]) -> Result<(), Failure> {
-    let answer = api.get(path, &[("limit", "200")]).await?.json()?;
-    output::many(api.format(), &answer["items"].as_array().cloned().unwrap_or_default(), columns, None)
 }

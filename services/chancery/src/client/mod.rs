@@ -4,6 +4,7 @@
 //! codes; every other file is a noun or a daily verb.
 
 use clap::{Args, Subcommand, ValueEnum};
+use runtime::config::Secret;
 
 use self::{api::Api, failure::Failure};
 
@@ -37,8 +38,8 @@ pub struct ClientOptions {
     #[arg(long, global = true, env = "CHANCERY_SERVER", help_heading = "Connection")]
     server: Option<String>,
     /// API token
-    #[arg(long, global = true, env = "CHANCERY_TOKEN", hide_env_values = true, help_heading = "Connection")]
-    token: Option<String>,
+    #[arg(long, global = true, env = "CHANCERY_TOKEN", hide_env_values = true, value_parser = secret, help_heading = "Connection")]
+    token: Option<Secret>,
     /// PEM file of the CA that issued the server's certificate
     #[arg(long, global = true, env = "CHANCERY_CA_FILE", help_heading = "Connection")]
     ca_file: Option<std::path::PathBuf>,
@@ -69,6 +70,10 @@ pub struct ClientOptions {
     home: Option<std::path::PathBuf>,
     #[arg(long, global = true, env = "NO_COLOR", hide = true, num_args = 0..=1, default_missing_value = "1")]
     no_color: Option<String>,
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
 }
 
 /// How answers are printed.
@@ -135,7 +140,12 @@ pub enum ClientCommand {
 
 /// Runs a client command; the number is the exit code.
 pub async fn run(command: ClientCommand, options: ClientOptions) -> u8 {
-    match dispatch(command, &options).await {
+    let done = tokio::select! {
+        biased; // whoever waits for a change says how to resume it
+        done = dispatch(command, &options) => done,
+        Ok(()) = tokio::signal::ctrl_c() => Err(Failure::Interrupted { resume: None }),
+    };
+    match done {
         Ok(code) => code,
         Err(failure) => {
             failure.print(options.output);

@@ -8,7 +8,7 @@ use super::{
     api::Api,
     failure::Failure,
     issue::reference,
-    listing::{self, List, changed},
+    listing::{self, List, change},
     output::Column,
 };
 
@@ -82,23 +82,19 @@ impl Org {
             Self::Create { name, display_name, country } => {
                 let body =
                     given(&[("name", Some(name)), ("displayName", display_name), ("country", country)]);
-                changed(api, &api.change(Method::POST, path, Some(&body)).await?.json()?, COLUMNS)
+                change(api, Method::POST, path, Some(&body), COLUMNS).await
             }
             Self::Update { organization, name, display_name, country } => {
                 let body = given(&[("name", name), ("displayName", display_name), ("country", country)]);
-                changed(
-                    api,
-                    &api.change(Method::PATCH, &one(&organization), Some(&body)).await?.json()?,
-                    COLUMNS,
-                )
+                change(api, Method::PATCH, &one(&organization), Some(&body), COLUMNS).await
             }
             Self::Departments { organization } => {
-                listing::show_all(api, &format!("{}/departments", one(&organization)), COLUMNS).await
+                List::whole().run(api, &format!("{}/departments", one(&organization)), COLUMNS).await
             }
             Self::CreateDepartment { organization, name, display_name } => {
                 let body = given(&[("name", Some(name)), ("displayName", display_name)]);
                 let path = format!("{}/departments", one(&organization));
-                changed(api, &api.change(Method::POST, &path, Some(&body)).await?.json()?, COLUMNS)
+                change(api, Method::POST, &path, Some(&body), COLUMNS).await
             }
         }
     }

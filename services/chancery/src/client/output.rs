@@ -121,7 +121,9 @@ fn cell(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).unwrap_or(&Value::Null);
     let plain = match found {
         Value::Null => "-".to_owned(),
-        Value::String(text) if pointer == "/notAfter" => expiry(text, SystemClock::new().now()),
+        Value::String(text) if matches!(pointer, "/notAfter" | "/expiresAt") => {
+            expiry(text, SystemClock::new().now())
+        }
         Value::String(text) if pointer.ends_with("At") || pointer == "/notBefore" => date(text).to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(items) => {
@@ -132,6 +134,15 @@ fn cell(value: &Value, pointer: &str) -> String {
                 })
                 .collect();
             texts.join(",")
+        }
+        Value::Object(members) if members.is_empty() => "-".to_owned(),
+        // Labels, as they are typed.
+        Value::Object(members) if members.values().all(Value::is_string) => {
+            let pairs: Vec<_> = members
+                .iter()
+                .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+                .collect();
+            pairs.join(",")
         }
         other => other.to_string(),
     };
@@ -144,6 +155,23 @@ fn cell(value: &Value, pointer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_shows_a_value_as_a_person_would_write_it() {
+        let thing = serde_json::json!({"labels": {"env": "prod", "team": "web"}, "none": {}, "null": null,
+            "sans": [{"type": "dns", "value": "a.example"}, {"type": "ip", "value": "192.0.2.1"}],
+            "evil": "a\u{1b}[2Jb"});
+        for (pointer, expected) in [
+            ("/labels", "env=prod,team=web"),
+            ("/none", "-"),
+            ("/null", "-"),
+            ("/missing", "-"),
+            ("/sans", "a.example,192.0.2.1"),
+            ("/evil", r"a\u{1b}[2Jb"),
+        ] {
+            assert_eq!(cell(&thing, pointer), expected, "{pointer}");
+        }
+    }
 
     #[test]
     fn an_expiry_says_how_many_days_are_left() {

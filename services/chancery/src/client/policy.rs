@@ -7,7 +7,7 @@ use super::{
     api::Api,
     failure::Failure,
     issue::reference,
-    listing::{self, List, changed, read_document},
+    listing::{self, List, change, read_document},
     output::Column,
 };
 
@@ -59,11 +59,11 @@ impl Policy {
                     return Err(Failure::Usage(format!("{file} holds no object with rules")));
                 }
                 body["name"] = name.into();
-                changed(api, &api.change(Method::POST, path, Some(&body)).await?.json()?, COLUMNS)
+                change(api, Method::POST, path, Some(&body), COLUMNS).await
             }
             Self::Update { policy, file } => {
                 let body = read_document(&file)?;
-                changed(api, &api.change(Method::PATCH, &one(&policy), Some(&body)).await?.json()?, COLUMNS)
+                change(api, Method::PATCH, &one(&policy), Some(&body), COLUMNS).await
             }
         }
     }

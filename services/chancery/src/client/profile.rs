@@ -9,7 +9,7 @@ use super::{
     api::Api,
     failure::Failure,
     issue::reference,
-    listing::{self, List, changed, read_document},
+    listing::{self, List, change, read_document},
     output::Column,
 };
 
@@ -79,11 +79,11 @@ impl Profile {
                 if let Some(policy) = policy {
                     body["policy"] = reference("pol", &policy).into();
                 }
-                changed(api, &api.change(Method::POST, path, Some(&body)).await?.json()?, COLUMNS)
+                change(api, Method::POST, path, Some(&body), COLUMNS).await
             }
             Self::Update { profile, file } => {
                 let body = read_document(&file)?;
-                changed(api, &api.change(Method::PATCH, &one(&profile), Some(&body)).await?.json()?, COLUMNS)
+                change(api, Method::PATCH, &one(&profile), Some(&body), COLUMNS).await
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{
     api::Api,
     failure::Failure,
     issue::{Issue, reference},
-    listing::{self, List, read_input},
+    listing::{self, List, read_csr},
     output::{self, Column},
 };
 
@@ -68,12 +68,14 @@ impl Request {
                 Ok(())
             }
             Self::Validate { csr, profile } => {
-                let mut body = json!({"csr": String::from_utf8_lossy(&read_input(&csr)?)});
+                let mut body = json!({"csr": read_csr(&csr)?});
                 if let Some(profile) = profile {
                     body["profile"] = reference("prf", &profile).into();
                 }
                 let answer = api.change(Method::POST, &format!("{path}/validate"), Some(&body)).await?;
-                output::one(api.format(), &answer.json()?, &[Column("OK", "/ok", false)])
+                let verdict = answer.json()?;
+                output::one(api.format(), &verdict, &[Column("OK", "/ok", false)])?;
+                if verdict["ok"] == false { Err(Failure::No(verdict)) } else { Ok(()) }
             }
             Self::Timeline { id } => listing::timeline(api, &format!("{path}/{id}/timeline")).await,
         }

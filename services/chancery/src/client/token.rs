@@ -9,7 +9,7 @@ use super::{
     api::Api,
     failure::Failure,
     issue::reference,
-    listing::{List, changed, confirm},
+    listing::{List, change, confirm},
     output::Column,
 };
 
@@ -85,16 +85,12 @@ impl Token {
                 if let Some(organization) = organization {
                     body["organization"] = reference("org", &organization).into();
                 }
-                changed(api, &api.change(Method::POST, path, Some(&body)).await?.json()?, ISSUED)
+                change(api, Method::POST, path, Some(&body), ISSUED).await
             }
             Self::Revoke { id, reason } => {
                 confirm(api, &format!("Revoke token {id}?"))?;
                 let body = reason.map(|reason| json!({"reason": reason}));
-                changed(
-                    api,
-                    &api.change(Method::DELETE, &format!("{path}/{id}"), body.as_ref()).await?.json()?,
-                    COLUMNS,
-                )
+                change(api, Method::DELETE, &format!("{path}/{id}"), body.as_ref(), COLUMNS).await
             }
         }
     }
