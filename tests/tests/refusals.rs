@@ -177,8 +177,10 @@ async fn three_faults_are_three_errors(world: &mut World) {
     let (_folder, file) = subscriber::as_file(&csr.pem);
     let ran = world.cli(&["issue", "--profile", "strict", "--csr", &file]).await;
     assert_eq!(ran.code, 5);
+    let judged = world.cli(&["request", "validate", &file, "--profile", "strict"]).await;
+    assert_eq!((judged.code, &*judged.stdout), (10, "OK  false\n"), "the answer to a question is no");
     for detail in details {
-        assert!(ran.stderr.contains(detail), "{ran:?}");
+        assert!(ran.stderr.contains(detail) && judged.stderr.contains(detail), "{ran:?} {judged:?}");
     }
     let machine = world.cli(&["issue", "--profile", "strict", "--csr", &file, "-o", "json"]).await;
     let document: Value = serde_json::from_str(&machine.stderr).unwrap();

@@ -99,7 +99,7 @@ impl Handlers {
         let context = &within(context, id);
         self.authority
             .admit::<UpdateOrganization>(context)
-            .map_err(|denied| hidden(denied, &command.organization))?;
+            .map_err(|denied| hidden(denied, "organization", &command.organization))?;
         if let Some(name) = &command.name {
             let check = Context { dry_run: true, ..context.clone() };
             self.organizations
@@ -164,7 +164,7 @@ impl Handlers {
         };
         let context = &within(context, organization);
         self.authority.admit::<IssueToken>(context).map_err(|denied| match &command.organization {
-            Some(reference) => hidden(denied, reference),
+            Some(reference) => hidden(denied, "organization", reference),
             None => denied,
         })?;
         let issued = TokenIssued {
@@ -192,7 +192,9 @@ impl Handlers {
         let tenant =
             self.tokens.load(id).await?.tenant.ok_or_else(|| Problem::not_found("token", command.token))?;
         let context = &within(context, tenant);
-        self.authority.admit::<RevokeToken>(context).map_err(|denied| hidden(denied, &command.token))?;
+        self.authority
+            .admit::<RevokeToken>(context)
+            .map_err(|denied| hidden(denied, "token", &command.token))?;
         let revoke = TokenCommand::Revoke(TokenRevoked { reason: command.reason });
         let done = self.tokens.execute(context, id, revoke).await?;
         self.token_answer(command.token, done).await
@@ -311,8 +313,8 @@ fn within(context: &Context, organization: OrganizationId) -> Context {
 }
 
 /// What is not the caller's does not exist for them (Z-1).
-fn hidden(denied: Problem, reference: &impl std::fmt::Display) -> Problem {
-    if denied.code == Code::Forbidden { Problem::not_found("thing", reference) } else { denied }
+fn hidden(denied: Problem, kind: &str, reference: &impl std::fmt::Display) -> Problem {
+    if denied.code == Code::Forbidden { Problem::not_found(kind, reference) } else { denied }
 }
 
 /// A denial holds what a stranger sent: it is cut to what a line of a report can hold.

@@ -46,7 +46,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Exit codes as the README lists them.
+    /// The exit code; `docs/cli.md` lists them.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Problem(problem) => match class(problem) {
