@@ -56,6 +56,49 @@ async fn after_a_kill_the_servers_are_adopted_and_everything_is_as_it_was() {
 }
 
 #[tokio::test]
+async fn what_it_started_is_stopped_when_it_cannot_go_on() {
+    let mut installation = Installation::up().await;
+    installation.stop().await;
+    let nobody_runs = |why: &str| {
+        let data_dir = installation.data_dir().display().to_string();
+        let left = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let line = fs::read(entry.ok()?.path().join("cmdline")).ok()?;
+            Some(text(&line).replace('\0', " "))
+                .filter(|line| line.contains(&data_dir) && !line.contains("while read"))
+        });
+        let left: Vec<String> = left.collect();
+        assert!(left.is_empty(), "{why}: {left:#?}");
+    };
+    nobody_runs("it was stopped");
+    let fails = |variable: &str, value: &str, words: &str| {
+        let mut up = installation.command(&["up"]);
+        let output = up.env(variable, value).output().unwrap();
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && said.contains(words), "{words}: {} {said}", output.status);
+    };
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for variable in ["CHANCERY_SERVER__LISTEN", "CHANCERY_SERVER__OPS_LISTEN"] {
+        fails(variable, &address, &address);
+        nobody_runs(variable);
+    }
+
+    fails("CHANCERY_DATABASE__URL", "postgresql:///chancery?host=/nowhere", "error: PostgreSQL");
+    nobody_runs("PostgreSQL is elsewhere and away");
+    fails("CHANCERY_NATS_SERVER", "/nowhere/nats-server", "nats-server");
+    nobody_runs("there is no NATS");
+
+    let control = installation.data_dir().join("postgresql/global/pg_control");
+    let kept = fs::read(&control).unwrap();
+    fs::write(&control, b"").unwrap();
+    fails("TZ", "UTC", "PostgreSQL did not start");
+    nobody_runs("PostgreSQL is broken");
+    fs::write(&control, kept).unwrap();
+    installation.start().await;
+}
+
+#[tokio::test]
 async fn a_private_server_that_dies_is_started_again() {
     let installation = Installation::up().await;
     let (postgres, nats) = server_pids(&installation);

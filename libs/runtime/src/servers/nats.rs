@@ -158,7 +158,10 @@ impl Starting<'_> {
             match self.answers(&process, address).await {
                 Ok(()) => return Ok((process, address)),
                 Err(error) if process.ends_within(Duration::from_secs(2)).await => failure = Some(error),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    process.stop(Signal::SIGTERM, STOP).await;
+                    return Err(error);
+                }
             }
         }
         let reason = "no free port".to_owned();

@@ -36,6 +36,8 @@ const SOCKET: &str = ".s.PGSQL.5432";
 /// A start may replay much of the log of writes; it is given up only when nothing answers for so long.
 const START: Duration = Duration::from_secs(300);
 const STOP: Duration = Duration::from_secs(60);
+/// Children of a server that was killed notice within a moment, unless a statement keeps them.
+const HAUNTED: Duration = Duration::from_secs(30);
 
 /// Settings of every private server: durable (N-7), and sized for a small machine.
 const SETTINGS: &[(&str, &str)] = &[
@@ -132,7 +134,12 @@ impl Postgres {
             Some(process) => (process, true),
             None => (starting.launch().await?, false),
         };
-        starting.make_database().await?;
+        if let Err(error) = starting.make_database().await {
+            if !adopted {
+                process.stop(Signal::SIGINT, STOP).await;
+            }
+            return Err(error);
+        }
         tracing::info!(pid = process.pid, adopted, folder = %place.data.display(), "PostgreSQL runs");
         Ok(Self { options, place, process, adopted })
     }
@@ -196,11 +203,18 @@ impl Starting<'_> {
         }
         self.runner.own_folder(socket)?;
         self.configure()?;
-        let mut command = Command::new(programs.join("postgres"));
-        command.arg("-D").arg(data);
-        let process = Process::start(command, self.runner, &self.options.environment, log)?;
-        self.answers(&process).await?;
-        Ok(process)
+        let deadline = Instant::now() + HAUNTED;
+        loop {
+            let mut command = Command::new(programs.join("postgres"));
+            command.arg("-D").arg(data);
+            let process = Process::start(command, self.runner, &self.options.environment, log)?;
+            let Err(error) = self.answers(&process).await else { return Ok(process) };
+            process.stop(Signal::SIGINT, STOP).await;
+            if !is_haunted(&error) || Instant::now() > deadline {
+                return Err(error);
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// None when it ended meanwhile: it had been told to stop before we came.
@@ -315,6 +329,11 @@ impl Starting<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether children of a server that was killed are still there: they end once they notice.
+fn is_haunted(error: &ServerError) -> bool {
+    matches!(error, ServerError::Start { reason, .. } if reason.contains("pre-existing shared memory block"))
 }
 
 /// Whether the server answered and said no, rather than being away or not ready.

@@ -35,18 +35,34 @@ pub(super) struct PrivateServers {
 }
 
 impl PrivateServers {
-    /// Starts, or adopts, what is not configured to be elsewhere.
+    /// Starts, or adopts, what is not configured to be elsewhere. When one of them does not start the other is stopped.
     pub(super) async fn start(
         config: &Config,
         secrets: &Secrets,
         environment: &Environment,
     ) -> Result<Self, Failure> {
-        let (postgres, nats) = tokio::try_join!(
+        let configured = config.database.url.as_deref().map(str::parse).transpose()?;
+        let started = tokio::join!(
             start_postgres(config, secrets, environment),
             start_nats(config, secrets, environment)
-        )?;
-        let database = match (&config.database.url, &postgres) {
-            (Some(url), _) => url.parse()?,
+        );
+        let (postgres, nats) = match started {
+            (Ok(postgres), Ok(nats)) => (postgres, nats),
+            (Ok(postgres), Err(failure)) => {
+                if let Some(postgres) = postgres {
+                    postgres.stop().await;
+                }
+                return Err(failure);
+            }
+            (Err(failure), nats) => {
+                if let Ok(Some(nats)) = nats {
+                    nats.stop().await;
+                }
+                return Err(failure);
+            }
+        };
+        let database = match (configured, &postgres) {
+            (Some(endpoint), _) => endpoint,
             (None, Some(postgres)) => postgres.endpoint(),
             (None, None) => postgres::endpoint_of(&config.server.data_dir),
         };

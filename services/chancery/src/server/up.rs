@@ -43,10 +43,12 @@ impl Up {
                 return Ok(());
             }
         };
+        // From here on a signal waits until what is being started can be stopped.
+        let mut signals = Signals::listen()?;
         let mut process = Process::begin(config, Service::ALL).await?;
         process.secrets.make_missing(&SystemEntropy)?;
         let servers = PrivateServers::start(&process.config, &process.secrets, &environment).await?;
-        let ended = self.serve(&mut process, &servers, &environment).await;
+        let ended = self.serve(&mut process, &servers, &environment, &mut signals).await;
         readiness::end(self.ready_file.as_deref(), &environment);
         process.stop().await;
         servers.stop().await;
@@ -60,8 +62,8 @@ impl Up {
         process: &mut Process,
         servers: &PrivateServers,
         environment: &Environment,
+        signals: &mut Signals,
     ) -> Result<(), Failure> {
-        let mut signals = Signals::listen()?;
         migrate(&servers.database, &process.secrets, services::SCHEMAS).await?;
         tracing::warn!(
             "all services share this process's memory; in production run keystore and signer by `chancery serve`"
