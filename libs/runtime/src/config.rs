@@ -287,7 +287,7 @@ impl<'a> Validation<'a> {
             .given("telemetry.otlp_endpoint")
             .or_else(|| self.environment.get("OTEL_EXPORTER_OTLP_ENDPOINT").map(str::to_owned));
         if otlp_endpoint.as_ref().is_some_and(|endpoint| !is_http(endpoint)) {
-            let words = "expected plain HTTP to a collector nearby, such as 'http://127.0.0.1:4318'";
+            let words = "expected the address of a collector, such as 'http://127.0.0.1:4318' or 'https://otlp.example.com'";
             self.refuse("telemetry.otlp_endpoint", words);
         }
         let log_format = match self.text("telemetry.log_format").as_str() {
@@ -357,7 +357,9 @@ impl<'a> Validation<'a> {
 }
 
 fn is_http(endpoint: &str) -> bool {
-    endpoint.parse::<http::Uri>().is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some())
+    endpoint
+        .parse::<http::Uri>()
+        .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
 }
 
 #[cfg(test)]

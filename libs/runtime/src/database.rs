@@ -1,16 +1,18 @@
 //! PostgreSQL: one pool per service role, every wait bounded, and reading transactions that see one scope.
 
-use std::{fmt, fs, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use contracts::{OrganizationId, Service};
 use deadpool_postgres::{
     ConfigConnectImpl, Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction,
 };
-use rustls_pki_types::{CertificateDer, pem::PemObject};
 use tokio_postgres::{NoTls, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::secrets::{SecretError, Secrets};
+use crate::{
+    roots::{self, RootsError},
+    secrets::{SecretError, Secrets},
+};
 
 /// Longest wait for a connection, new or pooled.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -96,8 +98,8 @@ pub enum DatabaseError {
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The roots of TLS.
-    #[error("{path} is not a file of PEM certificates: {reason}", path = .0.display(), reason = .1)]
-    Roots(PathBuf, String),
+    #[error(transparent)]
+    Roots(#[from] RootsError),
     /// The pool could not be built.
     #[error("pool of connections")]
     Build(#[source] deadpool_postgres::BuildError),
@@ -188,19 +190,7 @@ impl Endpoint {
     /// TLS towards the server, when it is asked for.
     pub fn tls(&self) -> Result<Option<MakeRustlsConnect>, DatabaseError> {
         let Some(path) = &self.roots else { return Ok(None) };
-        let refuse = |reason: String| DatabaseError::Roots(path.clone(), reason);
-        let pem = fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        let mut roots = rustls::RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
-            roots.add(certificate).map_err(|error| refuse(error.to_string()))?;
-        }
-        if roots.is_empty() {
-            return Err(refuse("no certificate in it".into()));
-        }
-        Ok(Some(MakeRustlsConnect::new(
-            rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
-        )))
+        Ok(Some(MakeRustlsConnect::new(roots::client_config(Some(path))?)))
     }
 }
 

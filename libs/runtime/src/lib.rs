@@ -23,6 +23,7 @@ pub mod process;
 pub mod projection;
 pub mod rebuild;
 pub mod repository;
+pub mod roots;
 pub mod secrets;
 pub mod servers;
 pub mod service;

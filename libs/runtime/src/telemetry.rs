@@ -5,6 +5,7 @@
 //! no spans at all, and figures are only kept for `/metrics`.
 
 mod attribution;
+mod collector;
 mod logs;
 mod metrics;
 mod resource;
@@ -34,6 +35,10 @@ pub enum TelemetryError {
     /// Somebody else was first.
     #[error("telemetry was begun twice in one process")]
     Twice,
+}
+
+fn exporter_error(endpoint: &str, reason: impl ToString) -> TelemetryError {
+    TelemetryError::Exporter { endpoint: endpoint.into(), reason: reason.to_string() }
 }
 
 /// What the process sends and keeps.

@@ -132,7 +132,7 @@ pub const KEYS: &[Key] = &[
         "telemetry.otlp_endpoint",
         Kind::Text,
         "\"\"",
-        "where traces and metrics go by OTLP over HTTP; empty: nowhere",
+        "where traces and metrics go by OTLP over HTTP or HTTPS; empty: nowhere",
     ),
     key(
         "telemetry.log",

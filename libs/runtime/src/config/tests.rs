@@ -37,6 +37,21 @@ fn an_empty_file_is_a_working_configuration() {
 }
 
 #[test]
+fn telemetry_goes_to_a_collector_by_http_or_https() {
+    let endpoint = |address| from_environment([("CHANCERY_TELEMETRY__OTLP_ENDPOINT", address)]);
+    for address in ["http://127.0.0.1:4318", "https://otlp.example.com"] {
+        assert_eq!(endpoint(address).unwrap().telemetry.otlp_endpoint.as_deref(), Some(address));
+    }
+    for address in ["grpc://127.0.0.1:4317", "127.0.0.1:4318"] {
+        assert!(
+            endpoint(address)
+                .unwrap_err()
+                .contains("telemetry.otlp_endpoint: expected the address of a collector")
+        );
+    }
+}
+
+#[test]
 fn a_mistake_names_file_line_key_and_what_was_meant() {
     let cases = [
         (

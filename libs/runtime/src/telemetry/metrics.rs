@@ -13,7 +13,7 @@ use opentelemetry::{
     InstrumentationScope, KeyValue,
     metrics::{Meter, MeterProvider},
 };
-use opentelemetry_http::{HttpClient, HttpError, hyper::HyperClient};
+use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{MetricExporter, Protocol, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::metrics::{
     Aggregation, Instrument, InstrumentKind, PeriodicReader, SdkMeterProvider, Stream,
@@ -21,7 +21,7 @@ use opentelemetry_sdk::metrics::{
 use prometheus::{Encoder as _, Registry, TextEncoder, proto::MetricFamily};
 use tokio::runtime::Handle;
 
-use super::{TelemetryError, resource, traces::PATIENCE};
+use super::{TelemetryError, collector, exporter_error, resource};
 
 /// How often figures are sent.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -157,20 +157,17 @@ fn buckets(instrument: &Instrument) -> Option<Stream> {
 fn exporter(endpoint: &str) -> Result<MetricExporter, TelemetryError> {
     MetricExporter::builder()
         .with_http()
-        .with_http_client(OnRuntime {
-            client: HyperClient::with_default_connector(PATIENCE, None),
-            runtime: Handle::current(),
-        })
+        .with_http_client(OnRuntime { client: collector::client(endpoint)?, runtime: Handle::current() })
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(format!("{}/v1/metrics", endpoint.trim_end_matches('/')))
         .build()
-        .map_err(|error| TelemetryError::Exporter { endpoint: endpoint.into(), reason: error.to_string() })
+        .map_err(|error| exporter_error(endpoint, error))
 }
 
 /// Sends from the reader's thread, which has no reactor, on the process's runtime, which has one.
 #[derive(Debug)]
 struct OnRuntime {
-    client: HyperClient,
+    client: collector::Client,
     runtime: Handle,
 }
 

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use contracts::Service;
 use opentelemetry::{Context, trace::TracerProvider as _};
-use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::{
     Resource,
@@ -17,7 +16,7 @@ use opentelemetry_sdk::{
     },
 };
 
-use super::{TelemetryError, attribution, resource};
+use super::{TelemetryError, attribution, collector, exporter_error, resource};
 
 /// Longest wait for the receiver.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
@@ -52,14 +51,11 @@ impl Sender {
     fn new(endpoint: &str, resource: Resource) -> Result<Self, TelemetryError> {
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(HyperClient::with_default_connector(PATIENCE, None))
+            .with_http_client(collector::client(endpoint)?)
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
             .build()
-            .map_err(|error| TelemetryError::Exporter {
-                endpoint: endpoint.into(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| exporter_error(endpoint, error))?;
         // The plain batch processor has a thread without a reactor, in which the HTTP client panics.
         let mut queue = BatchSpanProcessor::builder(exporter, Tokio).build();
         queue.set_resource(&resource);

@@ -11,10 +11,13 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use runtime::entropy::{Entropy as _, SystemEntropy};
+use runtime::{
+    entropy::{Entropy as _, SystemEntropy},
+    roots,
+};
 use serde_json::Value;
 
-use super::{ClientOptions, Format, context::Server, failure::Failure, output, tls};
+use super::{ClientOptions, Format, context::Server, failure::Failure, output};
 
 /// A connection to one server.
 pub struct Api {
@@ -49,9 +52,10 @@ impl Api {
     /// Prepares calls to the server that options and context name.
     pub fn open(options: &ClientOptions) -> Result<Self, Failure> {
         let target = options.target()?;
-        let config = tls::config(target.ca_file.as_deref())?;
+        let tls = roots::client_config(target.ca_file.as_deref())
+            .map_err(|error| Failure::Usage(runtime::error::words(&error)))?;
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config((*config).clone())
+            .with_tls_config(tls)
             .https_only()
             .enable_http1()
             .enable_http2()

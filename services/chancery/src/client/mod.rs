@@ -24,7 +24,6 @@ mod policy;
 mod profile;
 mod raw;
 mod request;
-mod tls;
 mod token;
 mod watch;
 
