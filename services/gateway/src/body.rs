@@ -1,5 +1,7 @@
 //! Request bodies: content type, size, and JSON read strictly, with a pointer to what is wrong.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use contracts::{Code, Problem, Violation};
@@ -8,6 +10,9 @@ use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
 
 use crate::json::{self, Fault};
+
+/// How long the rest of a refused body is waited for.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +72,7 @@ pub fn media(headers: &HeaderMap, allowed: &[Media]) -> Result<Media, Problem> {
 }
 
 /// Reads a body of at most `limit` bytes. Errors: `payload_too_large`, `malformed_request` when it breaks off.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
+pub async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Problem> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
@@ -75,6 +80,21 @@ pub async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
         }
         Err(_) => Err(Problem::new(Code::MalformedRequest, "the body broke off")),
     }
+}
+
+/// Reads and drops what is left of the body of a refused request, as much as would have been read otherwise. Whoever is
+/// still sending when the connection ends takes that for a failure of the network, and never sees the answer.
+pub async fn drain(body: &mut Body, limit: usize) {
+    let mut dropped = 0;
+    let dropping = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            dropped += frame.data_ref().map_or(0, Bytes::len);
+            if dropped > limit {
+                return;
+            }
+        }
+    };
+    _ = tokio::time::timeout(DRAIN, dropping).await;
 }
 
 /// Reads JSON strictly: UTF-8, no deeper than `depth`, no name twice, no NUL, no unknown field.

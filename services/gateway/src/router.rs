@@ -13,7 +13,7 @@ use axum::{
 use bytes::Bytes;
 use contracts::{Code, Problem};
 use futures::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header, request::Parts};
 use tracing::Instrument;
 
 use crate::{
@@ -84,10 +84,13 @@ async fn refuse(gateway: Arc<Gateway>, request: Request, problem: fn(&Method) ->
 }
 
 async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Request) -> Response {
-    let (mut parts, body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     let path = if operation.path.contains('{') { path_parameters(&mut parts).await } else { Ok(vec![]) };
     let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-    let Parts { method, uri, headers, .. } = parts;
+    let Parts { method, uri, headers, version, .. } = parts;
+    // With HTTP/2 a stream ends and the connection stays; whoever expects 100 waits for it before they send.
+    let sends_at_once = version < Version::HTTP_2 && !headers.contains_key(header::EXPECT);
+    let limit = gateway.limits.body_bytes;
     let (shared, known) = (gateway.clone(), operation.clone());
     let marks = headers.get(crate::trace::TRACEPARENT).cloned();
     let marks: HeaderMap = marks
@@ -96,7 +99,11 @@ async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Reques
         .collect();
     finish(&gateway, &method, &marks, Some(&known), |trace| async move {
         let incoming = Incoming { headers, uri, path: path?, address };
-        run(shared, operation, incoming, body, trace).await
+        let answer = run(shared, operation, incoming, &mut body, trace).await;
+        if answer.is_err() && sends_at_once {
+            body::drain(&mut body, limit).await;
+        }
+        answer
     })
     .await
 }
@@ -113,7 +120,7 @@ async fn run(
     gateway: Arc<Gateway>,
     operation: Arc<Operation>,
     incoming: Incoming,
-    body: Body,
+    body: &mut Body,
     trace: Trace,
 ) -> Result<Answer, Problem> {
     let now = gateway.clock.now();
@@ -166,7 +173,7 @@ fn permit(call: &Call) -> Result<(), Problem> {
 }
 
 /// The body, if the operation takes one and one came.
-async fn read_body(call: &Call, body: Body) -> Result<(Media, Bytes), Problem> {
+async fn read_body(call: &Call, body: &mut Body) -> Result<(Media, Bytes), Problem> {
     let Some(request) = &call.operation.request else { return Ok((Media::Json, Bytes::new())) };
     let limits = &call.gateway.limits;
     let declared = body::media(&call.headers, request.media);

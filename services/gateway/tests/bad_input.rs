@@ -31,6 +31,10 @@ use runtime::{
     shutdown::Shutdown,
 };
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -267,6 +271,28 @@ async fn nobody_gets_in_without_a_valid_token_and_all_get_the_same_answer() {
     let expired = format!("Bearer {}", token(3).reveal());
     let request = Request::builder().uri("/api/v1/me").header("authorization", expired);
     assert_eq!(send(&app, request, Body::empty()).await.problem["code"], "token_expired");
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_whoever_is_still_sending() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = app().await;
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let body = vec![b' '; 900_000];
+    let head = format!(
+        "POST /api/v1/keys HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    for part in body.chunks(100_000) {
+        client.write_all(part).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let mut begin = [0; 12];
+    client.read_exact(&mut begin).await.unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 401");
 }
 
 #[tokio::test]
