@@ -21,7 +21,18 @@ fn told(spans: &[ReceivedSpan]) -> Vec<String> {
 #[tokio::test]
 async fn each_span_of_a_request_belongs_to_the_service_that_did_the_work() {
     let receiver = OtlpReceiver::start().await;
-    let installation = Installation::plan().set("telemetry.otlp_endpoint", &receiver.endpoint()).up().await;
+    let plan = Installation::plan().set("telemetry.otlp_endpoint", &receiver.endpoint());
+    one_trace_shows_a_request(&receiver, &plan.up().await).await;
+}
+
+#[tokio::test]
+async fn a_trace_does_not_break_between_processes() {
+    let receiver = OtlpReceiver::start().await;
+    let plan = Installation::plan().set("telemetry.otlp_endpoint", &receiver.endpoint());
+    one_trace_shows_a_request(&receiver, &plan.serve().await).await;
+}
+
+async fn one_trace_shows_a_request(receiver: &OtlpReceiver, installation: &Installation) {
     let csr = openssl::csr("shop.localhost", &["shop.localhost"]);
     let traceparent = format!("00-{TRACE}-{CALLER}-01");
     let headers = [("traceparent", traceparent.as_str()), ("prefer", "wait=20")];
@@ -33,7 +44,11 @@ async fn each_span_of_a_request_belongs_to_the_service_that_did_the_work() {
     let expected = [
         "chancery-gateway: POST /api/v1/certificate-requests",
         "chancery-gateway: signer/submit_certificate_request",
+        "chancery-inventory: process issuance.completed",
         "chancery-keystore: keystore/sign_certificate",
+        "chancery-relay: send issuance.completed",
+        "chancery-relay: send issuance.intended",
+        "chancery-signer: INSERT events",
         "chancery-signer: keystore/sign_certificate",
         "chancery-signer: signer/submit_certificate_request",
     ];

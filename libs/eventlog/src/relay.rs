@@ -11,6 +11,7 @@ mod metrics;
 mod partitions;
 mod publisher;
 mod stream;
+mod trace;
 
 use std::{sync::Arc, time::Duration};
 

@@ -18,7 +18,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::{RelayConfig, Standing, message, metrics::Metrics, pause, stream::LogStream};
+use super::{RelayConfig, Standing, message, metrics::Metrics, pause, stream::LogStream, trace};
 use crate::{ReadError, Reader, Recorded, SHARD};
 
 /// Messages sent and not yet acknowledged.
@@ -173,10 +173,12 @@ impl Publisher {
         }
         let previous = self.previous(&event).await?;
         let subject = message::subject(&event);
+        let span = trace::send_span(&event);
         let message = message::message(event, self.epoch, previous);
         let ack = self.jetstream.send_publish(subject, message).await.map_err(Setback::nats)?;
         Ok(Box::pin(async move {
             let ack = ack.into_future().await.map_err(Setback::nats)?;
+            drop(span);
             let sequence = ack.sequence;
             let right = i64::try_from(sequence) == Ok(position);
             fail::fail_point!("X03-relayed-unmarked");
