@@ -1,0 +1,55 @@
+//! S1: Schemathesis calls every operation of the served OpenAPI document with what it makes up: nothing fails, and no
+//! answer is one that the document does not describe.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // helpers of tests fail as tests do
+
+use std::process::Command;
+
+use chancery_tests::{
+    subscriber::p256,
+    tool::{in_venv, run_with},
+    world::{Mode, World},
+};
+
+const CHECKS: [&str; 4] = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_are_as_the_document_says() {
+    let world = World::start(Mode::OneProcess).await;
+    _ = world.issue(&p256("schemathesis.example.com").pem).await;
+    let token = format!("Authorization: Bearer {}", world.token());
+    for (who, headers, examples) in [("the master", vec![token.as_str()], "12"), ("nobody", vec![], "2")] {
+        let mut schemathesis = Command::new(in_venv("schemathesis"));
+        schemathesis.arg("run").arg(format!("{}/api/v1/openapi.json", world.address()));
+        schemathesis.arg("--tls-verify").arg(world.ca_file());
+        schemathesis.args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            examples,
+            "--seed",
+            "1",
+        ]);
+        schemathesis.arg("--checks").arg(CHECKS.join(","));
+        // It streams without end.
+        schemathesis.args(["--exclude-path", "/api/v1/events/stream"]);
+        schemathesis.args(["--request-timeout", "30", "--warnings", "off"]);
+        for header in headers {
+            schemathesis.args(["--header", header]);
+        }
+        schemathesis.current_dir(world.data_dir()).env("NO_COLOR", "1");
+        let ran = run_with(schemathesis, b"").await;
+        let lines: Vec<&str> = ran.stdout.lines().collect();
+        let end = lines[lines.len().saturating_sub(120)..].join("\n");
+        assert_eq!(ran.code, 0, "{who}:\n{end}\n{}", ran.stderr);
+        eprintln!(
+            "{who}: {}",
+            lines.iter().filter(|line| line.contains("generated")).copied().collect::<String>()
+        );
+    }
+}
