@@ -263,6 +263,13 @@ fn position_of_public(payload: &[u8]) -> i64 {
     event["position"].as_str().and_then(|position| position.parse().ok()).unwrap()
 }
 
+/// Waits until an installation rests, and reads its views.
+pub async fn views_at_rest(installation: &Installation) -> Views {
+    let admin = admin(installation).await;
+    rests(installation, &admin).await;
+    views(&admin).await
+}
+
 async fn views(admin: &Client) -> Views {
     admin.batch_execute("set chancery.scope = '*'").await.unwrap();
     let names = "select table_schema || '.' || table_name from information_schema.views \
