@@ -62,7 +62,8 @@ impl Stage {
             subject: &subject,
             spki: &spki,
             not_before: self.clock.now(),
-            ttl: Lifetime::days(100),
+            // Made a second later, it still ends before its parent.
+            ttl: Lifetime::days(if parent.is_some() { 50 } else { 100 }),
             path_length: None,
             digital_signature: false,
             addresses: &addresses,
