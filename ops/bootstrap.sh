@@ -87,7 +87,7 @@ ln -sfn "$nats_server" "$private/bin/nats-server" # tests of the libraries look 
   printf 'export CHANCERY_TEST_PYTHON=%q\n' "$private/venv/bin/python" # test-tools.sh puts it there
   if [[ -d $tree ]]; then
     printf 'export LD_LIBRARY_PATH=%q${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\n' "$libraries"
-    printf 'export PATH=$PATH:%q\n' "$tools/bin"
   fi
+  printf 'export PATH=$PATH:%q\n' "$tools/bin"
 } >"$private/env"
 say "PostgreSQL: $postgres   NATS: $nats_server"

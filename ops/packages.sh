@@ -30,18 +30,44 @@ install_packages() {
 # the packages' installation scripts want.
 unpack_packages() {
   say "fetching by apt into ${tools#"$checkout"/}: $*"
-  local state=$private/apt missing
-  mkdir -p "$state"/{lists/partial,cache/archives/partial,packages} "$tree"
-  local apt=(apt-get -qq -o Dir::State="$state" -o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$state/cache")
-  "${apt[@]}" update </dev/null >&2
-  missing=$("${apt[@]}" --simulate --no-install-recommends install "$@" </dev/null | awk '/^Inst/ { print $2 }' |
+  local missing
+  own_apt update >&2
+  missing=$(own_apt --simulate --no-install-recommends install "$@" | awk '/^Inst/ { print $2 }' |
     grep -Ev '^(libllvm|perl|libperl|lib.*-perl|postgresql-common|postgresql-client-common|ssl-cert|locales|adduser|ucf)' || true)
-  if [[ -z $missing ]]; then return; fi
   # shellcheck disable=SC2086 # one word per package
-  (cd "$state/packages" && "${apt[@]}" download $missing </dev/null >&2)
-  for package in "$state"/packages/*.deb; do dpkg -x "$package" "$tree"; done
-  rm -rf "$state"
+  if [[ -n $missing ]]; then unpack $missing; fi
+  rm -rf "$private/apt"
   rm -f "$tree"/usr/lib/postgresql/*/lib/llvmjit.so # PostgreSQL asks for its file before it wants LLVM
+}
+
+# own_apt ARGUMENT... : apt with lists and a cache below `.private`.
+own_apt() {
+  local state=$private/apt
+  mkdir -p "$state"/{lists/partial,cache/archives/partial,packages}
+  (cd "$state/packages" && apt-get -qq -o Dir::State="$state" -o Dir::State::status=/var/lib/dpkg/status \
+    -o Dir::Cache="$state/cache" -o APT::Sandbox::User=root "$@" </dev/null)
+}
+
+# unpack PACKAGE... : those packages and no others into the tree.
+unpack() {
+  own_apt download "$@" >&2
+  mkdir -p "$tree"
+  for package in "$private"/apt/packages/*.deb; do dpkg -x "$package" "$tree"; done
+}
+
+# provide_program PROGRAM PACKAGE : one program that needs nothing but the C library, from a package that is not
+# installed, because installing it would start a server.
+provide_program() {
+  if command -v "$1" >/dev/null; then return; fi
+  command -v apt-get >/dev/null || die "no apt-get here; install $1 by hand"
+  say "fetching $1 by apt"
+  local tree
+  tree=$(mktemp -d)
+  own_apt update >&2
+  unpack "$2"
+  mkdir -p "$tools/bin"
+  install -m 0755 "$tree/usr/bin/$1" "$tools/bin/$1"
+  rm -rf "$private/apt" "$tree"
 }
 
 # wrap DIRECTORY PROGRAM... : scripts that run unpacked programs with the libraries unpacked beside them, whatever is

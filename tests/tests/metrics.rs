@@ -7,11 +7,16 @@ use std::{
     fs,
     net::SocketAddr,
     path::Path,
+    process::Command,
 };
 
+use chancery_tests::{
+    tool::run_with,
+    world::{Mode, World},
+};
 use regex::Regex;
 use serde_json::json;
-use testkit::{Installation, ports};
+use testkit::Installation;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -26,9 +31,7 @@ struct Metric {
 
 #[tokio::test]
 async fn every_metric_and_label_is_documented() {
-    let [operations] = ports::free();
-    let plan = Installation::plan().set("server.ops_listen", &operations.to_string());
-    let installation = plan.up().await;
+    let installation = Installation::up().await;
     let https = installation.https();
     let request =
         json!({"key": {"algorithm": "ecdsa_p256"}, "subject": {"commonName": "metrics.example.com"}});
@@ -37,7 +40,7 @@ async fn every_metric_and_label_is_documented() {
     _ = https.with_token(None).get("/api/v1/certificates").await.expect(401);
 
     let documented = documented();
-    let text = scrape(operations).await;
+    let text = scrape(installation.operations("up")).await;
     let found = found(&text);
     assert!(found.len() > 15, "{text}");
     for (name, metric) in &found {
@@ -47,6 +50,30 @@ async fn every_metric_and_label_is_documented() {
         let unknown: Vec<_> = metric.labels.difference(&known.labels).collect();
         assert!(unknown.is_empty(), "docs/metrics.md lacks labels of {name}: {unknown:?}");
     }
+}
+
+#[tokio::test]
+async fn prometheus_has_nothing_to_say_about_the_metrics_of_any_process() {
+    let world = World::start(Mode::ProcessPerService).await;
+    let request =
+        json!({"key": {"algorithm": "ecdsa_p256"}, "subject": {"commonName": "metrics.example.com"}});
+    _ = world.api().post("/api/v1/certificate-requests", &request).await.expect(201);
+    for process in world.processes() {
+        let text = scrape(world.operations(process)).await;
+        assert!(text.contains("# TYPE chancery_build_info gauge"), "{process}: {text}");
+        assert_eq!(promtool(&text).await, (0, String::new()), "{process}");
+    }
+    let planted = "# TYPE chancery_things counter\nchancery_things 1\n";
+    let (code, said) = promtool(planted).await;
+    assert!(code != 0 && said.contains("_total"), "{said}");
+}
+
+/// What `promtool check metrics` ends with, and says.
+async fn promtool(metrics: &str) -> (i32, String) {
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]);
+    let ran = run_with(command, metrics.as_bytes()).await;
+    (ran.code, ran.stdout + &ran.stderr)
 }
 
 #[test]

@@ -25,6 +25,8 @@ use crate::{Folder, Https, Servers, environment, ports, servers::Durability};
 
 /// Everything on one machine may take so long to be ready, beside other tests.
 const READY: Duration = Duration::from_secs(120);
+/// One for each service, and `up`.
+const PROCESSES: usize = Service::ALL.len() + 1;
 /// And so long to stop.
 const STOP: Duration = Duration::from_secs(60);
 
@@ -34,6 +36,7 @@ pub struct Installation {
     processes: BTreeMap<String, Process>,
     variables: BTreeMap<String, String>,
     listen: SocketAddr,
+    operations: BTreeMap<&'static str, SocketAddr>,
     /// The servers of services that run as processes of their own; `up` has its own.
     pub servers: Option<Servers>,
     folder: Arc<Folder>,
@@ -83,16 +86,22 @@ impl Installation {
     /// One that is to be configured before it starts.
     #[must_use]
     pub fn plan() -> Plan {
-        let [listen, pki] = ports::free();
+        let [listen, pki, operations @ ..] = ports::free::<{ PROCESSES + 2 }>();
         let folder = Arc::new(Folder::new());
-        let mut new =
-            Self { processes: BTreeMap::new(), variables: BTreeMap::new(), listen, servers: None, folder };
+        let names = Service::ALL.iter().map(|service| service.as_str()).chain(["up"]);
+        let mut new = Self {
+            processes: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            listen,
+            operations: names.zip(operations).collect(),
+            servers: None,
+            folder,
+        };
         let data_dir = new.data_dir().display().to_string();
         for (key, value) in [
             ("server.public_url", format!("https://localhost:{}", listen.port())),
             ("server.listen", listen.to_string()),
             ("server.pki_listen", pki.to_string()),
-            ("server.ops_listen", "127.0.0.1:0".into()),
             ("server.data_dir", data_dir),
             ("telemetry.log_format", "text".into()),
         ] {
@@ -111,6 +120,12 @@ impl Installation {
     #[must_use]
     pub fn address(&self) -> String {
         format!("https://localhost:{}", self.listen.port())
+    }
+
+    /// Where a process tells its health and its metrics: `up`, or a service's.
+    #[must_use]
+    pub fn operations(&self, name: &str) -> SocketAddr {
+        self.operations[name]
     }
 
     /// The certificate of the transport CA.
@@ -252,9 +267,7 @@ impl Installation {
     }
 
     fn set(&mut self, key: &str, value: &str) {
-        let variable =
-            runtime::config::KEYS.iter().find(|known| known.path == key).map(runtime::config::Key::variable);
-        self.variables.insert(variable.unwrap_or_else(|| panic!("there is no key {key}")), value.into());
+        self.variables.insert(variable(key), value.into());
     }
 
     fn process(&mut self, name: &str) -> &mut Process {
@@ -274,6 +287,7 @@ impl Installation {
         let ready = ready.display().to_string();
         arguments.extend(["--ready-file", &ready]);
         let mut command = self.command(&arguments);
+        command.env(variable("server.ops_listen"), self.operations[name].to_string());
         command.envs(variables.iter().copied());
         Process::start(command, &self.log_file(name))
     }
@@ -289,6 +303,12 @@ impl Installation {
     fn in_folder(&self, name: &str, kind: &str) -> PathBuf {
         Path::new(self.folder.path()).join(format!("{name}.{kind}"))
     }
+}
+
+/// The variable of a key of the configuration.
+fn variable(key: &str) -> String {
+    let known = runtime::config::KEYS.iter().find(|known| known.path == key);
+    known.map(runtime::config::Key::variable).unwrap_or_else(|| panic!("there is no key {key}"))
 }
 
 /// Kills the process whose number is the first line of a file, and waits until it is gone.
