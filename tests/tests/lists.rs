@@ -238,6 +238,8 @@ async fn the_cli_shows_the_same(world: &mut World) {
     assert!(table.starts_with("COMMON NAME"), "{table}");
     let id = shown[0]["id"].as_str().unwrap();
     assert_eq!(world.cli(&["cert", "pem", id]).await.done(), shown[0]["certificate"].as_str().unwrap());
+    let json = world.cli(&["cert", "pem", id, "-o", "json"]).await.json();
+    assert_eq!(json["pem"], shown[0]["certificate"], "with -o json always JSON");
     assert!(world.cli(&["cert", "timeline", id]).await.done().contains("issuance.completed"));
     let all = world.cli(&["cert", "list", "--all", "-o", "name"]).await.done();
     assert!(all.lines().all(|line| line.starts_with("crt_")) && all.lines().count() > 10, "{all}");

@@ -91,12 +91,11 @@ impl Ca {
             Self::Show { ca } => listing::show(api, &one(&ca), COLUMNS).await,
             Self::Pem { ca } => {
                 let found = api.get(&one(&ca), &[]).await?.json()?;
-                output::text(
-                    found["certificate"]
-                        .as_str()
-                        .ok_or_else(|| Failure::Usage("its certificate is still being made".into()))?,
-                );
-                Ok(())
+                let pem = found["certificate"].as_str().ok_or_else(|| {
+                    let detail = "the CA's certificate is still being made; try again";
+                    Failure::Problem(json!({"code": "invalid_state", "detail": detail}))
+                })?;
+                output::pem(api.format(), pem.as_bytes())
             }
             Self::Create { name, kind, parent, key, common_name, organization, ttl } => {
                 let mut body = json!({"name": name, "kind": kind, "key": {"algorithm": key}});

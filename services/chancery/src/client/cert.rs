@@ -8,7 +8,7 @@ use super::{
     api::Api,
     failure::Failure,
     issue::labels,
-    listing::{self, List, changed},
+    listing::{self, List, change},
     output::{self, Column},
 };
 
@@ -95,17 +95,12 @@ impl Cert {
                     Column("OWNER", "/owner", false),
                     Column("NOTE", "/note", false),
                 ];
-                changed(
-                    api,
-                    &api.change(Method::PATCH, &format!("{path}/{id}"), Some(&body)).await?.json()?,
-                    &columns,
-                )
+                change(api, Method::PATCH, &format!("{path}/{id}"), Some(&body), &columns).await
             }
         }
     }
 }
 
 async fn print(api: &Api, path: &str) -> Result<(), Failure> {
-    output::text(&String::from_utf8_lossy(&api.get(path, &[]).await?.body));
-    Ok(())
+    output::pem(api.format(), &api.get(path, &[]).await?.body)
 }

@@ -76,8 +76,7 @@ impl Key {
             }
             Self::Public { id } => {
                 let answer = api.get(&format!("{path}/{id}/public-key"), &[]).await?;
-                output::text(&String::from_utf8_lossy(&answer.body));
-                Ok(())
+                output::pem(api.format(), &answer.body)
             }
             Self::Destroy { id, reason } => {
                 confirm(api, &format!("Destroy key {id}? Nothing brings it back."))?;

@@ -17,12 +17,34 @@ pub fn line(text: &str) {
     }
 }
 
-/// Text that carries its own line ends, such as PEM.
+/// Text that carries its own line ends, such as a shell's variables.
 pub fn text(text: &str) {
+    bytes(text.as_bytes());
+}
+
+/// A body as it came, byte for byte; text gets the line end that it lacks.
+pub fn body(body: &[u8]) {
+    bytes(body);
+    if !body.is_empty() && !body.ends_with(b"\n") && std::str::from_utf8(body).is_ok() {
+        bytes(b"\n");
+    }
+}
+
+fn bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
         std::process::exit(0);
     }
+}
+
+/// PEM, for which a person asked by name: as it is, unless a program wants JSON or YAML.
+pub fn pem(format: Format, pem: &[u8]) -> Result<(), Failure> {
+    if !matches!(format, Format::Json | Format::Ndjson | Format::Yaml) {
+        body(pem);
+        return Ok(());
+    }
+    let pem = serde_json::json!({"pem": String::from_utf8_lossy(pem)});
+    many(format, std::slice::from_ref(&pem), &[], Some(&pem))
 }
 
 /// A word to people.

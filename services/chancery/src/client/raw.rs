@@ -48,10 +48,7 @@ impl Raw {
         } else {
             api.change(method, &path, body.as_ref()).await?
         };
-        output::text(&String::from_utf8_lossy(&answer.body));
-        if !answer.body.ends_with(b"\n") {
-            output::line("");
-        }
+        output::body(&answer.body);
         Ok(())
     }
 }

@@ -64,8 +64,7 @@ impl Request {
             Self::Create(issue) => issue.run(api).await,
             Self::Csr { id } => {
                 let answer = api.get(&format!("{path}/{id}/csr"), &[]).await?;
-                output::text(&String::from_utf8_lossy(&answer.body));
-                Ok(())
+                output::pem(api.format(), &answer.body)
             }
             Self::Validate { csr, profile } => {
                 let mut body = json!({"csr": read_csr(&csr)?});
