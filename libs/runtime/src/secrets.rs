@@ -69,6 +69,9 @@ impl Secrets {
     }
 
     /// Makes the folder and every secret that is missing. Two processes that do so at once end with the same files.
+    ///
+    /// The master key is made at the first start and never again: one that is missing later is lost, another in its place
+    /// opens nothing, and a keystore without one says so.
     pub fn make_missing(&self, entropy: &dyn Entropy) -> Result<(), SecretError> {
         files::private_folder(&self.folder)?;
         for role in roles() {
@@ -79,7 +82,10 @@ impl Secrets {
                 bus::permissions::seed_from(*draw(entropy)).map_err(io::Error::other)
             })?;
         }
-        self.make(MASTER_KEY, || Ok(hex::encode(draw::<32>(entropy))))?;
+        // What is made after it tells whether it was there before.
+        if !self.folder.join(TRANSPORT_CA_KEY).exists() {
+            self.make(MASTER_KEY, || Ok(hex::encode(draw::<32>(entropy))))?;
+        }
         for key in [TRANSPORT_CA_KEY, GATEWAY_KEY] {
             self.make(key, || {
                 rcgen::KeyPair::generate().map(|key| key.serialize_pem()).map_err(io::Error::other)
