@@ -8,7 +8,7 @@ use bytes::Bytes;
 use chancery_tests::{
     in_both_modes,
     subscriber::{self, p256},
-    world::{World, eventually},
+    world::{Mode, World, eventually},
 };
 use futures::future::join_all;
 use http::Method;
@@ -20,6 +20,30 @@ in_both_modes!(
     what_was_begun_when_the_kill_came_is_finished_once,
     the_log_is_sound,
 );
+
+/// D14.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ca_that_ended_while_it_was_down_is_told_at_the_start_and_issues_nothing() {
+    let mut world = World::start(Mode::OneProcess).await;
+    let ca = json!({"name": "short", "kind": "micro", "ttl": "3s"});
+    _ = world.api().post("/api/v1/cas", &ca).await.expect(201);
+    _ = world.api().post("/api/v1/profiles", &json!({"name": "short", "ca": "name:short"})).await.expect(201);
+    world.stop().await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    let before = world.logs().len();
+    world.start().await;
+    eventually("it is told", async || {
+        let told = world.logs()[before..]
+            .lines()
+            .any(|line| line.contains("ERROR") && line.contains("a CA has ended") && line.contains("short"));
+        told.then_some(())
+    })
+    .await;
+    let body = json!({"profile": "name:short", "csr": p256("late.example.com").pem});
+    let refused = world.api().post("/api/v1/certificate-requests", &body).await;
+    assert!(refused.status.is_client_error(), "{}", refused.text());
+    assert!(refused.text().contains("has expired"), "{}", refused.text());
+}
 
 async fn after_an_orderly_stop_all_is_there(world: &mut World) {
     let issuing = json!({"name": "root-1", "kind": "root", "key": {"algorithm": "ecdsa_p384"}});

@@ -3,10 +3,7 @@
 
 mod follow;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use contracts::{
     CaId, Event, OrganizationId, PolicyId, ProfileId, Timestamp,
@@ -136,15 +133,10 @@ impl Catalog {
         pending.map(|known| known.view.id).collect()
     }
 
-    /// When CAs end, by name; of several with one name the first.
+    /// Every CA that has its certificate.
     #[must_use]
-    pub fn expiries(&self) -> BTreeMap<String, Timestamp> {
-        let mut ends = BTreeMap::new();
-        for issuer in self.cas.values().filter_map(|known| known.issuer.as_ref()) {
-            let end = ends.entry(issuer.name.clone()).or_insert(issuer.not_after);
-            *end = issuer.not_after.min(*end);
-        }
-        ends
+    pub fn issuers(&self) -> Vec<Arc<Issuer>> {
+        self.cas.values().filter_map(|known| known.issuer.clone()).collect()
     }
 
     /// The organization that came first: the one the installation began with.

@@ -15,7 +15,7 @@ use runtime::{
 };
 use uuid::Uuid;
 
-use crate::{catalog::Catalog, issue::Intent, signer::Signer};
+use crate::{issue::Intent, signer::Signer};
 
 /// An intent older than this is nobody's any more.
 const ABANDONED: time::Duration = time::Duration::seconds(10);
@@ -45,7 +45,6 @@ impl Finisher {
     async fn run(mut self) {
         loop {
             tokio::time::sleep(PERIOD).await;
-            self.signer.metrics.expiries(self.signer.catalog.read(Catalog::expiries).into_iter());
             match self.open().await {
                 Ok(open) => {
                     self.signer.metrics.pending(open.len());

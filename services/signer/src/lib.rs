@@ -25,6 +25,7 @@
 //! | [`create_ca`], [`ca_plan`], [`suspend_ca`], [`ca`] | certification authorities |
 //! | [`micro_ca`] | what every organization starts with |
 //! | [`profiles`], [`profile`], [`policies`], [`policy`] | profiles and policies: handlers and aggregates |
+//! | [`expiry`] | CAs that are about to end |
 //! | [`fields`], [`log`], [`view`], [`projection`], [`metrics`] | checks; reading back; what users and operators see |
 
 pub mod applicant;
@@ -34,6 +35,7 @@ pub mod catalog;
 pub mod certificate_request;
 pub mod create_ca;
 pub mod draft;
+pub mod expiry;
 pub mod fields;
 pub mod finisher;
 pub mod issuance;
@@ -80,6 +82,7 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     let signer = Signer::start(&context);
     projection::start(&context);
     finisher::start(&context, signer.clone());
+    expiry::start(&context, signer.clone());
     context.shutdown.spawn_droppable(furnish_first(context.clone(), signer.clone()));
     serve(&context, signer).await
 }
