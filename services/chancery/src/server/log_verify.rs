@@ -110,7 +110,9 @@ fn tell(report: &Report) -> Result<(), Failure> {
     let Report { events, heads, sealed, .. } = report;
     if report.is_sound() {
         terminal::line(&format!(
-            "The log is sound: {events} events, {heads} signed heads, sealed up to position {sealed}."
+            "The log is sound: {}, {}, sealed up to position {sealed}.",
+            counted(*events, "event"),
+            counted(*heads, "signed head"),
         ));
         return Ok(());
     }
@@ -119,11 +121,27 @@ fn tell(report: &Report) -> Result<(), Failure> {
     }
     let found = report.findings.len() as u64 + report.more;
     Err(Failure::Altered(format!(
-        "{found} findings in {events} events; sealed and sound up to position {sealed}"
+        "{} in {}; sealed and sound up to position {sealed}",
+        counted(found, "finding"),
+        counted(*events, "event"),
     )))
 }
 
 fn style() -> ProgressStyle {
     let template = "verifying {wide_bar} {human_pos}/{human_len} events, {per_sec}, {eta} left";
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A number of things.
+fn counted(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn one_thing_is_no_plural() {
+        let counted = |number| super::counted(number, "signed head");
+        assert_eq!([0, 1, 2].map(counted), ["0 signed heads", "1 signed head", "2 signed heads"]);
+    }
 }
