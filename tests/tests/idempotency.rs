@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 use chancery_tests::{
     in_both_modes,
     subscriber::p256,
-    world::{World, eventually},
+    world::{Mode, World, eventually},
 };
+use contracts::Service;
 use futures::future::join_all;
 use http::Method;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testkit::Answer;
 
@@ -23,6 +25,39 @@ in_both_modes!(
     a_dry_run_appends_nothing,
     a_read_sees_the_write_before_it,
 );
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_cannot_go_on_says_why_and_goes_on_once_it_can() {
+    let world = World::start(Mode::ProcessPerService).await;
+    let ca = world.api().get("/api/v1/cas").await.expect(200).json()["items"][0].clone();
+    let path = |act: &str| format!("/api/v1/cas/{}/{act}", ca["id"].as_str().unwrap());
+
+    // The request is accepted; the signature does not come.
+    world.signal(Service::Keystore, Signal::SIGSTOP);
+    let body = json!({"csr": p256("stands-still.example.com").pem});
+    let accepted = eventually("it is accepted", async || {
+        let answer = submit(&world, "stands-still", &[("prefer", "wait=1")], &body).await;
+        (answer.status == 202).then_some(answer)
+    })
+    .await;
+    assert_eq!(accepted.json()["status"], "running");
+    let location = accepted.header("location").to_owned();
+    _ = world.api().post(&path("suspend"), &json!({"reason": "drill"})).await.expect(200);
+    let failed = world.api().get(&location).await.expect(200).json();
+    assert_eq!(failed["status"], "failed");
+    assert_eq!(failed["error"]["code"], "invalid_state");
+    let words = format!("the certification authority '{}' is suspended: drill", ca["name"].as_str().unwrap());
+    assert_eq!(failed["error"]["detail"], words);
+
+    world.signal(Service::Keystore, Signal::SIGCONT);
+    _ = world.api().post(&path("resume"), &json!({})).await.expect(200);
+    let done = eventually("it is done", async || {
+        let now = world.api().get(&location).await.expect(200).json();
+        (now["status"] == "done").then_some(now)
+    })
+    .await;
+    assert_eq!(done.get("error"), None);
+}
 
 const PATH: &str = "/api/v1/certificate-requests";
 

@@ -205,6 +205,11 @@ impl Installation {
         kill_named_in(&self.data_dir().join("nats/nats.pid")).await;
     }
 
+    /// Sends a signal to one service's process, of those that have one each.
+    pub fn signal(&self, service: Service, signal: Signal) {
+        self.processes[service.as_str()].signal(signal);
+    }
+
     /// Kills one service's process, of those that have one each.
     pub fn kill_service(&mut self, service: Service) {
         self.process(service.as_str()).kill();

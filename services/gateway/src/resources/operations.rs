@@ -2,8 +2,8 @@
 //! the log, so it is there from the moment that 202 was answered.
 
 use contracts::{
-    CertificateRequestId, Code, Event, OperationId, Problem, Timestamp,
-    signer::{CertificateRequestEvent, IssuanceEvent},
+    CaId, CertificateRequestId, Code, Event, OperationId, Problem, Timestamp,
+    signer::{CaEvent, CertificateRequestEvent, IssuanceEvent},
 };
 use eventlog::{CommandOutcome, Recorded};
 use http::StatusCode;
@@ -28,6 +28,9 @@ pub struct OperationView {
     pub resource: OperationResource,
     /// When it was accepted.
     pub started_at: Timestamp,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
 }
 
 /// Where an operation stands.
@@ -38,6 +41,8 @@ pub enum OperationStatus {
     Running,
     /// Done.
     Done,
+    /// It stands still until somebody removes the cause, which `error` says; then it runs again.
+    Failed,
 }
 
 /// What an operation makes or changes.
@@ -109,6 +114,7 @@ async fn of_outcome(
             path: None,
         },
         started_at: first.recorded_at,
+        error: None,
     };
     if first.category == CertificateRequestEvent::CATEGORY {
         let CertificateRequestEvent::Submitted(submitted) =
@@ -118,15 +124,44 @@ async fn of_outcome(
         view.resource.id = request.to_string();
         view.resource.path = Some(format!("/api/v1/certificate-requests/{request}"));
         let issuance = call.gateway.reader.read_stream(submitted.issuance, 0).await.map_err(unreadable)?;
-        let done = issuance.iter().any(|event| {
-            matches!(
-                IssuanceEvent::from_payload(&event.kind, event.schema, &event.payload),
-                Ok(IssuanceEvent::Completed(_))
-            )
-        });
-        view.status = if done { OperationStatus::Done } else { OperationStatus::Running };
+        view.status = OperationStatus::Running;
+        for event in &issuance {
+            match IssuanceEvent::from_payload(&event.kind, event.schema, &event.payload) {
+                Ok(IssuanceEvent::Intended(intended)) => {
+                    view.error = match intended.ca_id {
+                        Some(ca) => suspension(call, ca).await?,
+                        None => None,
+                    };
+                }
+                Ok(IssuanceEvent::Completed(_)) => {
+                    view.status = OperationStatus::Done;
+                    view.error = None;
+                }
+                Err(error) => return Err(read::internal(error)),
+            }
+        }
+        if view.error.is_some() {
+            view.status = OperationStatus::Failed;
+        }
     }
     Ok(Some(view))
+}
+
+/// Why a CA signs nothing, if it is so: suspended by a person, or after a certificate of it failed its last checks (C-4).
+async fn suspension(call: &Call, ca: CaId) -> Result<Option<Problem>, Problem> {
+    let unreadable = |error| events::unreadable(&error);
+    let history = call.gateway.reader.read_stream(ca.uuid(), 0).await.map_err(unreadable)?;
+    let (mut name, mut reason) = (String::new(), None);
+    for event in &history {
+        match CaEvent::from_payload(&event.kind, event.schema, &event.payload).map_err(read::internal)? {
+            CaEvent::Intended(intended) => name = intended.name,
+            CaEvent::Created(_) => {}
+            CaEvent::Suspended(suspended) => reason = Some(suspended.reason),
+            CaEvent::Resumed(_) => reason = None,
+        }
+    }
+    let words = |reason| format!("the certification authority '{name}' is suspended: {reason}");
+    Ok(reason.map(|reason| Problem { retryable: true, ..Problem::new(Code::InvalidState, words(reason)) }))
 }
 
 fn sees(caller: Option<&Principal>, event: &Recorded) -> bool {
