@@ -129,11 +129,16 @@ impl Clients {
     }
 
     /// Waits until every wish is granted.
-    pub async fn all(mut self) -> Vec<Granted> {
+    pub async fn all(self) -> Vec<Granted> {
+        self.all_and_statuses().await.0
+    }
+
+    /// The same, and how often each status was answered.
+    pub async fn all_and_statuses(mut self) -> (Vec<Granted>, BTreeMap<u16, usize>) {
         while let Some(ended) = self.work.join_next().await {
             ended.unwrap();
         }
-        std::mem::take(&mut *self.desk.granted.lock().unwrap())
+        (std::mem::take(&mut *self.desk.granted.lock().unwrap()), self.statuses())
     }
 }
 

@@ -1,9 +1,9 @@
 //! NATS away, and its store gone: requests are told to wait, nothing that was answered is lost, and a subscriber that
 //! drops repeats ends with every event once.
 //!
-//! By hand, for longer: `CHANCERY_TEST_OUTAGE=60 cargo nextest run --test nats_faults`.
+//! The whole size, of some minutes: `cargo nextest run -p chancery-tests --test nats_faults --run-ignored only`.
 
-#![allow(clippy::unwrap_used)] // helpers of tests
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // helpers of tests
 
 use std::{
     collections::BTreeSet,
@@ -22,41 +22,75 @@ use serde_json::Value;
 use testkit::{Installation, environment};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Clients at once.
-const CLIENTS: usize = 16;
-/// Certificates asked for.
-const WISHES: usize = 240;
+/// How much of it.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    /// How long NATS is away.
+    outage: Duration,
+    /// Certificates asked for.
+    requests: usize,
+    /// Clients at once.
+    clients: usize,
+}
+
+const QUICK: Size = Size { outage: Duration::from_secs(5), requests: 240, clients: 16 };
+const WHOLE: Size = Size { outage: Duration::from_secs(60), requests: 1000, clients: 64 };
 
 #[tokio::test]
 async fn nats_stops_under_load_and_comes_back_with_an_empty_store() {
-    let outage = environment::of_test().get("CHANCERY_TEST_OUTAGE").map_or(5, |text| text.parse().unwrap());
-    let mut installation = Installation::serve().await;
+    without_nats(Installation::serve().await, QUICK).await;
+}
+
+#[tokio::test]
+async fn nats_that_cannot_be_started_for_a_while_comes_back_where_it_was() {
+    without_nats(Installation::up().await, QUICK).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn whole_size_in_one_process() {
+    without_nats(Installation::up().await, WHOLE).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn whole_size_in_a_process_per_service() {
+    without_nats(Installation::serve().await, WHOLE).await;
+}
+
+async fn without_nats(mut installation: Installation, size: Size) {
+    let Size { outage, requests, clients } = size;
     let subscriber = Subscriber::start(&installation);
-    let mut clients = Clients::start(&installation.https(), CLIENTS, wishes("nats", WISHES));
-    clients.have(WISHES / 4).await;
+    let mut load = Clients::start(&installation.https(), clients, wishes("nats", requests));
+    load.have(requests / 4).await;
 
     let stopped = Instant::now();
     stop_nats(&installation).await;
     // Every client is told to come back; each 503 is checked for its Retry-After.
-    clients.until(|clients| clients.statuses().get(&503).is_some_and(|count| *count >= 2 * CLIENTS)).await;
+    load.until(|load| load.statuses().get(&503).is_some_and(|count| *count >= 2 * clients)).await;
     reads_keep_answering(&installation).await;
-    clients.until(|_| stopped.elapsed() >= Duration::from_secs(outage)).await;
+    load.until(|_| stopped.elapsed() >= outage).await;
+    let (granted, meanwhile) = (load.granted(), load.statuses());
+    assert!(granted < requests, "there was no load any more");
 
-    wipe(&installation);
     start_nats(&mut installation).await;
-    clients.have(WISHES / 2).await;
+    load.have(granted + (requests - granted) / 2).await;
 
     // Once more, in the middle of everything and without a pause.
     installation.kill_nats().await;
     wipe(&installation);
     start_nats(&mut installation).await;
-    let granted = clients.all().await;
+    let (granted, statuses) = load.all_and_statuses().await;
     let observed = all_is_well(&installation, &granted).await;
 
     let told: BTreeSet<_> = observed.public.iter().map(|message| message.id.clone()).collect();
     let heard = subscriber.hears(told.len()).await;
     assert_eq!(heard.len(), heard.iter().collect::<BTreeSet<_>>().len(), "an event was kept twice");
     assert_eq!(BTreeSet::from_iter(heard), told);
+    let (events, public) = (observed.events.len(), told.len());
+    eprintln!(
+        "{size:?}: answers when NATS came back {meanwhile:?}, at the end {statuses:?}, {events} events, {public} of them public"
+    );
 }
 
 /// What is asked of the read models needs no NATS.
@@ -66,17 +100,37 @@ async fn reads_keep_answering(installation: &Installation) {
     assert_eq!(answer.expect(200).json()["items"].as_array().unwrap().len(), 1);
 }
 
+/// Stops NATS and takes its store away. `up` starts a private server again at once: a file in the store's place keeps it
+/// from starting.
 async fn stop_nats(installation: &Installation) {
-    installation.servers.as_ref().unwrap().nats.stop().await;
+    if let Some(servers) = &installation.servers {
+        servers.nats.stop().await;
+        return wipe(installation);
+    }
+    wipe(installation);
+    fs::write(store(installation), "").unwrap();
+    installation.kill_nats().await;
 }
 
 async fn start_nats(installation: &mut Installation) {
-    let servers = installation.servers.as_mut().unwrap();
-    servers.nats.restart(&servers.secrets).await.unwrap();
+    if fs::metadata(store(installation)).is_ok_and(|store| store.is_file()) {
+        fs::remove_file(store(installation)).unwrap();
+    }
+    if let Some(servers) = &mut installation.servers {
+        servers.nats.restart(&servers.secrets).await.unwrap();
+    }
 }
 
+fn store(installation: &Installation) -> PathBuf {
+    installation.data_dir().join("nats/store")
+}
+
+/// A server that still runs may be writing into it.
 fn wipe(installation: &Installation) {
-    fs::remove_dir_all(installation.data_dir().join("nats/store")).unwrap();
+    let aside = installation.data_dir().join(format!("store-{}", std::process::id()));
+    if fs::rename(store(installation), &aside).is_ok() {
+        _ = fs::remove_dir_all(aside);
+    }
 }
 
 /// The example for subscribers, following every public event; killed when dropped.

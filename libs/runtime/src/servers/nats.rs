@@ -70,8 +70,18 @@ pub struct Nats {
 impl Nats {
     /// Adopts the server if one runs, starts it otherwise; returns when it takes our credentials.
     pub async fn start(options: Options, secrets: &Secrets) -> Result<Self, ServerError> {
+        Self::start_at(options, secrets, None).await
+    }
+
+    /// The same; `address` is the only one that will do.
+    async fn start_at(
+        options: Options,
+        secrets: &Secrets,
+        address: Option<SocketAddr>,
+    ) -> Result<Self, ServerError> {
         let folder = options.data_dir.join("nats");
-        let starting = Starting { options: &options, folder: &folder, secrets, runner: &Runner::choose() };
+        let runner = &Runner::choose();
+        let starting = Starting { options: &options, folder: &folder, secrets, runner, address };
         let adopted = match process::named_in(&folder.join("nats.pid"), &folder).map(Process::found) {
             Some(process) => starting.adopt(process).await?,
             None => None,
@@ -102,9 +112,9 @@ impl Nats {
         self.process.is_running()
     }
 
-    /// Starts it again after it ended by itself, at the same address if that is still free.
+    /// Starts it again after it ended by itself, at the same address: its clients know no other.
     pub async fn restart(&mut self, secrets: &Secrets) -> Result<(), ServerError> {
-        *self = Self::start(self.options.clone(), secrets).await?;
+        *self = Self::start_at(self.options.clone(), secrets, Some(self.address)).await?;
         Ok(())
     }
 
@@ -119,6 +129,8 @@ struct Starting<'a> {
     folder: &'a Path,
     secrets: &'a Secrets,
     runner: &'a Runner,
+    /// The only address that will do, if there is one.
+    address: Option<SocketAddr>,
 }
 
 impl Starting<'_> {
@@ -145,8 +157,14 @@ impl Starting<'_> {
             }
         }
         self.runner.own_folder(self.folder)?;
-        let wanted =
-            self.last_address().into_iter().chain([loopback(self.options.port), loopback(0), loopback(0)]);
+        let wanted = match self.address {
+            Some(address) => vec![address],
+            None => self
+                .last_address()
+                .into_iter()
+                .chain([loopback(self.options.port), loopback(0), loopback(0)])
+                .collect(),
+        };
         let mut failure = None;
         for address in wanted {
             // Between this look at the port and the server's own, somebody else may take it: then the next is tried.
