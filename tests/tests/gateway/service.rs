@@ -65,10 +65,15 @@ async fn what_is_written_is_read_followed_and_received() {
         .expect(201);
     let path = format!("/api/v1/organizations/{id}/departments?limit=3&fields=name");
     let page = it.read_after(&path, &last).await;
-    assert_eq!(page["items"], json!([{"name": "api"}, {"name": "shop"}, {"name": "web"}]));
+    let shown = |page: &Value| {
+        let items = page["items"].as_array().unwrap().clone();
+        assert!(items.iter().all(|item| item.as_object().unwrap().keys().eq(["id", "name"])), "{page}");
+        items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&page), ["api", "shop", "web"]);
     let rest = format!("{path}&cursor={}", page["nextCursor"].as_str().unwrap());
     let rest = it.https.get(&rest).await.expect(200).json();
-    assert_eq!((&rest["items"], &rest["nextCursor"]), (&json!([{"name": "zoo"}]), &Value::Null));
+    assert_eq!((shown(&rest), &rest["nextCursor"]), (vec!["zoo".to_owned()], &Value::Null));
     let foreign = format!(
         "/api/v1/organizations/{id}/departments?sort=-name&cursor={}",
         page["nextCursor"].as_str().unwrap()
