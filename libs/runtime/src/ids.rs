@@ -62,7 +62,10 @@ mod tests {
     use contracts::{KeyId, Timestamp};
 
     use super::*;
-    use crate::{clock::TestClock, entropy::SeededEntropy};
+    use crate::{
+        clock::TestClock,
+        entropy::{SeededEntropy, SystemEntropy},
+    };
 
     fn ids() -> Ids {
         Ids::new(
@@ -82,6 +85,33 @@ mod tests {
     fn two_ids_of_one_instant_differ() {
         let ids = ids();
         assert_ne!(ids.id::<KeyId>(), ids.id::<KeyId>());
+    }
+
+    /// C-1. Six standard deviations: chance alone exceeds them once in some million runs.
+    #[test]
+    fn a_million_serial_numbers_differ_and_no_random_bit_leans() {
+        const DRAWN: usize = 1_000_000;
+        let ids = Ids::new(Arc::new(TestClock::at(Timestamp::from_unix(0))), Arc::new(SystemEntropy));
+        let mut serials: Vec<_> = (0..DRAWN).map(|_| ids.serial_number()).collect();
+        let mut seen = [[0_u32; 256]; 17];
+        for serial in &serials {
+            assert_eq!(serial[0], 0x01, "positive, and 18 octets long");
+            for (counts, byte) in seen.iter_mut().zip(&serial[1..]) {
+                counts[usize::from(*byte)] += 1;
+            }
+        }
+        let deviation = (DRAWN as f64 / 4.0).sqrt();
+        for (octet, counts) in seen.iter().enumerate() {
+            for bit in 0..8 {
+                let set: u32 =
+                    (0..256).filter(|value| value >> bit & 1 == 1).map(|value| counts[value]).sum();
+                let off = (f64::from(set) - DRAWN as f64 / 2.0).abs() / deviation;
+                assert!(off < 6.0, "bit {bit} of random octet {octet} is set {set} times");
+            }
+        }
+        serials.sort_unstable();
+        serials.dedup();
+        assert_eq!(serials.len(), DRAWN);
     }
 
     #[test]
