@@ -26,6 +26,7 @@ pub mod denial;
 pub mod docs;
 pub mod events;
 pub mod gateway;
+pub mod issuance;
 pub mod json;
 pub mod listener;
 pub mod metrics;

@@ -12,18 +12,19 @@ use crate::{
     issue::{Intent, Issued},
     log,
     signer::Signer,
-    submit::{ATTEMPTS, intent_step},
+    submit::intent_step,
     view,
 };
 
 impl Signer {
-    /// Finishes the request that an earlier command with the same id submitted; `None` when there was none.
+    /// Finishes the request that an earlier command with the same id submitted; `None` when there was none, or when no
+    /// free serial number was found for it.
     ///
     /// Errors: `idempotency_key_reused`; those of [`Signer::issue`].
     pub(crate) async fn go_on(&self, context: &Context) -> Result<Option<Reply<IssuedCertificate>>, Problem> {
         let Some(recorded) = log::first_event(&self.reader, context).await? else { return Ok(None) };
         let CertificateRequestEvent::Submitted(submitted) = event(&recorded)?;
-        let intent = self.recorded_intent(context).await?;
+        let Some(intent) = self.recorded_intent(context).await? else { return Ok(None) };
         let issued = match self.certificate_of(intent.stream).await? {
             Some(issued) => issued,
             None => self.issue(context, &intent).await?,
@@ -34,17 +35,14 @@ impl Signer {
     }
 
     /// The intent that was recorded together with the request, or after it if its serial number was taken.
-    async fn recorded_intent(&self, context: &Context) -> Result<Intent, Problem> {
-        for attempt in 1..=ATTEMPTS {
-            let step = intent_step(context, attempt).command_id;
-            if let Some(recorded) = log::first_event_of_step(&self.reader, step).await?
-                && let IssuanceEvent::Intended(intended) = event(&recorded)?
-            {
-                return Ok(Intent { stream: recorded.stream, intended });
-            }
-        }
-        tracing::error!(command_id = %context.command_id, "a certificate request was recorded without its intent");
-        Err(Problem::internal())
+    async fn recorded_intent(&self, context: &Context) -> Result<Option<Intent>, Problem> {
+        let step = intent_step(context).command_id;
+        let Some(recorded) = log::first_event_of_step(&self.reader, step).await? else {
+            tracing::warn!(command_id = %context.command_id, "a certificate request has no intent yet");
+            return Ok(None);
+        };
+        let IssuanceEvent::Intended(intended) = event(&recorded)? else { return Err(Problem::internal()) };
+        Ok(Some(Intent { stream: recorded.stream, intended }))
     }
 
     /// The certificate of an issuance, if it is finished.

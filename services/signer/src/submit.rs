@@ -13,7 +13,7 @@ use contracts::{
     keystore::GenerateRequestKey,
     signer::{
         CertificateRequestEvent, CertificateRequestSubmitted, IssuanceEvent, IssuedCertificate,
-        RequestSource, RequestStatus, SubmitCertificateRequest,
+        RequestSource, RequestStatus, SubmitCertificateRequest, intent_command,
     },
     x509::KeyAlgorithm,
 };
@@ -40,7 +40,7 @@ use crate::{
 };
 
 /// How often a serial number is drawn. With honest randomness once is enough for ever.
-pub const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 3;
 
 /// A request that may be recorded, and the certificate that is to come of it.
 struct Accepted {
@@ -184,7 +184,7 @@ impl Signer {
         let mut commands = vec![request];
         for attempt in 1..=ATTEMPTS {
             let intended = draft.intent(&submitted, signatory(&submit));
-            let step = intent_step(context, attempt);
+            let step = intent_step(context);
             let event = IssuanceEvent::Intended(intended.clone());
             commands.push(append(&step, &self.ids, draft.stream, Expected::Version(0), &[event])?);
             let outcomes = self.appender.append_all(std::mem::take(&mut commands)).await;
@@ -272,10 +272,10 @@ impl Signer {
     }
 }
 
-/// The step of a command that records its intent: another id for each serial number tried.
+/// The step of a command that records its intent.
 #[must_use]
-pub fn intent_step(context: &Context, attempt: u32) -> Context {
-    context.step(&attempt.to_string())
+pub fn intent_step(context: &Context) -> Context {
+    Context { command_id: intent_command(context.command_id), ..context.step("intent") }
 }
 
 /// Who signs. The key of a self-signed certificate is not made yet when it is first judged.

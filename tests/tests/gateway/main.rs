@@ -4,5 +4,6 @@
 
 mod follow;
 mod issue;
+mod serial_numbers;
 mod service;
 mod support;

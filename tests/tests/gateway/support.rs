@@ -7,7 +7,7 @@ use http::Method;
 use runtime::{
     clock::SystemClock,
     config::{Config, Environment, Sources},
-    entropy::SystemEntropy,
+    entropy::{Entropy, SystemEntropy},
     health::Health,
     migrate::ServiceSchema,
     secrets::Secrets,
@@ -37,6 +37,11 @@ const SCHEMAS: &[ServiceSchema] = &[
 
 /// Starts one.
 pub async fn installation() -> Installation {
+    installation_with(Arc::new(SystemEntropy)).await
+}
+
+/// Starts one whose random numbers come from here.
+pub async fn installation_with(entropy: Arc<dyn Entropy>) -> Installation {
     let servers = Servers::migrated(SCHEMAS).await;
     let folder = servers.folder.path().display().to_string();
     let [address] = testkit::ports::free::<1>();
@@ -53,7 +58,7 @@ pub async fn installation() -> Installation {
     let foundation = Foundation {
         secrets: Secrets::at(&config.server.secrets_dir),
         clock: Arc::new(SystemClock::new()),
-        entropy: Arc::new(SystemEntropy),
+        entropy,
         database: servers.endpoint(),
         nats_url: servers.nats.url(),
         health: health.clone(),

@@ -89,6 +89,13 @@ pub fn issuance_stream(issuer: Uuid, serial: &str) -> Uuid {
     Uuid::new_v5(&issuer, serial.as_bytes())
 }
 
+/// The id of the command that records the intent of a submitted request. It is the same whichever serial number is
+/// tried, so that a request has one intent.
+#[must_use]
+pub fn intent_command(submission: Uuid) -> Uuid {
+    Uuid::new_v5(&submission, b"intent")
+}
+
 events! {
     /// What happened to an issuance (stream = UUIDv5(CA, serial), so a serial is used once).
     IssuanceEvent in "issuance" {

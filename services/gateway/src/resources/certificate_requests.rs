@@ -7,6 +7,7 @@ use contracts::{
     id::Reference,
     signer::{CertificateRequestEvent, CertificateRequestView, IssuedCertificate, SubmitCertificateRequest},
 };
+use eventlog::Recorded;
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,6 +22,7 @@ use crate::{
     answer::Answer,
     body::{Media, shown},
     call::Call,
+    issuance,
     operation::Operation,
     parameter::{Header, Parameter},
     patience::{self, Waited},
@@ -242,7 +244,7 @@ fn refused_parameter(name: &str, detail: String) -> Problem {
 }
 
 async fn show_csr(call: Call) -> Result<Answer, Problem> {
-    let submitted = submitted(&call).await?;
+    let (_, submitted) = submitted(&call).await?;
     let Some(csr) = submitted.csr else {
         let words = "the request has no CSR: its key is managed";
         return Err(Problem::new(Code::InvalidState, words));
@@ -251,20 +253,25 @@ async fn show_csr(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn show_timeline(call: Call) -> Result<Answer, Problem> {
-    let submitted = submitted(&call).await?;
-    timeline::of_streams(&call, &[submitted.id.uuid(), submitted.issuance]).await
+    let (recorded, submitted) = submitted(&call).await?;
+    let issuance = issuance::of_request(&call.gateway.reader, &recorded, &submitted).await?;
+    let streams: Vec<_> =
+        [submitted.id.uuid()].into_iter().chain(issuance.first().map(|event| event.stream)).collect();
+    timeline::of_streams(&call, &streams).await
 }
 
 /// The request in the path, as it was submitted.
-async fn submitted(call: &Call) -> Result<contracts::signer::CertificateRequestSubmitted, Problem> {
+async fn submitted(
+    call: &Call,
+) -> Result<(Recorded, contracts::signer::CertificateRequestSubmitted), Problem> {
     let found = read::one(call, &REQUESTS, "id").await?;
     let events = call.gateway.reader.read_stream(found.id, 0).await;
     let events = events.map_err(|error| crate::events::unreadable(&error))?;
     let missing = || Problem::not_found(REQUESTS.kind, shown(call.step("id")));
-    let first = events.first().ok_or_else(missing)?;
+    let first = events.into_iter().next().ok_or_else(missing)?;
     let CertificateRequestEvent::Submitted(submitted) =
         contracts::Event::from_payload(&first.kind, first.schema, &first.payload).map_err(read::internal)?;
-    Ok(submitted)
+    Ok((first, submitted))
 }
 
 fn example() -> Value {

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{answer::Answer, call::Call, events, operation::Operation, read};
+use crate::{answer::Answer, call::Call, events, issuance, operation::Operation, read};
 
 /// Where slow work stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -123,9 +123,9 @@ async fn of_outcome(
         let request = CertificateRequestId(first.stream);
         view.resource.id = request.to_string();
         view.resource.path = Some(format!("/api/v1/certificate-requests/{request}"));
-        let issuance = call.gateway.reader.read_stream(submitted.issuance, 0).await.map_err(unreadable)?;
+        let events = issuance::of_request(&call.gateway.reader, first, &submitted).await?;
         view.status = OperationStatus::Running;
-        for event in &issuance {
+        for event in &events {
             match IssuanceEvent::from_payload(&event.kind, event.schema, &event.payload) {
                 Ok(IssuanceEvent::Intended(intended)) => {
                     view.error = match intended.ca_id {

@@ -19,7 +19,7 @@ use super::certificates::above;
 use crate::{
     answer::Answer,
     call::Call,
-    events,
+    events, issuance,
     operation::Operation,
     patience::{self, Waited},
     pem, read,
@@ -125,7 +125,7 @@ async fn show(call: Call) -> Result<Answer, Problem> {
     let CertificateRequestEvent::Submitted(submitted) =
         CertificateRequestEvent::from_payload(&first.kind, first.schema, &first.payload)
             .map_err(read::internal)?;
-    for event in reader.read_stream(submitted.issuance, 0).await.map_err(unreadable)? {
+    for event in issuance::of_request(reader, first, &submitted).await? {
         let event =
             IssuanceEvent::from_payload(&event.kind, event.schema, &event.payload).map_err(read::internal)?;
         if let IssuanceEvent::Completed(done) = event {
