@@ -6,6 +6,7 @@
 
 mod attribution;
 mod collector;
+mod fields;
 mod logs;
 mod metrics;
 mod resource;
@@ -15,7 +16,7 @@ use contracts::Service;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::{Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-pub use self::metrics::Metrics;
+pub use self::{fields::LOGGED, metrics::Metrics};
 use crate::config;
 
 /// Telemetry cannot begin.
