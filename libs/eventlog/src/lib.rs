@@ -24,7 +24,7 @@ pub mod seal;
 pub mod verify;
 
 pub use append::{Append, AppendError, Appender, Expected, NewEvent, Outcome};
-pub use read::{CommandOutcome, ReadError, Reader};
+pub use read::{CommandOutcome, Pages, ReadError, Reader};
 pub use recorded::Recorded;
 
 /// The one shard there is. Column and parameter are in place for more.

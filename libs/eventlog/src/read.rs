@@ -1,10 +1,13 @@
 //! Reading the log: in the order of positions, without gaps, each event once.
 
+mod pages;
+
 use deadpool_postgres::{Object, Pool, PoolError};
 use time::OffsetDateTime;
 use tokio_postgres::{Row, Statement, types::ToSql};
 use uuid::Uuid;
 
+pub use self::pages::Pages;
 use crate::{Recorded, SHARD};
 
 /// Reads the log with the rights of its pool's login (`log.reader`).
@@ -56,6 +59,12 @@ impl Reader {
     ) -> Result<Vec<Recorded>, ReadError> {
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         self.events("log.read($1, $2, $3, $4)", &[&SHARD, &after, &categories, &limit]).await
+    }
+
+    /// The events after position `after` in pages of `size`, each read while the one before is looked at.
+    #[must_use]
+    pub fn pages(&self, after: i64, categories: Option<Vec<&'static str>>, size: usize) -> Pages {
+        Pages::new(self.clone(), after, categories, size)
     }
 
     /// The events of one stream after version `after`, oldest first; none when there is no such stream.

@@ -8,7 +8,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use bus::{Bus, Interrupted, LogMessage, LogMessages};
-use eventlog::{ReadError, Reader, Recorded};
+use eventlog::{Pages, ReadError, Reader, Recorded};
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
@@ -81,6 +81,8 @@ pub struct Follower {
     /// The last position given, per category.
     last: HashMap<String, i64>,
     source: Source,
+    /// The log, while it is being read.
+    pages: Option<Pages>,
     /// Whether the last look found less than it could have given.
     level: bool,
     /// JetStream is not tried before this moment.
@@ -116,6 +118,7 @@ impl Follower {
             horizon,
             last: HashMap::new(),
             source: Source::Log(now),
+            pages: None,
             resubscribe: now,
             touched: now,
             level: false,
@@ -158,9 +161,8 @@ impl Follower {
         let head = self.ask_log(head)?;
         let mut events = vec![];
         if head > before {
-            let read =
-                self.reader.read(before, self.options.categories.as_deref(), self.options.batch as i64).await;
-            events = self.ask_log(read)?;
+            let page = self.page(before).await;
+            events = self.ask_log(page)?;
         }
         let full = events.len() >= self.options.batch;
         let news = !full && !self.level;
@@ -182,6 +184,16 @@ impl Follower {
         }
         self.touched = Instant::now();
         Ok((self.horizon() > before || news).then_some(events))
+    }
+
+    async fn page(&mut self, after: i64) -> Result<Vec<Recorded>, ReadError> {
+        let begun = self.pages.take().filter(|pages| pages.after() == after);
+        let mut pages = begun
+            .unwrap_or_else(|| self.reader.pages(after, self.options.categories.clone(), self.options.batch));
+        let page = pages.next().await?;
+        // Once level, JetStream brings the rest.
+        self.pages = Some(pages).filter(|_| page.len() >= self.options.batch);
+        Ok(page)
     }
 
     async fn subscribe(&mut self) -> Option<Vec<Recorded>> {

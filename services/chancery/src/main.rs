@@ -7,6 +7,10 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 mod client;
 mod server;
 
+/// A third of the server's time outside the kernel went into glibc's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// X.509 certificates, their whole life
 #[derive(Parser, Debug)]
 #[command(name = "chancery", version, about, propagate_version = true, max_term_width = 120)]

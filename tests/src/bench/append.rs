@@ -125,12 +125,14 @@ async fn fill(appender: &Appender, reader: &Reader, events: usize) -> Result<(),
 
 /// Reads the whole log and folds it into the directory that every service keeps in memory.
 async fn replay(reader: &Reader) -> Result<(usize, Duration), Failure> {
-    let (mut state, mut position, mut count) = (Directory::default(), 0, 0);
+    let (mut state, mut count) = (Directory::default(), 0);
+    let mut pages = reader.pages(0, Some(vec!["token"]), 5_000);
     let began = Instant::now();
     loop {
-        let page = reader.read(position, Some(&["token"]), 10_000).await?;
-        let Some(last) = page.last() else { break };
-        position = last.position;
+        let page = pages.next().await?;
+        if page.is_empty() {
+            break;
+        }
         count += page.len();
         for event in &page {
             state.apply(event)?;
