@@ -12,7 +12,7 @@ create function log.append(p_shard smallint,
 returns table (op int, status text, version int, first bigint, last bigint)
 language plpgsql security definer set search_path = log, pg_temp set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
-declare base bigint; at timestamptz; placed bigint;
+declare base bigint; at timestamptz; firsts bigint[]; lasts bigint[]; created bigint; moved bigint;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then raise exception 'append needs read committed'; end if;
   if exists (select from unnest(o_category) c where not exists (select from log.writer w where w.category = c and w.role = session_user))
@@ -21,27 +21,25 @@ begin
   select e.position, e.recorded_at into base, at from log.event e where e.shard = p_shard order by e.shard desc, e.position desc limit 1;
   base := coalesce(base, (select max(x.base) from log.epoch x where x.shard = p_shard), 0);
   at := greatest(clock_timestamp(), at + interval '1 microsecond');
+  select array_agg(base + n.first order by n.op), array_agg(base + n.last order by n.op) into firsts, lasts
+    from (select x.op, min(x.ord) as first, max(x.ord) as last from unnest(e_op) with ordinality as x(op, ord) group by x.op) n;
   if 0 <= all (o_expected) then
     begin
-      with e as (
-        select u.*, x.id, x.type, x.schema, x.payload, x.hash, base + x.ord as pos, (u.expected + row_number() over (partition by x.op order by x.ord))::int as ver
-        from unnest(e_op, e_id, e_type, e_schema, e_payload, e_hash) with ordinality as x(op, id, type, schema, payload, hash, ord)
-        join unnest(o_tenant, o_category, o_stream, o_expected, o_command, o_fingerprint, o_causation, o_correlation, o_actor, o_trace)
-          with ordinality as u(tenant, category, stream, expected, command, fp, causation, correlation, actor, trace, op) on u.op = x.op
-      ), ins as (
-        insert into log.event select p_shard, pos, tenant, category, stream, ver, id, type, schema, at, command, causation, correlation, actor, trace, payload, hash from e
-      ), agg as (
-        select e.stream, e.tenant, e.category, e.expected, e.command, e.fp, min(e.pos) as first, max(e.pos) as last, max(e.ver) as ver from e group by 1,2,3,4,5,6
-      ), new as (
-        insert into log.stream select stream, p_shard, tenant, category, ver from agg where expected = 0 returning stream
-      ), old as (
-        update log.stream s set version = a.ver from agg a where a.expected > 0 and s.stream = a.stream and s.version = a.expected
-          and (s.shard, s.tenant, s.category) = (p_shard, a.tenant, a.category) returning s.stream
-      ), cmd as (insert into log.command select command, fp, p_shard, first, last, ver, at from agg)
-      select (select count(*) from new) + (select count(*) from old) into placed;
-      if placed <> cardinality(o_stream) then raise unique_violation; end if;
-      return query select x.op, 'ok', o_expected[x.op] + count(*)::int, base + min(x.ord), base + max(x.ord)
-        from unnest(e_op) with ordinality as x(op, ord) group by x.op order by x.op;
+      insert into log.event select p_shard, base + x.ord, o_tenant[x.op], o_category[x.op], o_stream[x.op], (o_expected[x.op] + 1 + base + x.ord - firsts[x.op])::int,
+          x.id, x.type, x.schema, at, o_command[x.op], o_causation[x.op], o_correlation[x.op], o_actor[x.op], o_trace[x.op], x.payload, x.hash
+        from unnest(e_op, e_id, e_type, e_schema, e_payload, e_hash) with ordinality as x(op, id, type, schema, payload, hash, ord);
+      insert into log.command select u.command, u.fp, p_shard, u.first, u.last, (u.expected + 1 + u.last - u.first)::int, at
+        from unnest(o_command, o_fingerprint, o_expected, firsts, lasts) as u(command, fp, expected, first, last);
+      insert into log.stream select u.stream, p_shard, u.tenant, u.category, (1 + u.last - u.first)::int
+        from unnest(o_stream, o_tenant, o_category, o_expected, firsts, lasts) as u(stream, tenant, category, expected, first, last) where u.expected = 0;
+      get diagnostics created = row_count;
+      update log.stream s set version = (u.expected + 1 + u.last - u.first)::int
+        from unnest(o_stream, o_tenant, o_category, o_expected, firsts, lasts) as u(stream, tenant, category, expected, first, last)
+        where u.expected > 0 and s.stream = u.stream and s.version = u.expected and (s.shard, s.tenant, s.category) = (p_shard, u.tenant, u.category);
+      get diagnostics moved = row_count;
+      if created + moved <> cardinality(o_stream) then raise unique_violation; end if;
+      return query select u.op::int, 'ok', (u.expected + 1 + u.last - u.first)::int, u.first, u.last
+        from unnest(o_expected, firsts, lasts) with ordinality as u(expected, first, last, op);
       return;
     exception when unique_violation then null;
     end;

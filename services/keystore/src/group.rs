@@ -41,6 +41,7 @@ impl<T: Together> Group<T> {
         tokio::spawn(async move {
             let mut batch = Vec::with_capacity(MOST);
             while waiting.recv_many(&mut batch, MOST).await > 0 {
+                gather(&mut waiting, &mut batch).await;
                 let (questions, callers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
                 let answers = together.answer(questions).await;
                 for (caller, answer) in callers.into_iter().zip(answers) {
@@ -57,6 +58,22 @@ impl<T: Together> Group<T> {
         let (caller, answer) = oneshot::channel();
         self.queue.send((question, caller)).await.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
+    }
+}
+
+/// Callers just answered are about to come back, and others are about to ask: let them run first.
+async fn gather<W>(waiting: &mut mpsc::Receiver<W>, batch: &mut Vec<W>) {
+    loop {
+        let before = batch.len();
+        tokio::task::yield_now().await;
+        while batch.len() < MOST
+            && let Ok(one) = waiting.try_recv()
+        {
+            batch.push(one);
+        }
+        if batch.len() == before {
+            return;
+        }
     }
 }
 
