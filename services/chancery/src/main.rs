@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 mod client;
 mod server;
 
-/// A third of the server's time outside the kernel went into glibc's allocator.
+/// glibc's allocator took a sixth of the server's own time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
