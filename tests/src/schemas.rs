@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -138,4 +139,34 @@ fn pretty(value: &Value) -> String {
 
 fn yaml(value: &Value) -> String {
     serde_yaml_ng::to_string(value).unwrap_or_default()
+}
+
+/// The kept schemas of public events, compiled once.
+#[derive(Debug)]
+pub struct Validator {
+    envelope: jsonschema::Validator,
+    data: BTreeMap<String, jsonschema::Validator>,
+}
+
+#[allow(clippy::new_without_default, clippy::unwrap_used, clippy::panic)] // a test whose schemas are missing fails
+impl Validator {
+    /// For every public event.
+    #[must_use]
+    pub fn new() -> Self {
+        let text = fs::read_to_string(folder().join("asyncapi.yaml")).unwrap();
+        let asyncapi: Value = serde_yaml_ng::from_str(&text).unwrap();
+        let envelope = &asyncapi["components"]["schemas"]["CloudEvent"];
+        Self { envelope: jsonschema::validator_for(envelope).unwrap(), data: BTreeMap::new() }
+    }
+
+    /// Panics unless the envelope and the data are what the schemas say.
+    pub fn check(&mut self, event: &Value) {
+        self.envelope.validate(event).unwrap_or_else(|error| panic!("{error}: {event}"));
+        let kind = event["type"].as_str().unwrap().strip_prefix("chancery.").unwrap().to_owned();
+        let schema = self.data.entry(kind.clone()).or_insert_with(|| {
+            let text = fs::read_to_string(folder().join(format!("events/{kind}.json"))).unwrap();
+            jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+        });
+        schema.validate(&event["data"]).unwrap_or_else(|error| panic!("{error}: {event}"));
+    }
 }

@@ -48,13 +48,25 @@ async fn the_csrs_of_the_guide_are_issued(world: &mut World) {
     ];
     let root = world.root().await;
     for (csr, san) in samples.iter().zip(sans) {
-        let leaf = certificate(&world.issue(csr).await);
-        subscriber::verify(&root, "", &leaf).unwrap();
-        assert_eq!(subject_hex(&leaf), subject_hex(csr));
-        assert_eq!(spki_hex(&leaf), spki_hex(csr));
-        let shown = subscriber::x509(&leaf, &["-ext", "subjectAltName"]);
-        assert_eq!(shown.lines().last().unwrap().trim(), san);
+        for leaf in issued_every_way(world, csr).await {
+            subscriber::verify(&root, "", &leaf).unwrap();
+            assert_eq!(subject_hex(&leaf), subject_hex(csr));
+            assert_eq!(spki_hex(&leaf), spki_hex(csr));
+            let shown = subscriber::x509(&leaf, &["-ext", "subjectAltName"]);
+            assert_eq!(shown.lines().last().unwrap().trim(), san);
+            assert!(san_hex(csr).is_empty() || san_hex(&leaf) == san_hex(csr));
+        }
     }
+}
+
+/// Certificates for one CSR: by our API, by the compatible endpoint, by the command line.
+async fn issued_every_way(world: &World, csr: &str) -> [String; 3] {
+    let ours = certificate(&world.issue(csr).await);
+    let body = json!({"csr": csr});
+    let compatible = world.api().post("/api/v1/cert-manager/certificates", &body).await.expect(200).json();
+    let (_folder, file) = subscriber::as_file(csr);
+    let printed = world.cli(&["issue", "--csr", &file, "-o", "json"]).await.json();
+    [ours, certificate(&compatible["certificate"]), certificate(&printed)]
 }
 
 async fn nothing_beside_the_csr_changes_the_certificate(world: &mut World) {
@@ -75,7 +87,13 @@ async fn nothing_beside_the_csr_changes_the_certificate(world: &mut World) {
         "sans": [{"type": "dns", "value": "other.example.com"}], "ttl": "10d"});
     let first = world.api().post("/api/v1/cert-manager/certificates", &compatible).await.expect(200).json();
     let second = world.api().post("/api/v1/certificate-requests", &ours).await.expect(201).json();
-    for leaf in [&first["certificate"]["certificate"], &second["certificate"]] {
+    let (_folder, file) = subscriber::as_file(&csr.pem);
+    let others = ["--cn", "other.example.com", "--dns", "other.example.com", "--key", "rsa_4096"];
+    let both = world.cli(&[&["issue", "--csr", &file][..], &others].concat()).await;
+    assert!(both.code == 2 && both.stderr.contains("cannot be used with"), "{both:?}");
+    let body = ours.to_string();
+    let third = world.cli(&["api", "POST", "/certificate-requests", "-d", &body]).await.json();
+    for leaf in [&first["certificate"]["certificate"], &second["certificate"], &third["certificate"]] {
         let leaf = leaf.as_str().unwrap();
         assert_eq!(subject_hex(leaf), subject_hex(&csr.pem));
         assert_eq!(spki_hex(leaf), spki_hex(&csr.pem));
@@ -94,10 +112,11 @@ async fn unusual_hashes_and_curves_are_issued(world: &mut World) {
         (curve("P-521"), "-sha256", "NIST CURVE: P-521"),
     ] {
         let csr = csr(&["-newkey", "ec", "-pkeyopt", &curve, hash, "-subj", "/CN=hash.example.com"]);
-        let leaf = certificate(&world.issue(&csr.pem).await);
-        subscriber::verify(&root, "", &leaf).unwrap();
-        assert_eq!(spki_hex(&leaf), spki_hex(&csr.pem));
-        assert!(subscriber::x509(&leaf, &["-text"]).contains(shown));
+        for leaf in issued_every_way(world, &csr.pem).await {
+            subscriber::verify(&root, "", &leaf).unwrap();
+            assert_eq!(spki_hex(&leaf), spki_hex(&csr.pem));
+            assert!(subscriber::x509(&leaf, &["-text"]).contains(shown));
+        }
     }
     let ed25519 = csr(&["-newkey", "ed25519", "-subj", "/CN=ed.example.com"]);
     let leaf = certificate(&world.issue(&ed25519.pem).await);
@@ -143,7 +162,15 @@ async fn a_csr_of_32_kib_is_issued_and_one_byte_more_is_refused(world: &mut Worl
     let leaf = certificate(&world.issue(&pem).await);
     assert!(subscriber::x509(&leaf, &["-subject"]).contains("padded.example.com"));
     let body = json!({"csr": format!("{pem}\n")});
-    refusal(world.api().post("/api/v1/certificate-requests", &body).await).await;
+    for path in ["/api/v1/certificate-requests", "/api/v1/cert-manager/certificates"] {
+        refusal(world.api().post(path, &body).await).await;
+    }
+    let (_folder, file) = subscriber::as_file(&pem);
+    let printed = world.cli(&["issue", "--csr", &file, "-o", "json"]).await.json();
+    assert_eq!(printed["commonName"], "padded.example.com");
+    std::fs::write(&file, format!("{pem}\n")).unwrap();
+    let refused = world.cli(&["issue", "--csr", &file]).await;
+    assert!(refused.code == 5 && refused.stderr.contains("32768"), "{refused:?}");
 
     // As DER.
     let send = async |der: Vec<u8>| {

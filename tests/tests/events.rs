@@ -4,13 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
+    collections::BTreeSet,
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
 };
 
-use chancery_tests::{in_both_modes, schemas, subscriber::p256, world::World};
+use chancery_tests::{in_both_modes, schemas::Validator, subscriber::p256, world::World};
 use contracts::public::PublicEvent;
 use http::Method;
 use serde_json::{Value, json};
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 in_both_modes!(
     a_stream_over_http_goes_on_where_it_ended,
     watch_prints_what_happens,
+    a_killed_watch_goes_on_after_what_it_printed,
     events_are_read_by_page_and_filter,
     every_event_fits_its_schema,
 );
@@ -52,6 +52,27 @@ async fn watch_prints_what_happens(world: &mut World) {
     let arguments = ["watch", "certificate.issued", "--after", &after, "--count", "1", "-o", "ndjson"];
     let event = world.cli(&arguments).await.json();
     assert_eq!(event["data"]["commonName"], "watched.example.com");
+}
+
+async fn a_killed_watch_goes_on_after_what_it_printed(world: &mut World) {
+    let begin = world.head().await;
+    for number in 0..4 {
+        _ = world.issue(&p256(&format!("watched{number}.example.com")).pem).await;
+    }
+    let all = stream(world, &format!("?after={begin}"), &[], 8).await;
+    let mut command = world.command(&["watch", "--after", &begin.to_string(), "-o", "ndjson"]);
+    command.env("CHANCERY_SERVER", world.address()).env("CHANCERY_CA_FILE", world.ca_file());
+    command.env("CHANCERY_TOKEN", world.token()).stdout(Stdio::piped());
+    let some = tokio::task::spawn_blocking(move || {
+        let mut watch = Killed(command.spawn().unwrap());
+        let lines = BufReader::new(watch.0.stdout.take().unwrap()).lines().take(3);
+        lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect::<Vec<Value>>()
+    });
+    let mut seen = some.await.unwrap();
+    let last = position(&seen[2]).to_string();
+    let rest = world.cli(&["watch", "--after", &last, "--count", "5", "-o", "ndjson"]).await.done();
+    seen.extend(rest.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+    assert!(seen.iter().eq(all.iter().map(|(_, event)| event)), "{seen:?} {all:?}");
 }
 
 async fn events_are_read_by_page_and_filter(world: &mut World) {
@@ -128,7 +149,7 @@ async fn stream(world: &World, query: &str, headers: &[&str], count: usize) -> V
     }
     curl.arg(format!("{}{STREAM}{query}", world.address())).stdout(Stdio::piped());
     let read = move || {
-        let mut curl = Curl(curl.spawn().unwrap());
+        let mut curl = Killed(curl.spawn().unwrap());
         let mut lines = BufReader::new(curl.0.stdout.take().unwrap()).lines();
         let (mut heard, mut id) = (vec![], 0);
         while heard.len() < count {
@@ -148,37 +169,12 @@ async fn stream(world: &World, query: &str, headers: &[&str], count: usize) -> V
     tokio::task::spawn_blocking(read).await.unwrap()
 }
 
-/// A curl that dies with its handle.
-struct Curl(Child);
+/// A program that is killed with its handle.
+struct Killed(Child);
 
-impl Drop for Curl {
+impl Drop for Killed {
     fn drop(&mut self) {
         _ = self.0.kill();
         _ = self.0.wait();
-    }
-}
-
-/// The schemas of `schemas/`, compiled once.
-struct Validator {
-    envelope: jsonschema::Validator,
-    data: BTreeMap<String, jsonschema::Validator>,
-}
-
-impl Validator {
-    fn new() -> Self {
-        let text = fs::read_to_string(schemas::folder().join("asyncapi.yaml")).unwrap();
-        let asyncapi: Value = serde_yaml_ng::from_str(&text).unwrap();
-        let envelope = &asyncapi["components"]["schemas"]["CloudEvent"];
-        Self { envelope: jsonschema::validator_for(envelope).unwrap(), data: BTreeMap::new() }
-    }
-
-    fn check(&mut self, event: &Value) {
-        self.envelope.validate(event).unwrap_or_else(|error| panic!("{error}: {event}"));
-        let kind = event["type"].as_str().unwrap().strip_prefix("chancery.").unwrap().to_owned();
-        let schema = self.data.entry(kind.clone()).or_insert_with(|| {
-            let text = fs::read_to_string(schemas::folder().join(format!("events/{kind}.json"))).unwrap();
-            jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
-        });
-        schema.validate(&event["data"]).unwrap_or_else(|error| panic!("{error}: {event}"));
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use chancery_tests::{
     in_both_modes,
-    subscriber::p256,
+    subscriber::{self, p256},
     world::{Mode, World, eventually},
 };
 use contracts::Service;
@@ -19,6 +19,7 @@ use testkit::Answer;
 in_both_modes!(
     twenty_requests_with_one_key_are_one_certificate,
     a_key_is_for_one_request,
+    the_command_line_repeats_without_harm,
     a_repeat_survives_a_crash,
     work_that_is_not_waited_for_can_be_followed,
     a_change_can_ask_for_the_version_it_was_made_for,
@@ -73,9 +74,7 @@ async fn twenty_requests_with_one_key_are_one_certificate(world: &mut World) {
     assert_eq!(requests.len(), 1);
     let replayed = answers.iter().filter(|answer| answer.header("idempotency-replayed") == "true").count();
     assert_eq!(replayed, 19);
-    let sql = "select count(*) from log.event where position > $1 and type = 'issuance.completed'";
-    let issued: i64 = world.admin().await.query_one(sql, &[&before]).await.unwrap().get(0);
-    assert_eq!(issued, 1);
+    assert_eq!(issued_since(world, before).await, 1);
 }
 
 async fn a_key_is_for_one_request(world: &mut World) {
@@ -100,6 +99,28 @@ async fn a_key_is_for_one_request(world: &mut World) {
     let long = "k".repeat(256);
     let refused = submit(world, &long, &[], &first).await.expect(400).json();
     assert_eq!(refused["errors"][0]["header"], "Idempotency-Key");
+}
+
+async fn the_command_line_repeats_without_harm(world: &mut World) {
+    let [(_one, one), (_other, other)] =
+        ["one-cli", "other-cli"].map(|name| subscriber::as_file(&p256(&format!("{name}.example.com")).pem));
+    let before = world.head().await;
+    let issue = async |file: &str| {
+        world.cli(&["issue", "--csr", file, "--idempotency-key", "by-hand", "-o", "json"]).await
+    };
+    let printed = join_all((0..20).map(|_| issue(&one))).await;
+    let certificates: BTreeSet<String> =
+        printed.into_iter().map(|ran| ran.json()["certificate"].to_string()).collect();
+    assert_eq!(certificates.len(), 1);
+    assert_eq!(issued_since(world, before).await, 1);
+    let reused = issue(&other).await;
+    assert!(reused.code == 5 && reused.stderr.contains("\"idempotency_key_reused\""), "{reused:?}");
+    assert_eq!(issued_since(world, before).await, 1);
+}
+
+async fn issued_since(world: &World, position: i64) -> i64 {
+    let sql = "select count(*) from log.event where position > $1 and type = 'issuance.completed'";
+    world.admin().await.query_one(sql, &[&position]).await.unwrap().get(0)
 }
 
 async fn a_repeat_survives_a_crash(world: &mut World) {

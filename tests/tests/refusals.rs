@@ -10,9 +10,11 @@ use chancery_tests::{
     subscriber::{self, P256, csr, openssl, p256},
     world::{World, eventually},
 };
+use contracts::{TokenId, token::TokenText};
 use http::Method;
 use serde_json::{Value, json};
 use testkit::Answer;
+use uuid::Uuid;
 
 in_both_modes!(
     what_is_no_good_csr_is_refused_in_its_own_words,
@@ -37,6 +39,10 @@ async fn what_is_no_good_csr_is_refused_in_its_own_words(world: &mut World) {
         csr(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1", "-subj", "/CN=k1.example.com"]).pem;
     let sha1 = csr(&[P256, &["-sha1", "-subj", "/CN=sha1.example.com"]].concat()).pem;
     let control = csr(&[P256, &["-utf8", "-subj", "/CN=a\u{7}b.example.com"]].concat()).pem;
+    let mail = ["-subj", "/CN=a.example.com/emailAddress=a@example.com"];
+    let name = |name: &str| {
+        ["-subj", "/CN=a.example.com", "-addext", &format!("subjectAltName={name}")].map(str::to_owned)
+    };
     let table: Vec<(&str, String, &str)> = vec![
         ("empty", String::new(), "csr_empty"),
         ("blank", " \t\r\n ".into(), "csr_empty"),
@@ -56,7 +62,16 @@ async fn what_is_no_good_csr_is_refused_in_its_own_words(world: &mut World) {
         ("unknown curve", curve, "curve_unsupported"),
         ("SHA-1", sha1, "signature_algorithm_unsupported"),
         ("control characters", control, "subject_control_character"),
-        ("NUL", csr_with_nul(), "subject_control_character"),
+        ("NUL", csr_with_nul(&["-subj", "/CN=goodXevil.example.com"]), "subject_control_character"),
+        ("NUL in a name", csr_with_nul(&name("DNS:goodXevil.example.com")), "san_control_character"),
+        ("forbidden subject", csr(&[P256, &mail].concat()).pem, "subject_attribute_unsupported"),
+        (
+            "forbidden name",
+            csr(&[P256, &["-subj", "/CN=a.example.com", "-addext", "subjectAltName=RID:1.2.3.4"]].concat())
+                .pem,
+            "san_kind_unsupported",
+        ),
+        ("33 KiB", good.clone() + &"\n".repeat(33 * 1024 - good.len()), "csr_too_large"),
     ];
     for (what, csr, code) in &table {
         let refused =
@@ -77,11 +92,14 @@ async fn what_is_no_good_csr_is_refused_in_its_own_words(world: &mut World) {
         assert!(ran.stderr.starts_with(&said), "{what}: {ran:?}");
         assert_eq!(ran.stdout, "", "{what}: standard output is for data");
     }
-    // Missing altogether, on both endpoints.
+    // Missing altogether, on both endpoints and on the command line.
+    let missing = world.cli(&["issue", "--profile", "default"]).await;
+    assert!(missing.code == 2 && missing.stderr.contains("CSR cannot be empty"), "{missing:?}");
     for (path, body) in [
         (PATH, json!({})),
         ("/api/v1/cert-manager/certificates", json!({"attributes": {"ttl": "1d"}})),
         ("/api/v1/cert-manager/certificates", json!({"csr": ""})),
+        ("/api/v1/cert-manager/certificates", json!({"csr": " \n"})),
     ] {
         let refused = unchanged(world, async |world: &World| world.api().post(path, &body).await).await;
         let (_, violation) = only_violation(path, &refused, 422, "csr_invalid");
@@ -150,7 +168,7 @@ async fn what_a_policy_forbids_is_refused_in_the_known_words(world: &mut World) 
         let (_folder, file) = subscriber::as_file(&csr);
         let ran = world.cli(&["issue", "--profile", name, "--csr", &file]).await;
         assert_eq!(ran.code, 5, "{ran:?}");
-        assert!(ran.stderr.starts_with(&format!("error[policy_violation]: {words}")), "{ran:?}");
+        assert!(ran.stderr.starts_with(&format!("error[policy_violation]: {words}\n")), "{ran:?}");
     }
 }
 
@@ -174,6 +192,9 @@ async fn three_faults_are_three_errors(world: &mut World) {
         ]
     );
     assert_eq!(problem["errors"][2]["allowed"], json!(["rsa_2048", "rsa_3072"]));
+    let compatible = json!({"profileId": profile, "csr": csr.pem});
+    let refused = world.api().post("/api/v1/cert-manager/certificates", &compatible).await.expect(422);
+    assert_eq!(refused.json()["errors"], problem["errors"]);
     let (_folder, file) = subscriber::as_file(&csr.pem);
     let ran = world.cli(&["issue", "--profile", "strict", "--csr", &file]).await;
     assert_eq!(ran.code, 5);
@@ -198,17 +219,24 @@ async fn a_csr_does_not_fit_a_self_signed_profile(world: &mut World) {
     assert_eq!(refused["message"], words);
     let (_folder, file) = subscriber::as_file(body["csr"].as_str().unwrap());
     let ran = world.cli(&["issue", "--profile", "own", "--csr", &file]).await;
-    assert!(ran.code == 5 && ran.stderr.contains(words), "{ran:?}");
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(ran.stderr.starts_with(&format!("error[policy_violation]: {words}\n")), "{ran:?}");
 
     // A managed key may sign its own.
     let managed = json!({"profile": "name:own", "key": {"algorithm": "ecdsa_p384"},
         "subject": {"commonName": "own.example.com"}});
     let issued = world.api().post(PATH, &managed).await.expect(201).json();
-    let certificate = issued["certificate"].as_str().unwrap();
-    subscriber::verify(certificate, "", certificate).unwrap();
-    let names = subscriber::x509(certificate, &["-subject", "-issuer"]);
-    let names: Vec<&str> = names.lines().map(|line| line.split_once('=').unwrap().1).collect();
-    assert_eq!(names[0], names[1]);
+    let compatible = json!({"profileId": "name:own", "attributes": {"commonName": "own.example.com"}});
+    let other = world.api().post("/api/v1/cert-manager/certificates", &compatible).await.expect(200).json();
+    let printed =
+        world.cli(&["issue", "--profile", "own", "--cn", "own.example.com", "-o", "json"]).await.json();
+    for answer in [&issued, &other["certificate"], &printed] {
+        let certificate = answer["certificate"].as_str().unwrap();
+        subscriber::verify(certificate, "", certificate).unwrap();
+        let names = subscriber::x509(certificate, &["-subject", "-issuer"]);
+        let names: Vec<&str> = names.lines().map(|line| line.split_once('=').unwrap().1).collect();
+        assert_eq!(names[0], names[1]);
+    }
 }
 
 async fn what_is_no_good_request_is_refused(world: &mut World) {
@@ -218,8 +246,16 @@ async fn what_is_no_good_request_is_refused(world: &mut World) {
     let key = "key_01jdp4q2x8f7mb3v5kz6n9w0ae";
     let large = json!({"csr": csr, "note": "x".repeat(1_100_000)}).to_string();
     for (what, path, media, body, status, code, place) in [
-        ("wrong content type", PATH, "text/plain", fine.clone(), 415, "unsupported_media_type", ""),
-        ("no content type", PATH, "", fine.clone(), 415, "unsupported_media_type", ""),
+        (
+            "wrong content type",
+            PATH,
+            "text/plain",
+            fine.clone(),
+            415,
+            "unsupported_media_type",
+            "Content-Type",
+        ),
+        ("no content type", PATH, "", fine.clone(), 415, "unsupported_media_type", "Content-Type"),
         ("broken JSON", PATH, json_type, "{\"csr\": \"".into(), 400, "malformed_request", ""),
         ("not an object", PATH, json_type, "[]".into(), 422, "validation_failed", ""),
         (
@@ -306,8 +342,10 @@ async fn what_is_no_good_request_is_refused(world: &mut World) {
         .await;
         let problem = documented(what, &refused, status, code);
         let first = &problem["errors"][0];
-        let found =
-            ["pointer", "parameter"].iter().find_map(|name| first[*name].as_str()).unwrap_or_default();
+        let found = ["pointer", "parameter", "header"]
+            .iter()
+            .find_map(|name| first[*name].as_str())
+            .unwrap_or_default();
         assert!(place.is_empty() || found == place, "{what}: {problem}");
     }
     for (what, path, status, code) in [
@@ -328,11 +366,44 @@ async fn what_is_no_good_request_is_refused(world: &mut World) {
     }
     let wrong = world.api().request(Method::DELETE, "/api/v1/meta", &[], Bytes::new()).await.unwrap();
     _ = documented("wrong method", &wrong, 405, "method_not_allowed");
-    for token in [None, Some("nonsense"), Some("chy_01jdp4q2x8f7mb3v5kz6n9w0ae_AAAA_0000")] {
-        let refused = world.api().with_token(token).post(PATH, &json!({"csr": csr})).await;
-        _ = documented("no good token", &refused, 401, "unauthenticated");
+    // A token that is none, one of another installation, one that has expired.
+    let foreign = TokenText::new(TokenId(Uuid::from_u128(7)), [7; 32]).reveal().to_string();
+    let short = json!({"name": "short", "ttl": "1s"});
+    let short = world.api().post("/api/v1/tokens", &short).await.expect(201).json();
+    let expired = short["secret"].as_str().unwrap();
+    eventually("it expires", async || {
+        (world.api().with_token(Some(expired)).get("/api/v1/me").await.status == 401).then_some(())
+    })
+    .await;
+    let (_folder, file) = subscriber::as_file(&csr);
+    for (token, code) in [
+        (None, "unauthenticated"),
+        (Some("nonsense"), "unauthenticated"),
+        (Some("chy_01jdp4q2x8f7mb3v5kz6n9w0ae_AAAA_0000"), "unauthenticated"),
+        (Some(foreign.as_str()), "unauthenticated"),
+        (Some(expired), "token_expired"),
+    ] {
+        let refused = unchanged(world, async |world: &World| {
+            world.api().with_token(token).post(PATH, &json!({"csr": csr})).await
+        })
+        .await;
+        _ = documented("no good token", &refused, 401, code);
         assert!(refused.header("www-authenticate").starts_with("Bearer"));
+        if let Some(token) = token {
+            let ran = world.cli_with(&["issue", "--csr", &file], &[("CHANCERY_TOKEN", token)], b"").await;
+            assert!(ran.code != 0 && ran.stderr.starts_with(&format!("error[{code}]: ")), "{ran:?}");
+        }
     }
+    for (arguments, code) in [
+        (&["--profile", key][..], "wrong_id_type"),
+        (&["--profile", "none"], "not_found"),
+        (&["--ttl", "399d"], "policy_violation"),
+        (&["--note", "a\u{7}"], "validation_failed"),
+    ] {
+        let ran = world.cli(&[&["issue", "--csr", &file][..], arguments].concat()).await;
+        assert!(ran.code != 0 && ran.stderr.starts_with(&format!("error[{code}]: ")), "{ran:?}");
+    }
+    assert!(!world.logs().contains("panicked"), "nothing of this made anything panic");
 }
 
 async fn sensitive_denials_are_recorded_and_nonsense_is_not(world: &mut World) {
@@ -385,12 +456,28 @@ async fn profile_with(world: &World, name: &str, mut rules: Value) -> String {
     profile["id"].as_str().unwrap().to_owned()
 }
 
-/// What a call answers, after seeing that it changed nothing: no event, so no row.
+/// What a call answers, after seeing that it left nothing: no event, and no row beside the log.
 async fn unchanged(world: &World, call: impl AsyncFn(&World) -> Answer) -> Answer {
-    let before = world.head().await;
+    let before = rows(world).await;
     let answer = call(world).await;
-    assert_eq!(world.head().await, before, "something was appended: {}", answer.text());
+    assert_eq!(rows(world).await, before, "something was kept: {}", answer.text());
     answer
+}
+
+/// How many rows each table has that commands write to. (The read models follow the log.)
+async fn rows(world: &World) -> Vec<i64> {
+    let tables = [
+        "log.event",
+        "log.stream",
+        "log.command",
+        "log.inbox",
+        "keystore.organization_key",
+        "keystore.wrapped_key",
+        "keystore.signature",
+    ];
+    let counts = tables.map(|table| format!("(select count(*) from {table})"));
+    let row = world.admin().await.query_one(&format!("select {}", counts.join(",")), &[]).await.unwrap();
+    (0..tables.len()).map(|column| row.get(column)).collect()
 }
 
 /// The problem document of a refusal, complete as RFC 9457 and our conventions want it.
@@ -445,11 +532,10 @@ fn csr_with_exponent_one() -> Vec<u8> {
     sequence(&[&info, &algorithm, &der(0x03, &[&[0][..], &signature].concat())])
 }
 
-/// A CSR whose common name holds a NUL, signed properly.
-fn csr_with_nul() -> String {
-    let config = "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=goodXevil.example.com\n";
-    let (_config, config) = subscriber::as_file(config);
-    let made = csr(&[P256, &["-config", &config]].concat());
+/// A CSR with a NUL in place of the X after `good`, signed properly.
+fn csr_with_nul(arguments: &[impl AsRef<str>]) -> String {
+    let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+    let made = csr(&[P256, &arguments].concat());
     let body: String = made.pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let mut bytes = STANDARD.decode(body).unwrap();
     let at = bytes.windows(5).position(|window| window == b"goodX").unwrap() + 4;

@@ -156,16 +156,60 @@ async fn each_service_runs_as_a_process_of_its_own() {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_with_file_line_and_nearest_name() {
+fn a_wrong_configuration_is_told_with_file_line_key_and_nearest_name() {
     let folder = testkit::Folder::new();
     let file = folder.path().join("chancery.toml");
-    fs::write(&file, "[server]\nlistn = \"127.0.0.1:1\"\n").unwrap();
+    for (text_of_it, words) in [
+        (
+            "[server]\nlistn = \"127.0.0.1:1\"\n",
+            "2: server.listn: unknown key; did you mean 'server.listen'?",
+        ),
+        ("\n[databse]\nurl = \"x\"\n", "2: databse: unknown key; did you mean 'database'?"),
+        (
+            "[database]\n\npool_size = \"many\"\n",
+            "3: database.pool_size: expected a whole number from 1 to 1000, found 'many'",
+        ),
+        ("[server]\nproduction = 1\n", "2: server.production: expected true or false, found the number 1"),
+        (
+            "[keystore]\npassphrase_file = \"/nowhere\"\n",
+            "2: keystore.passphrase_file: /nowhere cannot be read: No such file or directory (os error 2)",
+        ),
+    ] {
+        fs::write(&file, text_of_it).unwrap();
+        let expected = format!("error[configuration]: {}:{words}\n", file.display());
+        for arguments in [&["config", "check"][..], &["config", "print"], &["up"], &["serve", "signer"]] {
+            assert_eq!(with_configuration(arguments, &file), (Some(2), String::new(), expected.clone()));
+        }
+    }
+    let missing = folder.path().join("missing.toml");
+    for (unreadable, why) in [
+        (missing.as_path(), "No such file or directory (os error 2)"),
+        (folder.path(), "Is a directory (os error 21)"),
+    ] {
+        let expected = format!("error[configuration]: {}: cannot be read: {why}\n", unreadable.display());
+        assert_eq!(with_configuration(&["up"], unreadable), (Some(2), String::new(), expected));
+    }
+}
+
+#[test]
+fn a_printed_configuration_shows_no_secret() {
+    let folder = testkit::Folder::new();
+    let file = folder.path().join("chancery.toml");
+    let [passphrase, key] = ["correct horse battery staple", &"5e".repeat(32)].map(str::to_owned);
+    for (provider, name, secret) in
+        [("passphrase", "passphrase", &passphrase), ("environment", "master_key", &key)]
+    {
+        fs::write(&file, format!("[keystore]\nprovider = \"{provider}\"\n{name} = \"{secret}\"\n")).unwrap();
+        let (code, printed, said) = with_configuration(&["config", "print"], &file);
+        assert_eq!((code, &*said), (Some(0), ""));
+        let line = printed.lines().find(|line| line.contains(&format!("{name} ="))).unwrap();
+        assert!(line.contains("[redacted]") && !printed.contains(secret.as_str()), "{printed}");
+    }
+}
+
+/// Exit code, standard output and standard error of `chancery` with this configuration.
+fn with_configuration(arguments: &[&str], file: &Path) -> (Option<i32>, String, String) {
     let mut command = std::process::Command::new(testkit::environment::program("chancery"));
-    let output = command.args(["config", "check", "--config"]).arg(&file).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let expected = format!(
-        "error[configuration]: {}:2: server.listn: unknown key; did you mean 'server.listen'?\n",
-        file.display()
-    );
-    assert_eq!(text(&output.stderr), expected);
+    let output = command.args(arguments).arg("--config").arg(file).output().unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
 }

@@ -93,7 +93,8 @@ impl Issue {
                 .collect();
             if sans.is_empty() && self.common_name.is_none() {
                 return Err(Failure::Usage(
-                    "give --csr FILE, or names: --dns, --ip, --email, --uri or --cn".into(),
+                    "CSR cannot be empty: give --csr FILE, or names: --dns, --ip, --email, --uri or --cn"
+                        .into(),
                 ));
             }
             if let Some(name) = self.common_name.as_ref().or(self.dns.first()) {
