@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chancery_tests::{
     in_both_modes,
     subscriber::{csr_of, openssl},
-    world::World,
+    world::{Mode, World},
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -58,6 +58,19 @@ async fn every_rule_allows_and_forbids(world: &mut World) {
             assert_eq!(verdict["ok"], is_allowed, "{}: {verdict}", case.name);
             let errors = verdict["errors"].as_array().unwrap();
             assert_eq!(errors.len(), usize::from(!is_allowed), "{}: {verdict}", case.name);
+            if world.mode == Mode::OneProcess {
+                let arguments =
+                    ["request", "validate", "-", "--profile", "matrix", "--ttl", asked.ttl, "-o", "json"];
+                let token = world.token();
+                let judged = world.cli_with(&arguments, &[("CHANCERY_TOKEN", &token)], csr.as_bytes()).await;
+                let printed: Value = serde_json::from_str(&judged.stdout).unwrap();
+                assert_eq!((&printed["ok"], &printed["errors"]), (&verdict["ok"], &verdict["errors"]));
+                assert_eq!(judged.code, if is_allowed { 0 } else { 10 }, "{}: {judged:?}", case.name);
+            }
+            if !is_allowed {
+                let refused = world.api().post("/api/v1/certificate-requests", &body).await.expect(422);
+                assert_eq!(refused.json()["errors"], verdict["errors"], "{}", case.name);
+            }
             if let [error] = &errors[..] {
                 assert_eq!(
                     (&error["code"], &error["detail"]),

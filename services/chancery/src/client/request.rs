@@ -1,6 +1,7 @@
 //! `chancery request …`: certificate requests.
 
 use clap::Subcommand;
+use contracts::Lifetime;
 use http::Method;
 use serde_json::json;
 
@@ -47,6 +48,9 @@ pub enum Request {
         /// Profile by id or name; the one named `default` when not given
         #[arg(long)]
         profile: Option<String>,
+        /// Lifetime, such as 90d
+        #[arg(long)]
+        ttl: Option<Lifetime>,
     },
     /// What happened to a request
     Timeline {
@@ -66,10 +70,13 @@ impl Request {
                 let answer = api.get(&format!("{path}/{id}/csr"), &[]).await?;
                 output::pem(api.format(), &answer.body)
             }
-            Self::Validate { csr, profile } => {
+            Self::Validate { csr, profile, ttl } => {
                 let mut body = json!({"csr": read_csr(&csr)?});
                 if let Some(profile) = profile {
                     body["profile"] = reference("prf", &profile).into();
+                }
+                if let Some(ttl) = ttl {
+                    body["ttl"] = ttl.to_string().into();
                 }
                 let answer = api.change(Method::POST, &format!("{path}/validate"), Some(&body)).await?;
                 let verdict = answer.json()?;
