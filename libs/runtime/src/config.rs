@@ -159,6 +159,9 @@ impl Config {
         let config = Validation::new(&settings, &sources.environment).config()?;
         settings.derive_if_empty("server.data_dir", &config.server.data_dir);
         settings.derive_if_empty("server.secrets_dir", &config.server.secrets_dir);
+        if settings.source("server.public_url") == Source::Default {
+            settings.derive("server.public_url", config.server.public_url.clone());
+        }
         if let MasterKeyProvider::File(path) = &config.keystore.provider {
             settings.derive_if_empty("keystore.master_key_file", path);
         }
@@ -201,9 +204,10 @@ impl<'a> Validation<'a> {
     fn config(mut self) -> Result<Config, ConfigError> {
         let data_dir = self.data_dir();
         let secrets_dir = self.path("server.secrets_dir").unwrap_or_else(|| data_dir.join("secrets"));
+        let listen = self.address("server.listen");
         let server = Server {
-            public_url: self.text("server.public_url"),
-            listen: self.address("server.listen"),
+            public_url: self.public_url(listen),
+            listen,
             pki_listen: self.address("server.pki_listen"),
             ops_listen: self.address("server.ops_listen"),
             production: self.boolean("server.production"),
@@ -219,6 +223,14 @@ impl<'a> Validation<'a> {
             server,
         };
         if self.mistakes.is_empty() { Ok(config) } else { Err(ConfigError(self.mistakes)) }
+    }
+
+    /// Unless it is said, this machine at the port where the gateway listens.
+    fn public_url(&self, listen: SocketAddr) -> String {
+        match self.settings.source("server.public_url") {
+            Source::Default => format!("https://localhost:{}", listen.port()),
+            _ => self.text("server.public_url"),
+        }
     }
 
     fn data_dir(&mut self) -> PathBuf {

@@ -53,7 +53,7 @@ pub const KEYS: &[Key] = &[
         "server.public_url",
         Kind::Url,
         "\"https://localhost:8443\"",
-        "address by which clients reach this server",
+        "address by which clients reach this server; unless set, its port is that of server.listen",
     ),
     key("server.listen", Kind::Address, "\"127.0.0.1:8443\"", "where the gateway listens for HTTPS"),
     key(

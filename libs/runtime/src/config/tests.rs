@@ -37,6 +37,15 @@ fn an_empty_file_is_a_working_configuration() {
 }
 
 #[test]
+fn the_public_address_has_the_port_that_is_listened_on() {
+    let config = from_file("[server]\nlisten = \"127.0.0.1:9443\"").unwrap();
+    assert_eq!(config.server.public_url, "https://localhost:9443");
+    let config =
+        from_file("[server]\nlisten = \"127.0.0.1:9443\"\npublic_url = \"https://pki.example.com\"").unwrap();
+    assert_eq!(config.server.public_url, "https://pki.example.com");
+}
+
+#[test]
 fn telemetry_goes_to_a_collector_by_http_or_https() {
     let endpoint = |address| from_environment([("CHANCERY_TELEMETRY__OTLP_ENDPOINT", address)]);
     for address in ["http://127.0.0.1:4318", "https://otlp.example.com"] {
