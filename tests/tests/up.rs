@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
 
 use testkit::Installation;
 
@@ -70,9 +76,20 @@ async fn what_it_started_is_stopped_when_it_cannot_go_on() {
         assert!(left.is_empty(), "{why}: {left:#?}");
     };
     nobody_runs("it was stopped");
-    let fails = |variable: &str, value: &str, words: &str| {
+    let fails = |variables: &[(&str, &str)], words: &str| {
         let mut up = installation.command(&["up"]);
-        let output = up.env(variable, value).output().unwrap();
+        // The usual port may be taken by an installation of this machine.
+        up.env("CHANCERY_SERVER__OPS_LISTEN", "127.0.0.1:0").envs(variables.iter().copied());
+        let mut up = up.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let waited = Instant::now();
+        while up.try_wait().unwrap().is_none() {
+            if waited.elapsed() > Duration::from_secs(60) {
+                up.kill().unwrap();
+                panic!("it runs, with {variables:?}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let output = up.wait_with_output().unwrap();
         let said = text(&output.stderr);
         assert!(!output.status.success() && said.contains(words), "{words}: {} {said}", output.status);
     };
@@ -80,19 +97,19 @@ async fn what_it_started_is_stopped_when_it_cannot_go_on() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for variable in ["CHANCERY_SERVER__LISTEN", "CHANCERY_SERVER__OPS_LISTEN"] {
-        fails(variable, &address, &address);
+        fails(&[(variable, &address)], &address);
         nobody_runs(variable);
     }
 
-    fails("CHANCERY_DATABASE__URL", "postgresql:///chancery?host=/nowhere", "error: PostgreSQL");
+    fails(&[("CHANCERY_DATABASE__URL", "postgresql:///chancery?host=/nowhere")], "error: PostgreSQL");
     nobody_runs("PostgreSQL is elsewhere and away");
-    fails("CHANCERY_NATS_SERVER", "/nowhere/nats-server", "nats-server");
+    fails(&[("CHANCERY_NATS_SERVER", "/nowhere/nats-server"), ("PATH", "/nowhere")], "nats-server");
     nobody_runs("there is no NATS");
 
     let control = installation.data_dir().join("postgresql/global/pg_control");
     let kept = fs::read(&control).unwrap();
     fs::write(&control, b"").unwrap();
-    fails("TZ", "UTC", "PostgreSQL did not start");
+    fails(&[], "PostgreSQL did not start");
     nobody_runs("PostgreSQL is broken");
     fs::write(&control, kept).unwrap();
     installation.start().await;
@@ -107,7 +124,7 @@ async fn a_private_server_that_dies_is_started_again() {
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
     }
     for _ in 0..600 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
         let files =
             ["postgresql/postmaster.pid", "nats/nats.pid"].map(|file| installation.data_dir().join(file));
         if files.iter().all(|file| file.exists()) {
