@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use pki::{certificate::Certificate, csr::CertificationRequest};
+use pki::{
+    certificate::Certificate,
+    csr::{CertificationRequest, CsrError},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -36,7 +39,7 @@ impl Inspect {
     pub(super) fn run(self, format: Format) -> Result<(), Failure> {
         let bytes = read_input(&self.file)?;
         let found =
-            describe(&bytes).map_err(|reasons| Failure::Usage(format!("{}: {reasons}", self.file)))?;
+            describe(&bytes).map_err(|reasons| Failure::Usage(format!("{} {reasons}", self.file)))?;
         output::one(format, &found, COLUMNS)
     }
 }
@@ -45,6 +48,9 @@ impl Inspect {
 fn describe(bytes: &[u8]) -> Result<Value, String> {
     let not_csr = match CertificationRequest::read(bytes) {
         Ok(csr) => return Ok(describe_csr(&csr)),
+        Err(CsrError::PrivateKey) => {
+            return Err("holds a private key, of which nothing is shown; it was sent nowhere".into());
+        }
         Err(error) => error,
     };
     match Certificate::read_all(bytes) {
@@ -56,7 +62,7 @@ fn describe(bytes: &[u8]) -> Result<Value, String> {
             }
             Ok(described)
         }
-        Ok(_) | Err(_) => Err(format!("not a CSR ({not_csr}) and not a certificate")),
+        Ok(_) | Err(_) => Err(format!("is not a CSR ({not_csr}) and not a certificate")),
     }
 }
 

@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
 use http::Method;
+use pki::csr::{CertificationRequest, CsrError};
 use serde_json::Value;
 
 use super::{
@@ -145,9 +146,25 @@ pub fn read_input(path: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// Reads a CSR from a file as JSON can carry it: bytes that are no text are DER, and bare base64 is one of the forms
-/// the server reads.
+/// the server reads. What else is wrong the server explains; a private key must not get that far.
 pub fn read_csr(path: &str) -> Result<String, Failure> {
-    Ok(String::from_utf8(read_input(path)?).unwrap_or_else(|binary| STANDARD.encode(binary.as_bytes())))
+    let bytes = read_input(path)?;
+    refuse_private_key(path, &bytes)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|binary| STANDARD.encode(binary.as_bytes())))
+}
+
+/// Refuses what holds a private key, in any form, so that it is sent nowhere.
+pub fn refuse_private_key(path: &str, bytes: &[u8]) -> Result<(), Failure> {
+    const MARK: &[u8] = b"PRIVATE KEY-----"; // also within what cannot be read otherwise
+    let holds_key = bytes.windows(MARK.len()).any(|window| window == MARK)
+        || CertificationRequest::read(bytes) == Err(CsrError::PrivateKey);
+    if !holds_key {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{path} holds a private key, which never leaves this machine: nothing was sent. Give its CSR: \
+         openssl req -new -key <the key> -out <the CSR>"
+    )))
 }
 
 /// Reads a JSON or YAML document from a file.

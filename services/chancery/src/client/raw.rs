@@ -3,7 +3,12 @@
 use clap::Args;
 use http::Method;
 
-use super::{api::Api, failure::Failure, listing::read_input, output};
+use super::{
+    api::Api,
+    failure::Failure,
+    listing::{read_input, refuse_private_key},
+    output,
+};
 
 /// Make any call of the HTTP API
 #[derive(Args, Debug)]
@@ -38,10 +43,13 @@ impl Raw {
         };
         let body = match body {
             None => None,
-            Some(bytes) => Some(
-                serde_json::from_slice(&bytes)
-                    .map_err(|error| Failure::Usage(format!("the body is not JSON: {error}")))?,
-            ),
+            Some(bytes) => {
+                refuse_private_key("the body", &bytes)?;
+                Some(
+                    serde_json::from_slice(&bytes)
+                        .map_err(|error| Failure::Usage(format!("the body is not JSON: {error}")))?,
+                )
+            }
         };
         let answer = if method == Method::GET {
             api.get(&path, &[]).await?

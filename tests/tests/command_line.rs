@@ -1,0 +1,73 @@
+//! The command line as people meet it before any server answers: what it refuses, prints and hints at by itself.
+
+#![allow(clippy::unwrap_used)] // helpers of tests
+
+use std::{fs, path::PathBuf, process::Command};
+
+use chancery_tests::tool::{Ran, run};
+use testkit::{environment, openssl};
+
+/// A folder to run `chancery` in, without a context and with a server that is away.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(environment::program("chancery"));
+        command.args(arguments).current_dir(self.0.path()).env("HOME", self.0.path());
+        command.env("XDG_CONFIG_HOME", self.0.path().join("config"));
+        command.env("CHANCERY_SERVER", "https://127.0.0.1:1").env("CHANCERY_TOKEN", "none");
+        command.env_remove("CHANCERY_CONFIG").env_remove("CHANCERY_CONTEXT").env_remove("CHANCERY_CA_FILE");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        run(self.command(arguments), b"")
+    }
+}
+
+#[test]
+fn a_private_key_is_refused_before_anything_is_sent() {
+    let desk = Desk::new();
+    let made = openssl::csr("a.example.com", &["a.example.com"]);
+    desk.file("pem.key", &made.key);
+    desk.file("both.pem", format!("{}{}", made.csr, made.key));
+    desk.file("cut.key", &made.key[..made.key.len() - 60]);
+    let mut to_der = Command::new("openssl");
+    to_der.args(["pkey", "-outform", "DER", "-out", "der.key", "-in", "pem.key"]).current_dir(desk.0.path());
+    let _ = run(to_der, b"").done();
+    desk.file("body.json", serde_json::json!({"csr": made.key}).to_string());
+    for arguments in [
+        ["issue", "--csr", "pem.key"].as_slice(),
+        &["issue", "--csr", "both.pem"],
+        &["issue", "--csr", "cut.key"],
+        &["issue", "--csr", "der.key", "--print-curl"],
+        &["request", "create", "--csr", "pem.key"],
+        &["request", "validate", "der.key"],
+        &["api", "POST", "/certificate-requests", "--data", "@body.json"],
+    ] {
+        let refused = desk.run(arguments);
+        assert_eq!((refused.code, &*refused.stdout), (2, ""), "{arguments:?}: {}", refused.stderr);
+        let words = "holds a private key, which never leaves this machine: nothing was sent. Give its CSR: openssl req";
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    for file in ["pem.key", "der.key"] {
+        let inspected = desk.run(&["inspect", file]);
+        assert_eq!(inspected.code, 2);
+        assert_eq!(
+            inspected.stderr,
+            format!("error: {file} holds a private key, of which nothing is shown; it was sent nowhere\n")
+        );
+    }
+    desk.file("good.csr", &made.csr);
+    assert_eq!(desk.run(&["issue", "--csr", "good.csr"]).code, 9, "a CSR goes on to the server, which is away");
+}
