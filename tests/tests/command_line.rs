@@ -71,3 +71,11 @@ fn a_private_key_is_refused_before_anything_is_sent() {
     desk.file("good.csr", &made.csr);
     assert_eq!(desk.run(&["issue", "--csr", "good.csr"]).code, 9, "a CSR goes on to the server, which is away");
 }
+
+#[test]
+fn a_list_is_sorted_downwards_as_the_help_writes_it() {
+    for sort in [["--sort", "-notAfter"].as_slice(), &["--sort=-notAfter"]] {
+        let call = Desk::new().run(&[&["cert", "list", "--print-curl"], sort].concat()).done();
+        assert!(call.contains("sort=-notAfter"), "{call}");
+    }
+}

@@ -22,7 +22,7 @@ pub struct List {
     #[arg(short = 'q', long = "query")]
     text: Option<String>,
     /// Fields to sort by, such as -notAfter,commonName
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     sort: Option<String>,
     /// At most so many
     #[arg(long, default_value_t = 50)]
