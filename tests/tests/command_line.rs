@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::{Command, Stdio}};
 
 use chancery_tests::tool::{Ran, run};
 use testkit::{environment, openssl};
@@ -78,4 +78,14 @@ fn a_list_is_sorted_downwards_as_the_help_writes_it() {
         let call = Desk::new().run(&[&["cert", "list", "--print-curl"], sort].concat()).done();
         assert!(call.contains("sort=-notAfter"), "{call}");
     }
+}
+
+#[test]
+fn a_completion_script_may_be_read_in_part() {
+    let desk = Desk::new();
+    let mut child = desk.command(&["completion", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
+    assert!(desk.run(&["completion", "bash"]).done().contains("_chancery()"));
 }

@@ -1,6 +1,6 @@
 //! `chancery`: the one binary, client and server.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -44,7 +44,9 @@ async fn main() -> ExitCode {
         Command::Client(command) => client::run(*command, arguments.client).await.into(),
         Command::Server(command) => server::run(*command).await,
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "chancery", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "chancery", &mut script);
+            _ = std::io::stdout().write_all(&script); // who closed the pipe has read enough
             ExitCode::SUCCESS
         }
     }
