@@ -89,3 +89,21 @@ fn a_completion_script_may_be_read_in_part() {
     assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
     assert!(desk.run(&["completion", "bash"]).done().contains("_chancery()"));
 }
+
+#[test]
+fn a_csr_that_is_not_accepted_is_called_one() {
+    let desk = Desk::new();
+    let weak = openssl::csr_with(&["-newkey", "rsa:1024"], "a.example.com", &[]).csr;
+    desk.file("weak.csr", &weak);
+    desk.file("bare.csr", weak.lines().filter(|line| !line.contains("-----")).collect::<String>());
+    desk.file("cut.csr", &weak[..weak.len() / 2]);
+    for (file, reason) in [("weak.csr", "1024"), ("bare.csr", "1024"), ("cut.csr", "no footer")] {
+        let inspected = desk.run(&["inspect", file]);
+        assert_eq!(inspected.code, 2);
+        let words = format!("error: {file} is a CSR that is not accepted: ");
+        assert!(inspected.stderr.starts_with(&words) && inspected.stderr.contains(reason), "{}", inspected.stderr);
+    }
+    desk.file("text", "Dear CA, please");
+    let inspected = desk.run(&["inspect", "text"]);
+    assert!(inspected.stderr.contains("text is not a CSR ("), "{}", inspected.stderr);
+}

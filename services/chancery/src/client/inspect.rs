@@ -38,13 +38,12 @@ pub struct Inspect {
 impl Inspect {
     pub(super) fn run(self, format: Format) -> Result<(), Failure> {
         let bytes = read_input(&self.file)?;
-        let found =
-            describe(&bytes).map_err(|reasons| Failure::Usage(format!("{} {reasons}", self.file)))?;
+        let found = describe(&bytes).map_err(|reasons| Failure::Usage(format!("{} {reasons}", self.file)))?;
         output::one(format, &found, COLUMNS)
     }
 }
 
-/// What the bytes are: a CSR, else certificates, of which the first is shown; else why they are neither.
+/// What the bytes are: a CSR, else certificates, of which the first is shown; else what is wrong with them.
 fn describe(bytes: &[u8]) -> Result<Value, String> {
     let not_csr = match CertificationRequest::read(bytes) {
         Ok(csr) => return Ok(describe_csr(&csr)),
@@ -62,8 +61,26 @@ fn describe(bytes: &[u8]) -> Result<Value, String> {
             }
             Ok(described)
         }
+        _ if is_csr(bytes, &not_csr) => Err(format!("is a CSR that is not accepted: {not_csr}")),
         Ok(_) | Err(_) => Err(format!("is not a CSR ({not_csr}) and not a certificate")),
     }
+}
+
+/// Whether what was refused is a CSR all the same: by its armour, or because it was understood up to the reason.
+fn is_csr(bytes: &[u8], refused: &CsrError) -> bool {
+    const MARK: &[u8] = b"CERTIFICATE REQUEST-----";
+    bytes.windows(MARK.len()).any(|window| window == MARK)
+        || matches!(
+            refused,
+            CsrError::Version
+                | CsrError::SignatureAlgorithm(_)
+                | CsrError::Key(_)
+                | CsrError::Signature
+                | CsrError::Subject(_)
+                | CsrError::San(_)
+                | CsrError::Repeated(_)
+                | CsrError::Extension(_)
+        )
 }
 
 fn describe_csr(csr: &CertificationRequest) -> Value {
