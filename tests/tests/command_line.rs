@@ -107,3 +107,26 @@ fn a_csr_that_is_not_accepted_is_called_one() {
     let inspected = desk.run(&["inspect", "text"]);
     assert!(inspected.stderr.contains("text is not a CSR ("), "{}", inspected.stderr);
 }
+
+#[test]
+fn a_server_that_is_away_is_named_with_the_remedy() {
+    let desk = Desk::new();
+    let listed = desk.run(&["cert", "list"]);
+    assert_eq!(listed.code, 9);
+    assert!(listed.stderr.starts_with("error: cannot reach https://127.0.0.1:1: "), "{}", listed.stderr);
+    assert!(listed.stderr.contains("'chancery up'"), "{}", listed.stderr);
+
+    let data = desk.0.path().join("data");
+    runtime::secrets::Secrets::at(data.join("secrets")).make_missing(&runtime::entropy::SystemEntropy).unwrap();
+    let data = data.to_str().unwrap();
+    let elsewhere = "database.url=postgresql://127.0.0.1:1/chancery";
+    for command in [["log", "verify"].as_slice(), &["rebuild", "all"]] {
+        for (place, set) in [(format!("{data}/"), [].as_slice()), ("127.0.0.1:1".into(), &["--set", elsewhere])] {
+            let ran = desk.run(&[command, &["--data-dir", data], set].concat());
+            assert_eq!(ran.code, 9, "{command:?}: {}", ran.stderr);
+            let words = format!("error[unreachable]: no PostgreSQL answers at {place}");
+            assert!(ran.stderr.starts_with(&words) && ran.stderr.contains("'make up'"), "{}", ran.stderr);
+            assert!(!ran.stderr.contains("new object"), "{}", ran.stderr);
+        }
+    }
+}

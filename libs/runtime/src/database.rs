@@ -6,7 +6,11 @@ use contracts::{OrganizationId, Service};
 use deadpool_postgres::{
     ConfigConnectImpl, Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction,
 };
-use tokio_postgres::{NoTls, config::SslMode};
+use tokio_postgres::{
+    NoTls,
+    config::{Host, SslMode},
+    error::SqlState,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
@@ -91,6 +95,24 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// The place, as an operator looks for it: hosts with their ports, or folders of sockets.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ports = self.config.get_ports();
+        for (at, host) in self.config.get_hosts().iter().enumerate() {
+            let separator = if at == 0 { "" } else { ", " };
+            match host {
+                Host::Tcp(name) => {
+                    let port = ports.get(at).or(ports.first()).unwrap_or(&5432);
+                    write!(f, "{separator}{name}:{port}")?;
+                }
+                Host::Unix(folder) => write!(f, "{separator}{}", folder.display())?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// PostgreSQL cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -109,6 +131,15 @@ pub enum DatabaseError {
     /// The server's answer.
     #[error("PostgreSQL: {}", reason(.0))]
     Server(#[from] tokio_postgres::Error),
+}
+
+impl DatabaseError {
+    /// Whether nobody answers there, or not yet; what a server refuses it refuses for good.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        let Self::Server(error) = self else { return false };
+        error.code().is_none_or(|code| *code == SqlState::CANNOT_CONNECT_NOW)
+    }
 }
 
 /// An error in words: the server's own message rather than `db error`.

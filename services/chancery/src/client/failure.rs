@@ -12,7 +12,9 @@ pub enum Failure {
     #[error("{}", .0["detail"].as_str().unwrap_or("the server refused"))]
     Problem(Value),
     /// The server cannot be reached.
-    #[error("cannot reach {server}: {cause}")]
+    #[error(
+        "cannot reach {server}: {cause}; start it there: 'chancery up' (from the sources 'make up'), or name another with --server or --context"
+    )]
     Unreachable {
         /// Its address.
         server: String,

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 
 use runtime::{
     config::ConfigError,
-    database::{DatabaseError, EndpointError},
+    database::{DatabaseError, Endpoint, EndpointError},
     migrate::{MigrateError, SchemaError},
     secrets::SecretError,
     servers::ServerError,
@@ -25,19 +25,41 @@ pub(super) enum Failure {
     /// The log is not what was recorded.
     #[error("error[log_altered]: {0}")]
     Altered(String),
+    /// PostgreSQL is away.
+    #[error(
+        "error[unreachable]: no PostgreSQL answers at {place}: {cause}; start it: 'chancery up' (from the sources 'make up'), \
+         or the server that database.url names"
+    )]
+    Unreachable {
+        /// Where it should be.
+        place: String,
+        /// Why.
+        cause: String,
+    },
     /// Something that has an error of its own.
     #[error("error: {0}")]
     Other(String),
 }
 
 impl Failure {
-    /// 2 is wrong usage; 10 a question answered "no"; 1 all else.
+    /// 2 is wrong usage; 9 a server that is away; 10 a question answered "no"; 1 all else.
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Config(_) | Self::Usage(_) => 2,
+            Self::Unreachable { .. } => 9,
             Self::Altered(_) => 10,
             Self::Other(_) => 1,
         })
+    }
+
+    /// What a connection to `endpoint` failed with.
+    pub(super) fn connecting(endpoint: &Endpoint, error: &DatabaseError) -> Self {
+        match error {
+            DatabaseError::Server(cause) if error.is_away() => {
+                Self::Unreachable { place: endpoint.to_string(), cause: runtime::error::words(cause) }
+            }
+            error => Self::Other(runtime::error::words(error)),
+        }
     }
 
     /// A file or folder that could not be read or written.

@@ -10,10 +10,7 @@ use eventlog::{
     verify::{self, Progress, Report},
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use runtime::{
-    database::{self, DatabaseError},
-    secrets::Secrets,
-};
+use runtime::{database::DatabaseError, secrets::Secrets};
 
 use super::{
     failure::Failure,
@@ -70,7 +67,7 @@ impl Verify {
             None => {
                 let (config, _, _) = self.options.load()?;
                 let secrets = Secrets::at(&config.server.secrets_dir);
-                let pool = database::pool(&options::endpoint(&config)?, &secrets, Service::Relay, 2)?;
+                let pool = options::pool(&options::endpoint(&config)?, &secrets, Service::Relay, 2).await?;
                 if against.key.is_none() {
                     against.key = published_key(&pool).await?;
                 }

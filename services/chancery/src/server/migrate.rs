@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use runtime::{
-    database::DatabaseError,
-    migrate::{MigrateError, migrate},
+    migrate::migrate,
     secrets::{ADMIN_ROLE, Secrets},
 };
 use tokio::time::{Instant, sleep};
@@ -34,11 +33,15 @@ impl Migrate {
         let secrets = Secrets::at(&config.server.secrets_dir);
         let password = secrets.database_password(ADMIN_ROLE)?;
         let deadline = Instant::now() + PATIENCE;
+        let mut told = false;
         // Only the way there is tried again; what the server refuses it refuses for good.
         while let Err(error) = endpoint.connect(ADMIN_ROLE, &password).await {
-            let away = matches!(&error, DatabaseError::Server(error) if error.as_db_error().is_none());
-            if !away || Instant::now() > deadline {
-                return Err(MigrateError::from(error).into());
+            if !error.is_away() || Instant::now() > deadline {
+                return Err(Failure::connecting(&endpoint, &error));
+            }
+            if !told {
+                terminal::note(&format!("Waiting for PostgreSQL at {endpoint}"));
+                told = true;
             }
             sleep(Duration::from_millis(500)).await;
         }

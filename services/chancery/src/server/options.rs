@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use contracts::Service;
+use deadpool_postgres::Pool;
 use runtime::{
     config::{Config, Environment, Settings, Sources, default_file},
-    database::Endpoint,
+    database::{self, Endpoint},
+    secrets::Secrets,
     servers::postgres,
 };
 
@@ -63,6 +66,19 @@ impl ServerOptions {
         });
         set.chain(named).collect()
     }
+}
+
+/// A pool of `service`'s, when PostgreSQL answers: a pool by itself would notice later, in the words of pools.
+pub(super) async fn pool(
+    endpoint: &Endpoint,
+    secrets: &Secrets,
+    service: Service,
+    size: usize,
+) -> Result<Pool, Failure> {
+    let role = service.role();
+    let connected = endpoint.connect(&role, &secrets.database_password(&role)?).await;
+    connected.map_err(|error| Failure::connecting(endpoint, &error))?;
+    Ok(database::pool(endpoint, secrets, service, size)?)
 }
 
 /// Where PostgreSQL is: as configured, or the private one of `up`.

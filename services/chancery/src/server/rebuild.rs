@@ -8,11 +8,7 @@ use clap::Args;
 use contracts::{Service, service::TABLE};
 use deadpool_postgres::Pool;
 use indicatif::{ProgressBar, ProgressStyle};
-use runtime::{
-    database::{self, DatabaseError},
-    rebuild,
-    secrets::Secrets,
-};
+use runtime::{database::DatabaseError, rebuild, secrets::Secrets};
 
 use super::{
     failure::Failure,
@@ -36,7 +32,7 @@ impl Rebuild {
         let secrets = Secrets::at(&config.server.secrets_dir);
         let (mut known, mut rebuilt) = (Vec::new(), 0);
         for service in TABLE.iter().filter(|row| row.projects).map(|row| row.service) {
-            let pool = database::pool(&endpoint, &secrets, service, 1)?;
+            let pool = options::pool(&endpoint, &secrets, service, 1).await?;
             for name in projections(&pool, service).await? {
                 if self.projection == "all" || self.projection == name {
                     follow(&pool, service, &name).await?;
