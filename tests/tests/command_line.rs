@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests
 
-use std::{fs, path::PathBuf, process::{Command, Stdio}};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use chancery_tests::tool::{Ran, run};
 use testkit::{environment, openssl};
@@ -69,7 +73,11 @@ fn a_private_key_is_refused_before_anything_is_sent() {
         );
     }
     desk.file("good.csr", &made.csr);
-    assert_eq!(desk.run(&["issue", "--csr", "good.csr"]).code, 9, "a CSR goes on to the server, which is away");
+    assert_eq!(
+        desk.run(&["issue", "--csr", "good.csr"]).code,
+        9,
+        "a CSR goes on to the server, which is away"
+    );
 }
 
 #[test]
@@ -83,7 +91,8 @@ fn a_list_is_sorted_downwards_as_the_help_writes_it() {
 #[test]
 fn a_completion_script_may_be_read_in_part() {
     let desk = Desk::new();
-    let mut child = desk.command(&["completion", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        desk.command(&["completion", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let ended = child.wait_with_output().unwrap();
     assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
@@ -101,7 +110,11 @@ fn a_csr_that_is_not_accepted_is_called_one() {
         let inspected = desk.run(&["inspect", file]);
         assert_eq!(inspected.code, 2);
         let words = format!("error: {file} is a CSR that is not accepted: ");
-        assert!(inspected.stderr.starts_with(&words) && inspected.stderr.contains(reason), "{}", inspected.stderr);
+        assert!(
+            inspected.stderr.starts_with(&words) && inspected.stderr.contains(reason),
+            "{}",
+            inspected.stderr
+        );
     }
     desk.file("text", "Dear CA, please");
     let inspected = desk.run(&["inspect", "text"]);
@@ -117,16 +130,32 @@ fn a_server_that_is_away_is_named_with_the_remedy() {
     assert!(listed.stderr.contains("'chancery up'"), "{}", listed.stderr);
 
     let data = desk.0.path().join("data");
-    runtime::secrets::Secrets::at(data.join("secrets")).make_missing(&runtime::entropy::SystemEntropy).unwrap();
+    runtime::secrets::Secrets::at(data.join("secrets"))
+        .make_missing(&runtime::entropy::SystemEntropy)
+        .unwrap();
     let data = data.to_str().unwrap();
     let elsewhere = "database.url=postgresql://127.0.0.1:1/chancery";
     for command in [["log", "verify"].as_slice(), &["rebuild", "all"]] {
-        for (place, set) in [(format!("{data}/"), [].as_slice()), ("127.0.0.1:1".into(), &["--set", elsewhere])] {
+        for (place, set) in
+            [(format!("{data}/"), [].as_slice()), ("127.0.0.1:1".into(), &["--set", elsewhere])]
+        {
             let ran = desk.run(&[command, &["--data-dir", data], set].concat());
             assert_eq!(ran.code, 9, "{command:?}: {}", ran.stderr);
             let words = format!("error[unreachable]: no PostgreSQL answers at {place}");
             assert!(ran.stderr.starts_with(&words) && ran.stderr.contains("'make up'"), "{}", ran.stderr);
             assert!(!ran.stderr.contains("new object"), "{}", ran.stderr);
         }
+    }
+}
+
+#[test]
+fn without_a_command_there_is_help() {
+    for (arguments, usage, about) in [
+        ([].as_slice(), "Usage: chancery [OPTIONS] <COMMAND>", "Get a certificate: for a CSR"),
+        (&["cert"], "Usage: chancery cert [OPTIONS] <COMMAND>", "What happened to a certificate"),
+    ] {
+        let ran = Desk::new().run(arguments);
+        assert_eq!(ran.code, 2);
+        assert!(ran.stderr.contains(usage) && ran.stderr.contains(about), "{}", ran.stderr);
     }
 }

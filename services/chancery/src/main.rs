@@ -2,7 +2,11 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{
+    CommandFactory as _, Parser, Subcommand,
+    builder::StyledStr,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 mod client;
 mod server;
@@ -39,7 +43,16 @@ async fn main() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return ExitCode::from(1); // only a second call in one process fails
     }
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            if let Some(help) = help_instead(&error) {
+                _ = write!(std::io::stderr(), "{help}");
+                return ExitCode::from(2);
+            }
+            error.exit()
+        }
+    };
     match arguments.command {
         Command::Client(command) => client::run(*command, arguments.client).await.into(),
         Command::Server(command) => server::run(*command).await,
@@ -50,4 +63,20 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
     }
+}
+
+/// The help of a command that was given without the verb it needs. clap has an option for this, but takes a variable
+/// of the environment, such as `HOME`, for an argument.
+fn help_instead(error: &clap::Error) -> Option<StyledStr> {
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    if error.kind() != ErrorKind::MissingSubcommand {
+        return None;
+    }
+    let mut all = Arguments::command();
+    all.build();
+    let mut command = &mut all;
+    for word in name.split(' ').skip(1) {
+        command = command.find_subcommand_mut(word)?;
+    }
+    Some(command.render_help())
 }
