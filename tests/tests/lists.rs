@@ -246,6 +246,11 @@ async fn the_cli_shows_the_same(world: &mut World) {
     let missing = world.cli(&["cert", "show", "crt_01jdp4q2x8f7mb3v5kz6n9w0ae"]).await;
     assert_eq!(missing.code, 3, "{missing:?}");
     assert!(missing.stderr.starts_with("error[not_found]: "), "{missing:?}");
+    let none = ["cert", "list", "--filter", "commonName=nobody.example.com"];
+    let told = world.cli(&none).await;
+    assert_eq!((told.code, &*told.stderr), (0, "none\n"), "{told:?}");
+    let told = world.cli(&[&none[..], &["-o", "json"]].concat()).await;
+    assert_eq!((&*told.stdout, &*told.stderr), ("[]\n", ""), "{told:?}");
     let nobody = world.cli_with(&["cert", "list"], &[("CHANCERY_TOKEN", "nonsense")], b"").await;
     assert_eq!(nobody.code, 6, "{nobody:?}");
 }

@@ -7,6 +7,7 @@ use pki::csr::{CertificationRequest, CsrError};
 use serde_json::Value;
 
 use super::{
+    Format,
     api::Api,
     failure::Failure,
     output::{self, Column},
@@ -64,6 +65,9 @@ impl List {
             }
         }
         output::many(api.format(), &items, columns, None)?;
+        if items.is_empty() && matches!(api.format(), Format::Table | Format::Wide) {
+            output::note("none");
+        }
         if cursor.is_some() {
             output::note(&format!("{} shown, there are more: --all shows everything", items.len()));
         }
