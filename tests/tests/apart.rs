@@ -70,7 +70,7 @@ impl Apart {
         let data_dir = folder.path().to_path_buf();
         let options = Options { data_dir, environment: environment::of_test(), settings: Vec::new() };
         let postgres = Postgres::start(options, &secrets).await.unwrap();
-        let [nats, gateway, pki] = ports::free();
+        let [nats, gateway] = ports::free();
         let mut processes = vec![start_nats(&made, folder.path(), nats)];
 
         let place = |name: &str| {
@@ -78,7 +78,6 @@ impl Apart {
             container.set("CHANCERY_DATABASE__URL", postgres.url());
             container.set("CHANCERY_BUS__URL", format!("nats://{nats}"));
             container.set("CHANCERY_SERVER__LISTEN", gateway);
-            container.set("CHANCERY_SERVER__PKI_LISTEN", pki);
             container.set("CHANCERY_SERVER__PUBLIC_URL", format!("https://localhost:{}", gateway.port()));
             container
         };

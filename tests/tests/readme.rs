@@ -144,7 +144,7 @@ impl Checkout {
 
     fn shell(&self, script: &str) -> (Vec<u8>, String) {
         let checkout = self.path();
-        let [gateway, pki, operations] = ports::free();
+        let [gateway, operations] = ports::free();
         let path = environment::of_test().get("PATH").unwrap_or("/usr/bin:/bin").to_owned();
         let output = Command::new("/bin/bash")
             .args(["-c", script])
@@ -155,7 +155,6 @@ impl Checkout {
             .env("CHANCERY_SERVER__DATA_DIR", self.folder.path().join("data"))
             .env("CHANCERY_SERVER__PUBLIC_URL", format!("https://localhost:{}", gateway.port()))
             .env("CHANCERY_SERVER__LISTEN", gateway.to_string())
-            .env("CHANCERY_SERVER__PKI_LISTEN", pki.to_string())
             .env("CHANCERY_SERVER__OPS_LISTEN", operations.to_string())
             .stdin(Stdio::null())
             .output()

@@ -49,8 +49,6 @@ pub struct Server {
     pub public_url: String,
     /// HTTPS.
     pub listen: SocketAddr,
-    /// Plain HTTP, public PKI files only.
-    pub pki_listen: SocketAddr,
     /// Operations.
     pub ops_listen: SocketAddr,
     /// Everything on disk.
@@ -208,7 +206,6 @@ impl<'a> Validation<'a> {
         let server = Server {
             public_url: self.public_url(listen),
             listen,
-            pki_listen: self.address("server.pki_listen"),
             ops_listen: self.address("server.ops_listen"),
             production: self.boolean("server.production"),
             data_dir,

@@ -86,7 +86,7 @@ impl Installation {
     /// One that is to be configured before it starts.
     #[must_use]
     pub fn plan() -> Plan {
-        let [listen, pki, operations @ ..] = ports::free::<{ PROCESSES + 2 }>();
+        let [listen, operations @ ..] = ports::free::<{ PROCESSES + 1 }>();
         let folder = Arc::new(Folder::new());
         let names = Service::ALL.iter().map(|service| service.as_str()).chain(["up"]);
         let mut new = Self {
@@ -101,7 +101,6 @@ impl Installation {
         for (key, value) in [
             ("server.public_url", format!("https://localhost:{}", listen.port())),
             ("server.listen", listen.to_string()),
-            ("server.pki_listen", pki.to_string()),
             ("server.data_dir", data_dir),
             ("telemetry.log_format", "text".into()),
         ] {

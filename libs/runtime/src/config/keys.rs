@@ -57,12 +57,6 @@ pub const KEYS: &[Key] = &[
     ),
     key("server.listen", Kind::Address, "\"127.0.0.1:8443\"", "where the gateway listens for HTTPS"),
     key(
-        "server.pki_listen",
-        Kind::Address,
-        "\"127.0.0.1:8080\"",
-        "where issuer certificates are served by plain HTTP",
-    ),
-    key(
         "server.ops_listen",
         Kind::Address,
         "\"127.0.0.1:9464\"",
