@@ -25,6 +25,11 @@ pub struct Rebuild {
     options: ServerOptions,
 }
 
+/// The pause between two looks at how far it is.
+const LOOK: Duration = Duration::from_millis(200);
+/// After so many looks a service that has not begun is said to be awaited.
+const UNTOUCHED: u64 = 25;
+
 impl Rebuild {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (config, _, _) = self.options.load()?;
@@ -71,19 +76,25 @@ async fn follow(pool: &Pool, service: Service, name: &str) -> Result<(), Failure
         ProgressBar::new(u64::try_from(head).unwrap_or(0)).with_style(style()).with_message(name.to_owned());
     let query =
         format!("select state, position from {service}.projection where name = $1 and generation = $2");
-    loop {
+    for look in 0u64.. {
         let row = client.query_opt(&query, &[&name, &generation]).await?;
         let Some(row) = row else {
             return Err(Failure::Other(format!("the rebuild of {name} was given up")));
         };
-        bar.set_position(u64::try_from(row.get::<_, i64>(1)).unwrap_or(0));
+        let position = u64::try_from(row.get::<_, i64>(1)).unwrap_or(0);
+        bar.set_position(position);
+        if position == 0 && look == UNTOUCHED {
+            let words = format!("{name}: {service} has not begun; it will when it runs");
+            bar.suspend(|| terminal::note(&words));
+        }
         if row.get::<_, String>(0) == "live" {
             bar.finish_and_clear();
             terminal::line(&format!("{name} was built again from {head} events (generation {generation})"));
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(LOOK).await;
     }
+    Ok(())
 }
 
 fn style() -> ProgressStyle {
