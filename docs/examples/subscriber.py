@@ -12,6 +12,8 @@ the stream from its log, we make the consumer again and drop what we have.
 import argparse
 import asyncio
 import json
+import os
+import re
 import sys
 
 import nats
@@ -79,11 +81,13 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", default="nats://127.0.0.1:4222")
     parser.add_argument("--seed", required=True, help="file with the nkey seed of the user 'subscriber'")
-    parser.add_argument("--name", default="example", help="name of the durable consumer")
+    parser.add_argument("--name", help="name of the durable consumer; unless given, made from the file's")
     parser.add_argument("--count", type=int, help="stop when the file holds so many")
     parser.add_argument("file")
     parser.add_argument("subject", nargs="?", default="evt.>")
     arguments = parser.parse_args()
+    if not arguments.name:  # the consumer knows how far this file is; another file begins at the beginning
+        arguments.name = "example" + re.sub(r"[^A-Za-z0-9]", "-", os.path.abspath(arguments.file))
     connection = await nats.connect(
         arguments.server, nkeys_seed=arguments.seed, inbox_prefix=b"_INBOX.subscriber", max_reconnect_attempts=-1
     )

@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [server, seed, file, subject, rest @ ..] = &arguments[..] else {
         return Err("usage: subscriber SERVER SEED-FILE OUTPUT-FILE SUBJECT [NAME]".into());
     };
-    let name = rest.first().map_or("example", String::as_str);
+    let name = rest.first().cloned().map_or_else(|| name_for(file), Ok)?;
     let client = ConnectOptions::with_nkey(fs::read_to_string(seed)?.trim().to_owned())
         .custom_inbox_prefix("_INBOX.subscriber") // the user may only use inboxes below its own name
         .retry_on_initial_connect()
@@ -44,11 +44,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let jetstream = jetstream::new(client);
     let mut events = Events::open(file)?;
     loop {
-        if let Err(error) = follow(&jetstream, subject, name, &mut events).await {
+        if let Err(error) = follow(&jetstream, subject, &name, &mut events).await {
             eprintln!("again in a second: {error}");
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+}
+
+/// The consumer knows how far its file is; another file begins at the beginning.
+fn name_for(file: &str) -> io::Result<String> {
+    let path = std::path::absolute(file)?.display().to_string();
+    Ok(format!("example{}", path.replace(|c: char| !c.is_ascii_alphanumeric(), "-")))
 }
 
 /// Makes the consumer if it is not there, and takes what it brings until something breaks.

@@ -110,8 +110,10 @@ pub enum StartError {
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// An address is taken or not ours.
-    #[error("cannot listen on {address}: {reason}")]
+    #[error("{key}: cannot listen on {address}: {reason}; end what listens there, or set another address")]
     Listen {
+        /// The key of the configuration that says where.
+        key: &'static str,
         /// Where.
         address: SocketAddr,
         /// What the system said.

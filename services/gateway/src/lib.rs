@@ -77,7 +77,7 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
     let listener = context.health.register("https");
     let (address, limits) = (context.config.server.listen, &context.config.limits);
     let address = listener::listen(address, certificate.tls()?, limits, router, &context.shutdown)
-        .map_err(|reason| StartError::Listen { address, reason })?;
+        .map_err(|reason| StartError::Listen { key: "server.listen", address, reason })?;
     listener.set_ready();
     context.shutdown.spawn(certificate.keep_fresh(context.shutdown.token()));
     context.shutdown.spawn(token_use::tell(gateway));

@@ -44,7 +44,7 @@ impl Process {
         let address = config.server.ops_listen;
         let operations = ops::listen(address, shown, stop_operations.clone())
             .await
-            .map_err(|reason| StartError::Listen { address, reason })?;
+            .map_err(|reason| StartError::Listen { key: "server.ops_listen", address, reason })?;
         tracing::info!(address = %operations.address, "operations listener: /livez /readyz /metrics");
         Ok(Self {
             secrets: Secrets::at(&config.server.secrets_dir),

@@ -1,6 +1,10 @@
 //! `chancery up`: everything on one machine, from an empty folder to answering requests.
 
-use std::{io::IsTerminal as _, path::PathBuf};
+use std::{
+    io::IsTerminal as _,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+};
 
 use clap::Args;
 use contracts::Service;
@@ -8,6 +12,7 @@ use runtime::{
     config::{Config, Environment},
     entropy::SystemEntropy,
     migrate::migrate,
+    service::StartError,
     shutdown::Signals,
     transport_ca,
 };
@@ -45,6 +50,7 @@ impl Up {
         };
         // From here on a signal waits until what is being started can be stopped.
         let mut signals = Signals::listen()?;
+        check_free(config.server.listen)?;
         let mut process = Process::begin(config, Service::ALL).await?;
         process.secrets.make_missing(&SystemEntropy)?;
         let servers = PrivateServers::start(&process.config, &process.secrets, &environment).await?;
@@ -93,6 +99,12 @@ impl Up {
         }
         readiness::tell(self.ready_file.as_deref(), environment, address)
     }
+}
+
+/// Told before anything is started, not after.
+fn check_free(address: SocketAddr) -> Result<(), Failure> {
+    let taken = |reason| StartError::Listen { key: "server.listen", address, reason };
+    Ok(TcpListener::bind(address).map(drop).map_err(taken)?)
 }
 
 fn stopping(signal: &'static str) -> Result<(), Failure> {
