@@ -79,8 +79,13 @@ async fn follows(command: impl Fn(&Installation, &Path) -> Command) {
         kept.iter().filter(|event| event["type"] == "chancery.certificate.issued.v1").collect();
     let names: Vec<_> = issued.iter().map(|event| event["data"]["commonName"].as_str().unwrap()).collect();
     assert_eq!(names[..2], ["before", "while"]);
-    assert!(rush.iter().all(|name| names[2..22].contains(&name.as_str())), "{names:?}");
-    assert_eq!(names[22..], ["meanwhile", "after"]);
+    // What was delivered to the one that was killed comes again when it likes, perhaps after what came later.
+    let middle: BTreeSet<_> = names[2..names.len() - 1].iter().copied().collect();
+    assert!(
+        middle.contains("meanwhile") && rush.iter().all(|name| middle.contains(name.as_str())),
+        "{names:?}"
+    );
+    assert_eq!((names.len(), names.last()), (rush.len() + 4, Some(&"after")), "{names:?}");
     let mut validator = Validator::new();
     kept.iter().for_each(|event| validator.check(event));
 
