@@ -165,8 +165,9 @@ pub fn refuse_private_key(path: &str, bytes: &[u8]) -> Result<(), Failure> {
     if !holds_key {
         return Ok(());
     }
+    let shown = if path == "-" { "standard input" } else { path };
     Err(Failure::Usage(format!(
-        "{path} holds a private key, which never leaves this machine: nothing was sent. Give its CSR: \
+        "{shown} holds a private key, which never leaves this machine: nothing was sent. Give its CSR: \
          openssl req -new -key <the key> -out <the CSR>"
     )))
 }
