@@ -130,6 +130,6 @@ pub(super) fn tail(log: &Path) -> String {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     // What children of a killed server say as they go is not the reason why this one did not start.
     let farewell = |line: &&str| line.contains("unexpected postmaster exit");
-    let lines: Vec<&str> = text.lines().rev().filter(|line| !farewell(line)).take(3).collect();
+    let lines: Vec<&str> = text.lines().rev().filter(|line| !farewell(line)).take(8).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
 }
