@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use async_nats::HeaderMap;
-use contracts::{Actor, Code, OrganizationId, Problem, Timestamp, Violation};
+use contracts::{Actor, Code, OrganizationId, Problem, Timestamp, TraceParent, Violation};
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -170,14 +170,9 @@ pub fn fingerprint(subject: &str, body: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(subject).chain_update([0]).chain_update(body).finalize().into()
 }
 
-/// Whether a text is a `traceparent` of version 00 (W3C Trace Context §3.2); anything else is dropped, not repaired.
-#[must_use]
-pub fn is_traceparent(text: &str) -> bool {
-    let lower_hex = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    let parts: Vec<&str> = text.split('-').collect();
-    matches!(parts[..], ["00", trace, span, flags]
-        if trace.len() == 32 && span.len() == 16 && flags.len() == 2 && [trace, span, flags].into_iter().all(lower_hex)
-            && trace.bytes().any(|b| b != b'0') && span.bytes().any(|b| b != b'0'))
+/// What is no `traceparent` is dropped, not repaired.
+fn is_traceparent(text: &str) -> bool {
+    text.parse::<TraceParent>().is_ok()
 }
 
 struct Reader<'a> {
@@ -261,8 +256,13 @@ mod tests {
 
     #[test]
     fn a_traceparent_that_is_not_one_is_dropped() {
-        assert!(!is_traceparent("00-00000000000000000000000000000000-00f067aa0ba902b7-01"));
-        assert!(!is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\nEvil: 1"));
-        assert!(is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"));
+        let sent = |text: &str| Context { traceparent: Some(text.into()), ..context() }.to_headers();
+        for text in ["00-00000000000000000000000000000000-00f067aa0ba902b7-01", "00-zz\r\nEvil: 1"] {
+            assert!(sent(text).get(header::TRACEPARENT).is_none(), "{text}");
+        }
+        let mut headers = context().to_headers();
+        headers.insert(header::TRACEPARENT, "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let read = Context::from_headers("cmd.signer.v1.create_ca", Some(&headers), b"{}").unwrap();
+        assert_eq!(read.traceparent, None);
     }
 }

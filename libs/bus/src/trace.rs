@@ -1,5 +1,6 @@
 //! Spans of commands and of events that are taken in. They cost nothing unless the trace they belong to is sampled.
 
+use contracts::TraceParent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -54,30 +55,34 @@ pub fn process_span(consumer: &str, kind: &str, traceparent: Option<&str>) -> Sp
     span
 }
 
-fn below(span: &Span, parent: SpanContext) {
+/// Puts a span below the one that `parent` names.
+pub fn below(span: &Span, parent: TraceParent) {
     // Fails only when no OpenTelemetry layer is there to hold the parent.
-    _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent));
+    _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote(parent)));
 }
 
-fn sampled(traceparent: Option<&str>) -> Option<SpanContext> {
-    traceparent.and_then(parse).filter(SpanContext::is_sampled)
+fn sampled(traceparent: Option<&str>) -> Option<TraceParent> {
+    traceparent?.parse().ok().filter(|parent| remote(*parent).is_sampled())
+}
+
+fn remote(TraceParent { trace, span, flags }: TraceParent) -> SpanContext {
+    let (trace, span) = (TraceId::from_bytes(trace), SpanId::from_bytes(span));
+    SpanContext::new(trace, span, TraceFlags::new(flags), true, TraceState::default())
 }
 
 /// `traceparent` for a request made within `span`; `outer` when `span` is recorded nowhere.
 pub(crate) fn within(span: &Span, outer: Option<&str>) -> Option<String> {
-    let context = span.context();
-    let inner = context.span().span_context().clone();
-    if span.is_none() || !inner.is_valid() {
-        return outer.map(str::to_owned);
-    }
-    Some(format!("00-{}-{}-{:02x}", inner.trace_id(), inner.span_id(), inner.trace_flags().to_u8()))
+    own(span).map(|own| own.to_string()).or_else(|| outer.map(str::to_owned))
 }
 
-fn parse(traceparent: &str) -> Option<SpanContext> {
-    let mut parts = traceparent.split('-').skip(1);
-    let trace = TraceId::from_hex(parts.next()?).ok()?;
-    let span = SpanId::from_hex(parts.next()?).ok()?;
-    let flags = TraceFlags::new(u8::from_str_radix(parts.next()?, 16).ok()?);
-    let context = SpanContext::new(trace, span, flags, true, TraceState::default());
-    context.is_valid().then_some(context)
+/// Where a span that is recorded stands in its trace.
+#[must_use]
+pub fn own(span: &Span) -> Option<TraceParent> {
+    if span.is_none() {
+        return None;
+    }
+    let context = span.context();
+    let own = context.span().span_context().clone();
+    let (trace, span) = (own.trace_id().to_bytes(), own.span_id().to_bytes());
+    own.is_valid().then_some(TraceParent { trace, span, flags: own.trace_flags().to_u8() })
 }

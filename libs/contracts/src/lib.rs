@@ -20,6 +20,7 @@ pub mod service;
 pub mod signer;
 pub mod time;
 pub mod token;
+pub mod trace;
 pub mod x509;
 
 pub use code::{Class, Code};
@@ -33,3 +34,4 @@ pub use permission::Permission;
 pub use problem::{Problem, Violation};
 pub use service::Service;
 pub use time::{Lifetime, Timestamp};
+pub use trace::TraceParent;

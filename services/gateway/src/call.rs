@@ -106,7 +106,7 @@ impl Call {
         let command_id = keyed.unwrap_or_else(|| self.gateway.ids.uuid());
         let deadline = self.now.plus(self.patience().try_into().unwrap_or(time::Duration::MINUTE));
         Ok(Context {
-            traceparent: Some(self.trace.traceparent.clone()),
+            traceparent: Some(self.trace.traceparent.to_string()),
             if_version: conditions::if_match(&self.headers)?,
             ..Context::new(command_id, caller.organization, actor, deadline)
         })

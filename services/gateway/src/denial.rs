@@ -38,7 +38,7 @@ impl Witness {
         };
         let deadline = call.now.plus(PATIENCE.try_into().unwrap_or(time::Duration::MINUTE));
         let context = Context {
-            traceparent: Some(call.trace.traceparent.clone()),
+            traceparent: Some(call.trace.traceparent.to_string()),
             ..Context::new(call.gateway.ids.uuid(), caller.organization, caller.actor(), deadline)
         };
         Some(Self { gateway: call.gateway.clone(), context, denial })

@@ -34,7 +34,7 @@ pub struct Document<'a> {
     /// Whether the same request may succeed later.
     pub retryable: bool,
     /// The trace that the log knows it under.
-    pub trace_id: &'a str,
+    pub trace_id: String,
     /// Each thing that is wrong; all at once.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schemars(default)]
@@ -128,7 +128,7 @@ mod tests {
     fn trace() -> Trace {
         Trace {
             request: Uuid::from_u128(1),
-            traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
+            traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Timelines: the events of a thing, rendered for people, read from the log itself.
 
-use contracts::{EventId, OperationId, Problem, Timestamp};
+use contracts::{EventId, OperationId, Problem, Timestamp, TraceParent};
 use eventlog::Recorded;
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -64,9 +64,13 @@ fn entry(recorded: &Recorded) -> Result<TimelineEntry, Problem> {
         position: recorded.position,
         version: recorded.version,
         correlation_id: OperationId(recorded.correlation),
-        trace_id: recorded.traceparent.as_deref().and_then(|text| text.get(3..35)).map(str::to_owned),
+        trace_id: trace_id(recorded.traceparent.as_deref()),
         data,
     })
+}
+
+fn trace_id(traceparent: Option<&str>) -> Option<String> {
+    traceparent?.parse().ok().map(|parent: TraceParent| parent.trace_id())
 }
 
 fn summary(kind: &str) -> String {

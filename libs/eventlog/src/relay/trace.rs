@@ -1,5 +1,6 @@
 //! Spans of publishing. They cost nothing unless the trace they belong to is sampled.
 
+use contracts::TraceParent;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -10,7 +11,7 @@ use crate::Recorded;
 /// A span `send <kind>` for an event on its way to the stream, below the request that led to it; none when that is not
 /// traced. It ends when dropped.
 pub(super) fn send_span(event: &Recorded) -> Span {
-    let Some(parent) = event.traceparent.as_deref().and_then(parse).filter(SpanContext::is_sampled) else {
+    let Some(parent) = sampled(event.traceparent.as_deref()) else {
         return Span::none();
     };
     let span = tracing::info_span!(
@@ -27,12 +28,9 @@ pub(super) fn send_span(event: &Recorded) -> Span {
     span
 }
 
-/// Reads `00-<trace>-<span>-<flags>` (W3C Trace Context §3.2).
-fn parse(traceparent: &str) -> Option<SpanContext> {
-    let mut parts = traceparent.split('-').skip(1);
-    let trace = TraceId::from_hex(parts.next()?).ok()?;
-    let span = SpanId::from_hex(parts.next()?).ok()?;
-    let flags = TraceFlags::new(u8::from_str_radix(parts.next()?, 16).ok()?);
-    let context = SpanContext::new(trace, span, flags, true, TraceState::default());
-    context.is_valid().then_some(context)
+/// The span that a sampled `traceparent` names.
+fn sampled(traceparent: Option<&str>) -> Option<SpanContext> {
+    let TraceParent { trace, span, flags } = traceparent?.parse().ok()?;
+    let (trace, span, flags) = (TraceId::from_bytes(trace), SpanId::from_bytes(span), TraceFlags::new(flags));
+    flags.is_sampled().then(|| SpanContext::new(trace, span, flags, true, TraceState::default()))
 }
