@@ -10,89 +10,26 @@ use async_nats::{
         consumer::{AckPolicy, DeliverPolicy, pull},
     },
 };
-use contracts::{Timestamp, service::Stream as LogStream};
+use contracts::{
+    log::{Recorded, header},
+    service::Stream as LogStream,
+};
 use futures::{FutureExt, StreamExt};
 use uuid::Uuid;
 
 use crate::Bus;
-
-/// Names of the headers that the relay writes; the body is the payload.
-pub mod header {
-    /// The event's position in the log; the stream's sequence number equals it.
-    pub const POSITION: &str = "Log-Position";
-    /// The log's epoch.
-    pub const EPOCH: &str = "Log-Epoch";
-    /// SHA-256 of the payload, hexadecimal.
-    pub const HASH: &str = "Log-Hash";
-    /// The previous position of the same category; 0 = none.
-    pub const PREV: &str = "Log-Prev";
-    /// The event's id.
-    pub const ID: &str = "Ev-Id";
-    /// `<category>.<past_tense>`.
-    pub const TYPE: &str = "Ev-Type";
-    /// Schema version of the payload.
-    pub const SCHEMA: &str = "Ev-Schema";
-    /// The organization.
-    pub const TENANT: &str = "Ev-Tenant";
-    /// The stream.
-    pub const STREAM: &str = "Ev-Stream";
-    /// The stream's version with this event.
-    pub const VERSION: &str = "Ev-Version";
-    /// When it was recorded, RFC 3339.
-    pub const TIME: &str = "Ev-Time";
-    /// The command it came from.
-    pub const COMMAND: &str = "Ev-Command";
-    /// What led to that command.
-    pub const CAUSATION: &str = "Ev-Causation";
-    /// What all of this began with.
-    pub const CORRELATION: &str = "Ev-Correlation";
-    /// Who acted.
-    pub const ACTOR: &str = "Ev-Actor";
-    /// W3C trace context.
-    pub const TRACEPARENT: &str = "traceparent";
-}
 
 /// One event as the stream carries it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogMessage {
     /// The stream's sequence number.
     pub sequence: i64,
-    /// Position in the log.
-    pub position: i64,
     /// Previous position of the same category; 0 = none.
     pub previous: i64,
     /// The log's epoch.
     pub epoch: i32,
-    /// The organization.
-    pub tenant: Uuid,
-    /// The category.
-    pub category: String,
-    /// The stream in the log.
-    pub stream: Uuid,
-    /// The stream's version with this event.
-    pub version: i32,
-    /// The event's id.
-    pub id: Uuid,
-    /// `<category>.<past_tense>`.
-    pub kind: String,
-    /// Schema version of the payload.
-    pub schema: i16,
-    /// When it was recorded.
-    pub recorded_at: Timestamp,
-    /// The command it came from.
-    pub command_id: Uuid,
-    /// What led to that command.
-    pub causation: Uuid,
-    /// What all of this began with.
-    pub correlation: Uuid,
-    /// Who acted.
-    pub actor: String,
-    /// W3C trace context.
-    pub traceparent: Option<String>,
-    /// The payload's exact bytes.
-    pub payload: String,
-    /// SHA-256 of the payload.
-    pub hash: [u8; 32],
+    /// The event.
+    pub event: Recorded,
 }
 
 /// Why the shortcut cannot be used now.
@@ -243,11 +180,8 @@ impl LogMessage {
         let mut hash = [0; 32];
         hex::decode_to_slice(text(header::HASH)?, &mut hash)
             .map_err(|_| "Log-Hash is not 32 bytes".to_owned())?;
-        Ok(Self {
-            sequence,
+        let event = Recorded {
             position: parse(header::POSITION, text(header::POSITION)?)?,
-            previous: parse(header::PREV, text(header::PREV)?)?,
-            epoch: parse(header::EPOCH, text(header::EPOCH)?)?,
             tenant: uuid(header::TENANT)?,
             category: kind.split('.').next().unwrap_or_default().to_owned(),
             stream: uuid(header::STREAM)?,
@@ -263,6 +197,12 @@ impl LogMessage {
             traceparent: headers.get(header::TRACEPARENT).map(|value| value.as_str().to_owned()),
             payload: std::str::from_utf8(payload).map_err(|_| "payload is not UTF-8")?.to_owned(),
             hash,
+        };
+        Ok(Self {
+            sequence,
+            previous: parse(header::PREV, text(header::PREV)?)?,
+            epoch: parse(header::EPOCH, text(header::EPOCH)?)?,
+            event,
         })
     }
 }

@@ -8,8 +8,8 @@ mod support;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, jetstream::stream};
-use chancery_bus::{Bus, Interrupted, LogMessages, log_messages::header};
-use contracts::Service;
+use chancery_bus::{Bus, Interrupted, LogMessages};
+use contracts::{Service, log::header};
 use support::{Nats, settle};
 use uuid::Uuid;
 
@@ -51,7 +51,7 @@ async fn publish(relay: &Bus, position: i64, previous: i64, category: &str) {
 async fn read(messages: &mut LogMessages, count: usize) -> Vec<i64> {
     let mut positions = vec![];
     while positions.len() < count {
-        positions.extend(messages.next(100).await.unwrap().iter().map(|message| message.position));
+        positions.extend(messages.next(100).await.unwrap().iter().map(|message| message.event.position));
     }
     positions
 }
@@ -68,12 +68,12 @@ async fn a_reader_gets_its_categories_in_order_from_where_it_asked() {
     }
     let mut messages = LogMessages::subscribe(&inventory, Some(&["ca"]), 2).await.unwrap();
     let first = messages.next(1).await.unwrap().remove(0);
-    assert_eq!((first.position, first.previous, first.sequence), (3, 1, 3));
+    assert_eq!((first.event.position, first.previous, first.sequence), (3, 1, 3));
     assert_eq!(
-        (first.category.as_str(), first.kind.as_str(), first.payload.as_str()),
+        (first.event.category.as_str(), first.event.kind.as_str(), first.event.payload.as_str()),
         ("ca", "ca.happened", "{}")
     );
-    assert_eq!(first.recorded_at.to_string(), "2026-11-21T09:00:00.123456Z");
+    assert_eq!(first.event.recorded_at.to_string(), "2026-11-21T09:00:00.123456Z");
     assert_eq!(read(&mut messages, 1).await, [5]);
     publish(&relay, 6, 5, "ca").await;
     assert_eq!(read(&mut messages, 1).await, [6]);

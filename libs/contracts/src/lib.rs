@@ -13,6 +13,7 @@ pub mod id;
 pub mod inventory;
 pub mod keystore;
 pub mod labels;
+pub mod log;
 pub mod permission;
 pub mod problem;
 pub mod public;

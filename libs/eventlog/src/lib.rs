@@ -24,8 +24,8 @@ pub mod seal;
 pub mod verify;
 
 pub use append::{Append, AppendError, Appender, Expected, NewEvent, Outcome};
+pub use contracts::log::Recorded;
 pub use read::{CommandOutcome, Pages, ReadError, Reader};
-pub use recorded::Recorded;
 
 /// The one shard there is. Column and parameter are in place for more.
 pub const SHARD: i16 = 0;

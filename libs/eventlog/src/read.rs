@@ -8,7 +8,7 @@ use tokio_postgres::{Row, Statement, types::ToSql};
 use uuid::Uuid;
 
 pub use self::pages::Pages;
-use crate::{Recorded, SHARD};
+use crate::{Recorded, SHARD, recorded};
 
 /// Reads the log with the rights of its pool's login (`log.reader`).
 #[derive(Clone, Debug)]
@@ -116,9 +116,9 @@ impl Reader {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Recorded>, ReadError> {
         let (client, statement) =
-            self.prepare(&format!("select {} from {function}", Recorded::COLUMNS)).await?;
+            self.prepare(&format!("select {} from {function}", recorded::COLUMNS)).await?;
         let rows = client.query(&statement, parameters).await?;
-        Ok(rows.iter().map(Recorded::from_row).collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(recorded::from_row).collect::<Result<_, _>>()?)
     }
 
     async fn prepare(&self, sql: &str) -> Result<(Object, Statement), ReadError> {

@@ -256,26 +256,26 @@ impl Follower {
 
     /// Passes on what follows on from what is known, up to the first message that does not.
     fn check(&mut self, brought: Vec<LogMessage>, events: &mut Vec<Recorded>) -> Result<(), Doubt> {
-        for message in brought {
-            if message.position != message.sequence {
-                return Err(Doubt::Sequence(message.sequence, message.position));
+        for LogMessage { sequence, previous, event, .. } in brought {
+            if event.position != sequence {
+                return Err(Doubt::Sequence(sequence, event.position));
             }
-            if message.position <= self.horizon() {
+            if event.position <= self.horizon() {
                 continue;
             }
             // Without an event of the category so far, its last one is one that was known at the start.
-            match self.last.get(&message.category) {
-                Some(last) if message.previous == *last => {}
-                None if message.previous <= self.options.after => {}
-                Some(last) if message.previous > *last && message.previous <= self.position => {
-                    return Err(Doubt::Torn(message.category));
+            match self.last.get(&event.category) {
+                Some(last) if previous == *last => {}
+                None if previous <= self.options.after => {}
+                Some(last) if previous > *last && previous <= self.position => {
+                    return Err(Doubt::Torn(event.category));
                 }
-                None if message.previous <= self.position => return Err(Doubt::Torn(message.category)),
-                _ => return Err(Doubt::Gap(message.position)),
+                None if previous <= self.position => return Err(Doubt::Torn(event.category)),
+                _ => return Err(Doubt::Gap(event.position)),
             }
-            self.position = message.position;
-            self.note(&message.category);
-            events.push(recorded(message));
+            self.position = event.position;
+            self.note(&event.category);
+            events.push(event);
         }
         Ok(())
     }
@@ -345,25 +345,4 @@ enum Doubt {
     Gap(i64),
     #[error("an event of '{0}' was withheld")]
     Torn(String),
-}
-
-fn recorded(message: LogMessage) -> Recorded {
-    Recorded {
-        position: message.position,
-        tenant: message.tenant,
-        category: message.category,
-        stream: message.stream,
-        version: message.version,
-        id: message.id,
-        kind: message.kind,
-        schema: message.schema,
-        recorded_at: message.recorded_at,
-        command_id: message.command_id,
-        causation: message.causation,
-        correlation: message.correlation,
-        actor: message.actor,
-        traceparent: message.traceparent,
-        payload: message.payload,
-        hash: message.hash,
-    }
 }

@@ -87,7 +87,7 @@ async fn delivery(
             continue;
         };
         let now = SystemClock::default().now();
-        delays.extend(batch?.iter().map(|message| (now.0 - message.recorded_at.0).unsigned_abs()));
+        delays.extend(batch?.iter().map(|message| (now.0 - message.event.recorded_at.0).unsigned_abs()));
     }
     load.await??;
     line(&format!(

@@ -1,32 +1,12 @@
 //! An event as a message of the log's stream.
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue, jetstream::message::PublishMessage};
+use contracts::log::header;
 
 use crate::{Recorded, SHARD};
 
-/// Names of the headers. The body is the payload.
-mod header {
-    use async_nats::HeaderName;
-
-    /// Which sequence number must come before: position − 1.
-    pub(super) const EXPECTED: HeaderName = HeaderName::from_static("Nats-Expected-Last-Sequence");
-    pub(super) const POSITION: HeaderName = HeaderName::from_static("Log-Position");
-    pub(super) const EPOCH: HeaderName = HeaderName::from_static("Log-Epoch");
-    pub(super) const HASH: HeaderName = HeaderName::from_static("Log-Hash");
-    pub(super) const PREV: HeaderName = HeaderName::from_static("Log-Prev");
-    pub(super) const ID: HeaderName = HeaderName::from_static("Ev-Id");
-    pub(super) const TYPE: HeaderName = HeaderName::from_static("Ev-Type");
-    pub(super) const SCHEMA: HeaderName = HeaderName::from_static("Ev-Schema");
-    pub(super) const TENANT: HeaderName = HeaderName::from_static("Ev-Tenant");
-    pub(super) const STREAM: HeaderName = HeaderName::from_static("Ev-Stream");
-    pub(super) const VERSION: HeaderName = HeaderName::from_static("Ev-Version");
-    pub(super) const TIME: HeaderName = HeaderName::from_static("Ev-Time");
-    pub(super) const COMMAND: HeaderName = HeaderName::from_static("Ev-Command");
-    pub(super) const CAUSATION: HeaderName = HeaderName::from_static("Ev-Causation");
-    pub(super) const CORRELATION: HeaderName = HeaderName::from_static("Ev-Correlation");
-    pub(super) const ACTOR: HeaderName = HeaderName::from_static("Ev-Actor");
-    pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-}
+/// Which sequence number must come before: position − 1.
+const EXPECTED: &str = "Nats-Expected-Last-Sequence";
 
 /// `log.<shard>.<category>.<past_tense>.<p>`: p spreads streams over 16 subjects, and no more, for subjects cost memory.
 pub(super) fn subject(event: &Recorded) -> String {
@@ -36,8 +16,9 @@ pub(super) fn subject(event: &Recorded) -> String {
 /// The message. `previous` is the last position of the same category before this one (0 = none).
 pub(super) fn message(event: Recorded, epoch: i32, previous: i64) -> PublishMessage {
     let mut headers = HeaderMap::new();
-    let mut put = |name: HeaderName, value: String| headers.insert(name, safe(value));
-    put(header::EXPECTED, (event.position - 1).to_string());
+    let mut put =
+        |name: &'static str, value: String| headers.insert(HeaderName::from_static(name), safe(value));
+    put(EXPECTED, (event.position - 1).to_string());
     put(header::POSITION, event.position.to_string());
     put(header::EPOCH, epoch.to_string());
     put(header::HASH, hex::encode(event.hash));
