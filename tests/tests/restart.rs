@@ -10,8 +10,10 @@ use chancery_tests::{
     subscriber::{self, p256},
     world::{Mode, World, eventually},
 };
+use contracts::Timestamp;
 use futures::future::join_all;
 use http::Method;
+use runtime::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 in_both_modes!(
@@ -26,10 +28,15 @@ in_both_modes!(
 async fn a_ca_that_ended_while_it_was_down_is_told_at_the_start_and_issues_nothing() {
     let mut world = World::start(Mode::OneProcess).await;
     let ca = json!({"name": "short", "kind": "micro", "ttl": "3s"});
-    _ = world.api().post("/api/v1/cas", &ca).await.expect(201);
+    let ca = world.api().post("/api/v1/cas", &ca).await.expect(201).json();
+    let not_after: Timestamp = ca["notAfter"].as_str().unwrap().parse().unwrap();
     _ = world.api().post("/api/v1/profiles", &json!({"name": "short", "ca": "name:short"})).await.expect(201);
     world.stop().await;
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    // The last second counts.
+    eventually("its last second is over", async || {
+        (SystemClock::new().now().whole_second() > not_after).then_some(())
+    })
+    .await;
     let before = world.logs().len();
     world.start().await;
     eventually("it is told", async || {

@@ -6,7 +6,10 @@
 use std::{collections::BTreeMap, fs, process::Stdio, time::Duration};
 
 use bus::{Bus, BusOptions, User};
-use chancery_tests::observed::{admin, jetstream};
+use chancery_tests::{
+    observed::{admin, jetstream},
+    world::eventually,
+};
 use contracts::{
     Service, Timestamp,
     service::{Row, TABLE},
@@ -44,9 +47,10 @@ async fn nobody_updates_deletes_or_truncates_what_is_in_the_log() {
         roles.push(connect(&installation, row.service).await);
     }
     let heads = "select (select count(*) from log.tree_head), (select count(*) from log.tile)";
-    while roles[0].query_one(heads, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    eventually("the first tree head is sealed", async || {
+        (roles[0].query_one(heads, &[]).await.unwrap().get::<_, i64>(0) > 0).then_some(())
+    })
+    .await;
     for role in &roles {
         for table in ["event", "event_0_0", "tile", "tree_head"] {
             let statements = [

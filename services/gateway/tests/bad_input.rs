@@ -288,6 +288,7 @@ async fn a_refusal_reaches_whoever_is_still_sending() {
     client.write_all(head.as_bytes()).await.unwrap();
     for part in body.chunks(100_000) {
         client.write_all(part).await.unwrap();
+        // A slow client: its body is on its way long after the answer is known.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let mut begin = [0; 12];
