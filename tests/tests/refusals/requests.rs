@@ -146,7 +146,8 @@ pub async fn what_is_no_good_request_is_refused(world: &mut World) {
     let short = world.api().post("/api/v1/tokens", &short).await.expect(201).json();
     let expired = short["secret"].as_str().unwrap();
     eventually("it expires", async || {
-        (world.api().with_token(Some(expired)).get("/api/v1/me").await.status == 401).then_some(())
+        let answer = world.api().with_token(Some(expired)).get("/api/v1/me").await;
+        (answer.status == 401 && answer.json()["code"] == "token_expired").then_some(())
     })
     .await;
     let (_folder, file) = subscriber::as_file(&csr);
