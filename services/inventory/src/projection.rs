@@ -18,7 +18,7 @@ pub struct CertificateProjection;
 
 impl Projection for CertificateProjection {
     const NAME: &'static str = "certificate";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const CATEGORIES: &'static [&'static str] = &[IssuanceEvent::CATEGORY, CertificateEvent::CATEGORY];
     const TABLES: &'static [&'static str] = &["certificate"];
 
@@ -42,12 +42,13 @@ impl Projection for CertificateProjection {
     fn views(&self, generation: &Generation) -> Vec<View> {
         let table = generation.table("certificate");
         let status = "case when c.not_after < now() then 'expired' else 'active' end";
+        let search = "c.search || E'\\n' || lower(coalesce(c.document ->> 'note', ''))";
         vec![View {
             name: "certificate",
             select: format!(
                 "select c.id, c.organization, c.version, c.created_at, c.common_name, c.not_before, c.not_after, \
                  {status} as status, c.serial_number, c.issuer_ca, c.profile_id, c.request_id, \
-                 c.fingerprint_sha256, c.spki_sha256, c.key_algorithm, c.origin, c.owner, c.labels, c.search, \
+                 c.fingerprint_sha256, c.spki_sha256, c.key_algorithm, c.origin, c.owner, c.labels, {search} as search, \
                  c.issuance, c.certificate, c.document || jsonb_build_object('status', {status}, \
                  'certificate', inventory.pem(c.certificate)) as document from {table} c"
             ),

@@ -81,14 +81,14 @@ impl Row {
         Ok(Self { issuance: recorded.stream, created_at: recorded.recorded_at, der, view })
     }
 
-    /// What free text is looked for in, in lower case: names, serial number, fingerprint, issuer, note.
+    /// What free text is looked for in, in lower case, as far as it never changes: names, serial number, fingerprint,
+    /// issuer. The view adds the note.
     pub fn search(&self) -> String {
         let view = &self.view;
         let mut parts =
             vec![view.subject.clone(), view.serial_number.clone(), view.fingerprints.sha256.clone()];
         parts.extend(view.sans.iter().map(ToString::to_string));
         parts.push(view.issuer.distinguished_name.clone());
-        parts.extend(view.note.clone());
         parts.join("\n").to_lowercase()
     }
 }
