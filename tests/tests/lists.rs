@@ -64,6 +64,13 @@ async fn certificates_are_found_by_what_they_are(world: &mut World) {
     assert_eq!(names("status=expired").await, [""; 0]);
     assert_eq!(names("status=active,expired&sort=commonName").await, ["alpha", "beta", "gamma"]);
     assert_eq!(names("q=BETA.find").await, ["beta"]);
+    assert_eq!(names("q=MADE+for+beta").await, ["beta"]);
+    let path = format!("{ALL}/{}", beta["id"].as_str().unwrap());
+    let (headers, note) =
+        ([("content-type", "application/json")], Bytes::from_static(br#"{"note":"Moved"}"#));
+    _ = world.api().request(Method::PATCH, &path, &headers, note).await.unwrap().expect(200);
+    assert_eq!(names("q=moved").await, ["beta"]);
+    assert_eq!(names("q=made+for+beta").await, [""; 0], "what a note said before is not looked for");
     let serial = beta["serialNumber"].as_str().unwrap();
     assert_eq!(names(&format!("q={serial}")).await, ["beta"]);
     assert_eq!(names("keyAlgorithm=rsa_2048").await, [""; 0]);
@@ -107,6 +114,8 @@ async fn a_list_takes_no_parameter_it_does_not_know(world: &mut World) {
         ("limit=201", "malformed_request", "limit"),
         ("sort=colour", "malformed_request", "sort"),
         ("notAfter[lt]=soon", "malformed_request", "notAfter[lt]"),
+        ("status=bogus", "malformed_request", "status"),
+        ("keyAlgorithm[ne]=rsa_2048,rsa_1", "malformed_request", "keyAlgorithm[ne]"),
     ] {
         let refused = world.api().get(&format!("{ALL}?{query}")).await.expect(400).json();
         assert_eq!(refused["code"], code, "{query}: {refused}");

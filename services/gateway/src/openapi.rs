@@ -200,10 +200,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"},
             "description": "Its id, prefixed or as a bare UUID; `name:…` where names are unique."})
     });
-    let query = operation.query.iter().map(|parameter| {
-        json!({"name": parameter.name, "in": "query", "required": false, "schema": parameter.schema(),
-            "description": parameter.description})
-    });
+    let query = operation.query.iter().map(crate::parameter::Parameter::described);
     let headers = operation.headers.iter().filter(|header| header.name != "Accept").map(|header| {
         json!({"name": header.name, "in": "header", "required": false, "schema": {"type": "string"},
             "description": header.description, "example": header.example})

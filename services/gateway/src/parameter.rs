@@ -24,6 +24,20 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// Some of these names, separated by commas.
     SomeOf(Vec<String>),
+    /// Any of these words, separated by commas.
+    AnyOf(Vec<String>),
+}
+
+impl Kind {
+    /// The words to choose from, where there are such.
+    #[must_use]
+    pub fn words(&self) -> Vec<&str> {
+        match self {
+            Self::OneOf(words) => words.to_vec(),
+            Self::SomeOf(words) | Self::AnyOf(words) => words.iter().map(String::as_str).collect(),
+            Self::Text | Self::Integer { .. } | Self::Boolean | Self::Time => vec![],
+        }
+    }
 }
 
 /// A query parameter.
@@ -60,9 +74,21 @@ impl Parameter {
         Self::new(name, Kind::Boolean, description)
     }
 
-    /// Its JSON Schema.
+    /// As OpenAPI describes it.
     #[must_use]
-    pub fn schema(&self) -> Value {
+    pub fn described(&self) -> Value {
+        let mut described = json!({"name": self.name, "in": "query", "required": false, "schema": self.schema(),
+            "description": self.description});
+        if matches!(self.kind, Kind::AnyOf(_)) {
+            // The words stand in one value, separated by commas.
+            described["style"] = json!("form");
+            described["explode"] = json!(false);
+        }
+        described
+    }
+
+    /// Its JSON Schema.
+    fn schema(&self) -> Value {
         match &self.kind {
             Kind::Text => json!({"type": "string"}),
             Kind::Integer { least, most } => json!({"type": "integer", "minimum": least, "maximum": most}),
@@ -72,6 +98,9 @@ impl Parameter {
             Kind::SomeOf(names) => {
                 let name = format!("({})", names.join("|"));
                 json!({"type": "string", "pattern": format!("^{name}(,{name})*$")})
+            }
+            Kind::AnyOf(words) => {
+                json!({"type": "array", "items": {"type": "string", "enum": words}, "minItems": 1})
             }
         }
     }

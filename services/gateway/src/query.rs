@@ -30,10 +30,10 @@ impl Query {
                 continue;
             }
             if let Some(parameter) = operation.query.iter().find(|parameter| parameter.name == name) {
-                wrong.extend(
-                    unfit(&parameter.kind, &value)
-                        .map(|detail| Violation::in_parameter(name.clone(), "invalid_value", detail)),
-                );
+                wrong.extend(unfit(&parameter.kind, &value).map(|detail| {
+                    Violation::in_parameter(name.clone(), "invalid_value", detail)
+                        .allowing(parameter.kind.words())
+                }));
             } else if !operation
                 .families
                 .iter()
@@ -112,6 +112,10 @@ fn unfit(kind: &Kind, value: &str) -> Option<String> {
             let hint = nearest::among(unknown, names.iter().map(String::as_str))
                 .map_or(String::new(), |nearest| format!("; did you mean '{nearest}'?"));
             Some(format!("there is no field '{}'{hint}", shown(unknown)))
+        }
+        Kind::AnyOf(words) => {
+            let unknown = value.split(',').find(|word| !words.iter().any(|known| known == word))?;
+            Some(format!("'{}' is not one of {}", shown(unknown), words.join(", ")))
         }
     }
 }

@@ -180,7 +180,7 @@ fn keys(select: &Select<'_>, row: &Row) -> Result<Vec<String>, Problem> {
     let key = |(at, field): (usize, FieldKind)| -> Result<String, tokio_postgres::Error> {
         let at = at + 3;
         Ok(match field {
-            FieldKind::Text => row.try_get(at)?,
+            FieldKind::Text | FieldKind::Word(_) => row.try_get(at)?,
             FieldKind::Time => contracts::Timestamp(row.try_get(at)?).to_string(),
             FieldKind::Id(_) => row.try_get::<_, Uuid>(at)?.to_string(),
         })

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use contracts::Service;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
 
 use crate::operation::{Operation, SchemaOf};
 use crate::parameter::{Family, Header, Kind, Parameter};
@@ -28,14 +29,14 @@ pub struct View {
     pub named: bool,
     /// Whether rows have `labels`.
     pub labelled: bool,
-    /// Whether rows have a `search` text.
-    pub searchable: bool,
+    /// What the `search` text of rows is made of, in words; `None` where they have none.
+    pub search: Option<&'static str>,
     /// The order of a list that names none.
     pub sort: &'static str,
 }
 
 /// A field of a view.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Field {
     /// As users write it.
     pub name: &'static str,
@@ -48,10 +49,12 @@ pub struct Field {
 }
 
 /// What a field holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum FieldKind {
     /// A text.
     Text,
+    /// One of the words of an enum, which its schema tells.
+    Word(SchemaOf),
     /// An instant.
     Time,
     /// An id with this prefix.
@@ -72,11 +75,24 @@ pub fn part_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     schema
 }
 
+impl PartialEq for Field {
+    /// Names stand once in a view.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
 impl Field {
     /// A text.
     #[must_use]
     pub const fn text(name: &'static str, column: &'static str) -> Self {
         Self { name, column, kind: FieldKind::Text, optional: false }
+    }
+
+    /// A word of an enum.
+    #[must_use]
+    pub const fn word<T: JsonSchema>(name: &'static str, column: &'static str) -> Self {
+        Self { name, column, kind: FieldKind::Word(T::json_schema), optional: false }
     }
 
     /// An instant.
@@ -102,7 +118,7 @@ impl Field {
     #[must_use]
     pub fn operators(&self) -> Vec<&'static str> {
         let mut operators: Vec<&str> = match self.kind {
-            FieldKind::Text => vec!["ne", "contains", "startsWith"],
+            FieldKind::Text | FieldKind::Word(_) => vec!["ne", "contains", "startsWith"],
             FieldKind::Time => vec!["lt", "lte", "gt", "gte"],
             FieldKind::Id(_) => vec!["ne"],
         };
@@ -115,7 +131,7 @@ impl Field {
     /// What rows are put in order by: absent texts come first.
     #[must_use]
     pub fn order(&self) -> Cow<'static, str> {
-        if self.optional && self.kind == FieldKind::Text {
+        if self.optional && self.is_text() {
             return format!("coalesce({}, '')", self.column).into();
         }
         self.column.into()
@@ -124,7 +140,20 @@ impl Field {
     /// Whether lists can be sorted by it.
     #[must_use]
     pub fn sortable(&self) -> bool {
-        !self.optional || self.kind == FieldKind::Text
+        !self.optional || self.is_text()
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self.kind, FieldKind::Text | FieldKind::Word(_))
+    }
+
+    /// What may stand for it without an operator, and with `ne`.
+    fn values(&self) -> Kind {
+        match self.kind {
+            FieldKind::Text | FieldKind::Id(_) => Kind::Text,
+            FieldKind::Time => Kind::Time,
+            FieldKind::Word(schema) => Kind::AnyOf(words(&schema(&mut SchemaGenerator::default()))),
+        }
     }
 }
 
@@ -168,8 +197,9 @@ impl View {
             .header(Header::MIN_POSITION)
             .problem(contracts::Code::InvalidCursor)
             .problem(contracts::Code::ProjectionBehind);
-        if self.searchable {
-            operation = operation.query(Parameter::text("q", "Free text over names, numbers and notes."));
+        if let Some(search) = self.search {
+            let words = format!("Contains this text; case does not count. It is looked for in: {search}.");
+            operation = operation.query(Parameter::new("q", Kind::Text, words));
         }
         if self.labelled {
             operation = operation.family(Family {
@@ -198,7 +228,7 @@ impl View {
     /// Lets callers choose among the fields of a document, also those that are left out when they are empty.
     fn narrows(&self, mut operation: Operation, words: &'static str) -> Operation {
         let schema = (self.document)(&mut SchemaGenerator::default());
-        let properties = schema.get("properties").and_then(serde_json::Value::as_object);
+        let properties = schema.get("properties").and_then(Value::as_object);
         let names = properties.into_iter().flat_map(|properties| properties.keys().cloned()).collect();
         operation.part = Some(self.document);
         operation.query(Parameter::new("fields", Kind::SomeOf(names), words))
@@ -206,17 +236,17 @@ impl View {
 }
 
 fn parameter(field: &Field) -> Parameter {
-    let (kind, words) = match field.kind {
-        FieldKind::Time => (Kind::Time, "Exactly this instant."),
-        _ => (Kind::Text, "One of these values, separated by commas."),
+    let words = match field.kind {
+        FieldKind::Time => "Exactly this instant.",
+        _ => "One of these values, separated by commas.",
     };
-    Parameter::new(field.name, kind, words)
+    Parameter::new(field.name, field.values(), words)
 }
 
 fn with_operator(field: &Field, operator: &'static str) -> Parameter {
     let (kind, words) = match operator {
         "exists" => (Kind::Boolean, "Whether there is a value."),
-        "ne" => (Kind::Text, "None of these values."),
+        "ne" => (field.values(), "None of these values, separated by commas."),
         "contains" => (Kind::Text, "Contains this text; case does not count."),
         "startsWith" => (Kind::Text, "Starts with this text; case does not count."),
         "lt" => (Kind::Time, "Before."),
@@ -225,4 +255,14 @@ fn with_operator(field: &Field, operator: &'static str) -> Parameter {
         _ => (Kind::Time, "Not before."),
     };
     Parameter::new(format!("{}[{operator}]", field.name), kind, words)
+}
+
+/// The words of an enum: `enum`, or a `const` each where they are described one by one.
+fn words(schema: &Schema) -> Vec<String> {
+    let list = |name: &str| schema.get(name).and_then(Value::as_array).into_iter().flatten();
+    let described = list("oneOf").flat_map(|one| match one.get("const") {
+        Some(word) => vec![word],
+        None => one.get("enum").and_then(Value::as_array).into_iter().flatten().collect(),
+    });
+    list("enum").chain(described).filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -19,7 +19,7 @@ pub struct List {
     /// Filter as in the API, such as status=active or 'notAfter[lt]=2027-01-01T00:00:00Z'; may be repeated
     #[arg(long = "filter", value_name = "FIELD=VALUE")]
     filters: Vec<String>,
-    /// Free text
+    /// Text that names, serial number, fingerprint, issuer or note contain (certificates only)
     #[arg(short = 'q', long = "query")]
     text: Option<String>,
     /// Fields to sort by, such as -notAfter,commonName

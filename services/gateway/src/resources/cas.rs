@@ -2,7 +2,7 @@
 
 use contracts::{
     Code, Permission, Problem, Service,
-    signer::{CaView, CreateCa, ResumeCa, SuspendCa},
+    signer::{CaKind, CaStatus, CaView, CreateCa, ResumeCa, SuspendCa},
 };
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -25,15 +25,15 @@ pub static CAS: View = View {
     prefix: "ca",
     fields: &[
         Field::text("name", "name"),
-        Field::text("kind", "kind"),
-        Field::text("status", "status"),
+        Field::word::<CaKind>("kind", "kind"),
+        Field::word::<CaStatus>("status", "status"),
         Field::text("commonName", "common_name").optional(),
         Field::time("notAfter", "not_after").optional(),
     ],
     document: view::part_of::<CaView>,
     named: true,
     labelled: false,
-    searchable: false,
+    search: None,
     sort: "name",
 };
 

@@ -5,7 +5,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use contracts::{
     Class, Code, OperationId, Permission, Problem, Service, Violation,
     id::Reference,
-    signer::{CertificateRequestEvent, CertificateRequestView, IssuedCertificate, SubmitCertificateRequest},
+    signer::{
+        CertificateRequestEvent, CertificateRequestView, IssuedCertificate, RequestSource, RequestStatus,
+        SubmitCertificateRequest,
+    },
 };
 use eventlog::Recorded;
 use http::StatusCode;
@@ -38,8 +41,8 @@ pub static REQUESTS: View = View {
     kind: "certificate request",
     prefix: "req",
     fields: &[
-        Field::text("status", "status"),
-        Field::text("source", "source"),
+        Field::word::<RequestStatus>("status", "status"),
+        Field::word::<RequestSource>("source", "source"),
         Field::text("commonName", "common_name").optional(),
         Field::id("profileId", "profile_id", "prf"),
         Field::id("certificateId", "certificate_id", "crt"),
@@ -47,7 +50,7 @@ pub static REQUESTS: View = View {
     document: view::part_of::<CertificateRequestView>,
     named: false,
     labelled: true,
-    searchable: false,
+    search: None,
     sort: "-createdAt",
 };
 

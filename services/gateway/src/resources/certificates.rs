@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use contracts::{
     CaId, CertificateId, Code, Permission, Problem, Service,
-    inventory::{AnnotateCertificate, CertificateView},
+    inventory::{AnnotateCertificate, CertificateStatus, CertificateView, Origin},
     signer::CaView,
+    x509::KeyAlgorithm,
 };
 use http::StatusCode;
 use pki::Certificate;
@@ -35,7 +36,7 @@ pub static CERTIFICATES: View = View {
     prefix: "crt",
     fields: &[
         Field::text("commonName", "common_name").optional(),
-        Field::text("status", "status"),
+        Field::word::<CertificateStatus>("status", "status"),
         Field::time("notBefore", "not_before"),
         Field::time("notAfter", "not_after"),
         Field::text("serialNumber", "serial_number"),
@@ -44,13 +45,13 @@ pub static CERTIFICATES: View = View {
         Field::id("requestId", "request_id", "req").optional(),
         Field::text("fingerprintSha256", "fingerprint_sha256"),
         Field::text("spkiSha256", "spki_sha256"),
-        Field::text("keyAlgorithm", "key_algorithm"),
-        Field::text("origin", "origin"),
+        Field::word::<KeyAlgorithm>("keyAlgorithm", "key_algorithm"),
+        Field::word::<Origin>("origin", "origin"),
     ],
     document: view::part_of::<CertificateView>,
     named: false,
     labelled: true,
-    searchable: true,
+    search: Some("subject, subject alternative names, serial number, SHA-256 fingerprint, issuer, note"),
     sort: "-createdAt",
 };
 

@@ -2,7 +2,8 @@
 
 use contracts::{
     Code, Permission, Problem, Service,
-    keystore::{DestroyKey, GenerateKey, KeyView},
+    keystore::{DestroyKey, GenerateKey, KeyPurpose, KeyStatus, KeyView},
+    x509::KeyAlgorithm,
 };
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -24,16 +25,16 @@ pub static KEYS: View = View {
     kind: "key",
     prefix: "key",
     fields: &[
-        Field::text("algorithm", "algorithm"),
-        Field::text("purpose", "purpose"),
-        Field::text("status", "status"),
+        Field::word::<KeyAlgorithm>("algorithm", "algorithm"),
+        Field::word::<KeyPurpose>("purpose", "purpose"),
+        Field::word::<KeyStatus>("status", "status"),
         Field::text("label", "(document ->> 'label')").optional(),
         Field::text("spkiSha256", "(document ->> 'spkiSha256')"),
     ],
     document: view::part_of::<KeyView>,
     named: false,
     labelled: false,
-    searchable: false,
+    search: None,
     sort: "-createdAt",
 };
 

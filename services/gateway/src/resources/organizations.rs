@@ -33,7 +33,7 @@ static ORGANIZATIONS: View = View {
     document: view::part_of::<OrganizationView>,
     named: true,
     labelled: false,
-    searchable: false,
+    search: None,
     sort: "name",
 };
 
@@ -46,7 +46,7 @@ static DEPARTMENTS: View = View {
     document: view::part_of::<DepartmentView>,
     named: false,
     labelled: false,
-    searchable: false,
+    search: None,
     sort: "name",
 };
 

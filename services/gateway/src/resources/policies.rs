@@ -30,7 +30,7 @@ static POLICIES: View = View {
     document: view::part_of::<PolicyView>,
     named: true,
     labelled: false,
-    searchable: false,
+    search: None,
     sort: "name",
 };
 

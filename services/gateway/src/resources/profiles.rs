@@ -4,7 +4,7 @@ use contracts::{
     Code, Permission, PolicyId, Problem, Service,
     id::Reference,
     signer::{CaChoice, CreateProfile, ProfileView, UpdateProfile},
-    x509::{ExtendedKeyUsage, KeyUsage, LifetimeRule},
+    x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule},
 };
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -26,11 +26,11 @@ static PROFILES: View = View {
     name: "profile",
     kind: "certificate profile",
     prefix: "prf",
-    fields: &[Field::text("name", "name"), Field::text("type", "type")],
+    fields: &[Field::text("name", "name"), Field::word::<CertificateType>("type", "type")],
     document: view::part_of::<ProfileView>,
     named: true,
     labelled: false,
-    searchable: false,
+    search: None,
     sort: "name",
 };
 

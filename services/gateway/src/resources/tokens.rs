@@ -2,7 +2,7 @@
 
 use contracts::{
     Code, Lifetime, OrganizationId, Permission, Problem, Service, TokenId, Violation,
-    directory::{IssueToken, RevokeToken, TokenEvent, TokenScope, TokenView},
+    directory::{IssueToken, RevokeToken, TokenEvent, TokenScope, TokenStatus, TokenView},
     id::Reference,
     token::TokenText,
 };
@@ -28,11 +28,11 @@ static TOKENS: View = View {
     name: "token",
     kind: "API token",
     prefix: "tok",
-    fields: &[Field::text("name", "name"), Field::text("status", "status")],
+    fields: &[Field::text("name", "name"), Field::word::<TokenStatus>("status", "status")],
     document: view::part_of::<TokenView>,
     named: false,
     labelled: false,
-    searchable: false,
+    search: None,
     sort: "-createdAt",
 };
 

@@ -45,7 +45,7 @@ impl Conditions {
         let Some(field) = view.field(plain) else { return Ok(()) };
         let column = field.column;
         let array = match field.kind {
-            FieldKind::Text => "text[]",
+            FieldKind::Text | FieldKind::Word(_) => "text[]",
             FieldKind::Time => "timestamptz[]",
             FieldKind::Id(_) => "uuid[]",
         };
@@ -102,7 +102,7 @@ impl Conditions {
         let mut places = Vec::new();
         for ((field, direction), text) in order.iter().zip(texts) {
             let (value, cast) = match field.kind {
-                FieldKind::Text => (Value::Text(text), "text"),
+                FieldKind::Text | FieldKind::Word(_) => (Value::Text(text), "text"),
                 FieldKind::Time => {
                     (Value::Time(text.parse::<Timestamp>().map_err(|_| cursor::refused())?.0), "timestamptz")
                 }
@@ -137,7 +137,7 @@ fn operator(name: &str) -> (&str, &str) {
 fn several(field: &Field, name: &str, text: &str) -> Result<Value, Problem> {
     let parts = list(text);
     Ok(match field.kind {
-        FieldKind::Text => Value::Texts(parts),
+        FieldKind::Text | FieldKind::Word(_) => Value::Texts(parts),
         FieldKind::Time => {
             Value::Times(parts.iter().map(|part| instant(name, part)).collect::<Result<_, _>>()?)
         }

@@ -12,14 +12,14 @@ static VIEW: View = View {
     prefix: "crt",
     fields: &[
         Field::text("commonName", "common_name").optional(),
-        Field::text("status", "status"),
+        Field::word::<contracts::inventory::CertificateStatus>("status", "status"),
         Field::time("notAfter", "not_after"),
         Field::id("profileId", "profile_id", "prf").optional(),
     ],
     document: crate::view::part_of::<contracts::inventory::CertificateView>,
     named: false,
     labelled: true,
-    searchable: true,
+    search: Some("names"),
     sort: "-createdAt",
 };
 
