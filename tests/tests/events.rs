@@ -18,6 +18,8 @@ in_both_modes!(
     a_stream_over_http_goes_on_where_it_ended,
     watch_prints_what_happens,
     a_killed_watch_goes_on_after_what_it_printed,
+    a_watch_outlives_its_server,
+    a_type_that_no_event_has_is_refused,
     events_are_read_by_page_and_filter,
     every_event_fits_its_schema,
 );
@@ -73,6 +75,54 @@ async fn a_killed_watch_goes_on_after_what_it_printed(world: &mut World) {
     let rest = world.cli(&["watch", "--after", &last, "--count", "5", "-o", "ndjson"]).await.done();
     seen.extend(rest.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
     assert!(seen.iter().eq(all.iter().map(|(_, event)| event)), "{seen:?} {all:?}");
+}
+
+async fn a_watch_outlives_its_server(world: &mut World) {
+    let begin = world.head().await.to_string();
+    let mut command = world.command(&["watch", "certificate.issued", "--after", &begin, "-o", "ndjson"]);
+    command.args(["--count", "2"]).env("CHANCERY_SERVER", world.address());
+    command.env("CHANCERY_CA_FILE", world.ca_file()).env("CHANCERY_TOKEN", world.token());
+    let mut watch = Killed(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut told = BufReader::new(watch.0.stdout.take().unwrap()).lines();
+    let mut notes = BufReader::new(watch.0.stderr.take().unwrap()).lines();
+    _ = world.issue(&p256("before.example.com").pem).await;
+    let first: Value = serde_json::from_str(&told.next().unwrap().unwrap()).unwrap();
+    assert_eq!(first["data"]["commonName"], "before.example.com");
+
+    world.kill();
+    let lost = format!(
+        "lost the connection to {}; trying again, to go on after position {}",
+        world.address(),
+        position(&first)
+    );
+    assert_eq!(notes.next().unwrap().unwrap(), lost);
+    let alone = world.cli(&["watch"]).await;
+    assert_eq!(alone.code, 9, "{alone:?}");
+    assert!(alone.stderr.starts_with("error: cannot reach "), "{alone:?}");
+
+    world.start().await;
+    _ = world.issue(&p256("behind.example.com").pem).await;
+    assert_eq!(notes.next().unwrap().unwrap(), "connected again");
+    let second: Value = serde_json::from_str(&told.next().unwrap().unwrap()).unwrap();
+    assert_eq!(second["data"]["commonName"], "behind.example.com");
+    assert!(watch.0.wait().unwrap().success());
+}
+
+async fn a_type_that_no_event_has_is_refused(world: &mut World) {
+    let ran = world.cli(&["watch", "certificate.isued", "ca.*"]).await;
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(
+        ran.stderr.starts_with(
+            "error[malformed_request]: there is no event type 'certificate.isued'; did you mean 'certificate.issued'?\n"
+        ),
+        "{ran:?}"
+    );
+    for path in ["/api/v1/events?types=evt.%3E", "/api/v1/events/stream?types=evt.%3E"] {
+        let problem = world.api().get(path).await.expect(400).json();
+        assert_eq!(problem["errors"][0]["parameter"], "types", "{problem}");
+        let allowed = problem["errors"][0]["allowed"].as_array().unwrap();
+        assert_eq!(allowed.len(), PublicEvent::NAMES.len(), "{problem}");
+    }
 }
 
 async fn events_are_read_by_page_and_filter(world: &mut World) {

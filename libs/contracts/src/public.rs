@@ -74,6 +74,8 @@ macro_rules! public_events {
         pub enum PublicEvent { $( #[doc = $title] $variant($data)),* }
 
         impl PublicEvent {
+            /// Name and version of every type.
+            pub const NAMES: &'static [(&'static str, u8)] = &[$(($name, $version)),*];
             /// `<aggregate>.<past_tense>`.
             #[must_use]
             pub const fn name(&self) -> &'static str { match self { $(Self::$variant(_) => $name),* } }

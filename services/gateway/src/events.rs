@@ -1,10 +1,15 @@
 //! Public events out of the log: filtered for one caller, for `GET /events` and for server-sent events alike.
 
-use contracts::{Problem, id, public::CloudEvent};
+use contracts::{
+    Code, Problem, Violation, id,
+    public::{CloudEvent, PublicEvent},
+};
 use eventlog::{ReadError, Reader, Recorded};
 use runtime::authority::Principal;
 
 use crate::{
+    body::shown,
+    nearest,
     query::Query,
     translate::{self, Translated},
 };
@@ -31,16 +36,20 @@ pub struct Told {
 }
 
 impl Filter {
-    /// The filter of a query's `types`, `subject` and `actor`.
-    #[must_use]
-    pub fn of(query: &Query, caller: &Principal) -> Self {
+    /// The filter of a query's `types`, `subject` and `actor`. Errors: `malformed_request` for a type that no event has.
+    pub fn of(query: &Query, caller: &Principal) -> Result<Self, Problem> {
         let types = query.get("types").unwrap_or_default();
-        Self {
-            types: types.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+        let types: Vec<&str> = types.split(',').map(str::trim).filter(|t| !t.is_empty()).collect();
+        let unknown: Vec<Violation> = types.iter().filter_map(|pattern| never(pattern)).collect();
+        if !unknown.is_empty() {
+            return Err(Problem::new(Code::MalformedRequest, unknown[0].detail.clone()).with_errors(unknown));
+        }
+        Ok(Self {
+            types: types.into_iter().map(str::to_owned).collect(),
             subject: query.get("subject").map(str::to_owned),
             actor: query.get("actor").map(str::to_owned),
             caller: caller.clone(),
-        }
+        })
     }
 
     /// The public event of a log event, if the caller wants and may have it.
@@ -59,10 +68,8 @@ impl Filter {
     }
 
     fn wants(&self, recorded: &Recorded, translated: &Translated) -> bool {
-        let name = translated.event.name();
-        let full = || format!("chancery.{name}.v{}", translated.event.version());
-        let typed = self.types.is_empty()
-            || self.types.iter().any(|pattern| matches(pattern, name) || matches(pattern, &full()));
+        let (name, version) = (translated.event.name(), translated.event.version());
+        let typed = self.types.is_empty() || self.types.iter().any(|pattern| names(pattern, name, version));
         typed
             && self.subject.as_ref().is_none_or(|subject| same_id(subject, &translated.subject))
             && self.actor.as_ref().is_none_or(|actor| *actor == translate::principal(&recorded.actor))
@@ -108,6 +115,36 @@ pub fn unreadable(error: &ReadError) -> Problem {
     Problem::unavailable("the event log does not answer at the moment; try again")
 }
 
+/// Whether a pattern stands for a type, written short or in full.
+fn names(pattern: &str, name: &str, version: u8) -> bool {
+    matches(pattern, name) || matches(pattern, &full(name, version))
+}
+
+fn full(name: &str, version: u8) -> String {
+    format!("chancery.{name}.v{version}")
+}
+
+/// What is wrong with a pattern that stands for no type at all: whoever sent it would wait for ever.
+fn never(pattern: &str) -> Option<Violation> {
+    let known = PublicEvent::NAMES;
+    if known.iter().any(|(name, version)| names(pattern, name, *version)) {
+        return None;
+    }
+    let families = known.iter().filter_map(|(name, _)| Some(format!("{}.*", name.split_once('.')?.0)));
+    let meant: Vec<String> = known
+        .iter()
+        .flat_map(|(name, version)| [(*name).to_owned(), full(name, *version)])
+        .chain(families)
+        .collect();
+    let hint = nearest::among(pattern, meant.iter().map(String::as_str))
+        .map_or(String::new(), |nearest| format!("; did you mean '{nearest}'?"));
+    let detail = format!("there is no event type '{}'{hint}", shown(pattern));
+    Some(
+        Violation::in_parameter("types", "invalid_value", detail)
+            .allowing(known.iter().map(|(name, _)| *name)),
+    )
+}
+
 /// Whether a type matches a pattern in which `*` stands for any run of characters.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
@@ -151,6 +188,25 @@ mod tests {
             ("", "ca.created", false),
         ] {
             assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_stands_for_no_type_is_refused_with_the_nearest_one() {
+        for pattern in ["*", "certificate.*", "*.created", "chancery.*.v1", "certificate.issued", "ca.*"] {
+            assert!(never(pattern).is_none(), "{pattern}");
+        }
+        for (pattern, nearest) in [
+            ("certificate.isued", "; did you mean 'certificate.issued'?"),
+            ("certificates.*", "; did you mean 'certificate.*'?"),
+            ("chancery.certificate.issued.v2", "; did you mean 'chancery.certificate.issued.v1'?"),
+            ("Certificate.issued", "; did you mean 'certificate.issued'?"),
+            ("evt", ""),
+        ] {
+            let violation = never(pattern).unwrap();
+            assert_eq!(violation.detail, format!("there is no event type '{pattern}'{nearest}"));
+            assert_eq!(violation.parameter.as_deref(), Some("types"));
+            assert!(violation.allowed.iter().any(|name| name == "certificate.issued"));
         }
     }
 

@@ -25,7 +25,7 @@ pub fn answer(call: &Call, after: i64) -> Result<Answer, Problem> {
     let client = Client {
         gateway: call.gateway.clone(),
         headers: call.headers.clone(),
-        filter: Filter::of(&call.query, call.caller()?),
+        filter: Filter::of(&call.query, call.caller()?)?,
         position: after,
         level: false,
         news: call.gateway.news.clone(),
@@ -55,15 +55,18 @@ struct Client {
 }
 
 impl Client {
-    /// The next bytes; `None` ends the stream.
+    /// The next bytes; `None` ends the stream. The first ones, and those that only show life, tell how far the client
+    /// has come, so that it goes on there also when it has heard of no event yet.
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.begun, true) {
-            return Some(Bytes::from_static(b"retry: 3000\n\n"));
+            return Some(Bytes::from(format!("retry: 3000\nid: {}\n\n", self.position)));
         }
         let gateway = self.gateway.clone();
         tokio::select! {
             chunk = self.follow() => chunk,
-            () = tokio::time::sleep(HEARTBEAT) => Some(Bytes::from_static(b": heartbeat\n\n")),
+            () = tokio::time::sleep(HEARTBEAT) => {
+                Some(Bytes::from(format!(": heartbeat\nid: {}\n\n", self.position)))
+            }
             () = gateway.shutdown.requested() => None,
         }
     }

@@ -67,6 +67,11 @@ impl Api {
         })
     }
 
+    /// Where the server is.
+    pub fn server(&self) -> &str {
+        &self.target.server
+    }
+
     /// How to print.
     pub fn format(&self) -> Format {
         self.options.output

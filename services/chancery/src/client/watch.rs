@@ -29,70 +29,111 @@ pub struct Watch {
 
 impl Watch {
     pub(super) async fn run(self, api: &Api) -> Result<(), Failure> {
-        let types = self.types.join(",");
-        let mut position = self.after.map(|after| after.to_string());
-        let mut left = self.count.unwrap_or(usize::MAX);
-        let mut reached_before = false;
-        while left > 0 {
-            let mut query = Vec::new();
-            if !types.is_empty() {
-                query.push(("types", types.as_str()));
-            }
-            query.extend(position.as_deref().map(|position| ("after", position)));
-            let path = with_query("/api/v1/events/stream", &query);
-            match follow(api, &path, &mut position, &mut left).await {
-                // The stream ended or broke: go on after the last event seen. The first failure is told at once.
-                Ok(()) => reached_before = true,
-                Err(Failure::Unreachable { .. })
-                    if reached_before
-                        || position.is_some() && position != self.after.map(|a| a.to_string()) => {}
+        let (types, after) = (self.types.join(","), self.after.map(|after| after.to_string()));
+        let mut query = Vec::new();
+        if !types.is_empty() {
+            query.push(("types", types.as_str()));
+        }
+        query.extend(after.as_deref().map(|after| ("after", after)));
+        let path = with_query("/api/v1/events/stream", &query);
+        let mut listener = Listener { left: self.count.unwrap_or(usize::MAX), ..Listener::default() };
+        while listener.left > 0 {
+            match listener.follow(api, &path).await {
+                Ok(()) if listener.left == 0 => break,
+                Ok(()) => listener.lost(api),
+                Err(failure) if listener.reached && passes(&failure) => {}
                 Err(failure) => return Err(failure),
             }
-            if left > 0 {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(())
     }
 }
 
-async fn follow(
-    api: &Api,
-    path: &str,
-    position: &mut Option<String>,
-    left: &mut usize,
-) -> Result<(), Failure> {
-    let response = api.begin(Method::GET, path, &[("accept", "text/event-stream".to_owned())], None).await?;
-    if !response.status().is_success() {
-        let body =
-            response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        return Err(match serde_json::from_slice(&body) {
-            Ok(problem) => Failure::Problem(problem),
-            Err(_) => Failure::Unexpected("no event stream".into()),
-        });
-    }
-    let (mut body, mut buffer) = (response.into_body(), Vec::new());
-    while let Some(Ok(frame)) = body.frame().await {
-        buffer.extend_from_slice(frame.data_ref().map(|data| &data[..]).unwrap_or_default());
-        while let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
-            let block: Vec<u8> = buffer.drain(..end + 2).collect();
-            if let Some((id, event)) = parse(&String::from_utf8_lossy(&block)) {
-                print(api.format(), &event);
-                *position = Some(id);
-                *left -= 1;
-                if *left == 0 {
+/// The pause before another try.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The server shows life every 15 s; after so long it is taken for gone.
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// Whether a server that was reached before is worth waiting for.
+fn passes(failure: &Failure) -> bool {
+    matches!(failure, Failure::Unreachable { .. }) || failure.exit_code() == 9
+}
+
+/// How far somebody has listened.
+#[derive(Default)]
+struct Listener {
+    /// How many events are still wanted.
+    left: usize,
+    /// The position to go on after, as the server told it last.
+    position: Option<String>,
+    /// Whether the server answered at least once.
+    reached: bool,
+    /// Whether the connection was lost, and this was told.
+    away: bool,
+}
+
+impl Listener {
+    /// Listens until enough was heard, or the stream ends or breaks.
+    async fn follow(&mut self, api: &Api, path: &str) -> Result<(), Failure> {
+        let mut headers = vec![("accept", "text/event-stream".to_owned())];
+        headers.extend(self.position.clone().map(|position| ("last-event-id", position)));
+        let response = api.begin(Method::GET, path, &headers, None).await?;
+        if !response.status().is_success() {
+            let body = response.into_body().collect().await;
+            let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            return Err(match serde_json::from_slice(&body) {
+                Ok(problem) => Failure::Problem(problem),
+                Err(_) => Failure::Unexpected("no event stream".into()),
+            });
+        }
+        self.reached = true;
+        if std::mem::take(&mut self.away) {
+            output::note("connected again");
+        }
+        let (mut body, mut buffer) = (response.into_body(), Vec::new());
+        while let Ok(Some(Ok(frame))) = tokio::time::timeout(SILENCE, body.frame()).await {
+            buffer.extend_from_slice(frame.data_ref().map(|data| &data[..]).unwrap_or_default());
+            while let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
+                let block: Vec<u8> = buffer.drain(..end + 2).collect();
+                let Block { id, event } = parse(&String::from_utf8_lossy(&block));
+                if let Some(event) = event {
+                    print(api.format(), &event);
+                    self.left -= 1;
+                }
+                self.position = id.or(self.position.take());
+                if self.left == 0 {
                     return Ok(());
                 }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Tells, once, that the server is away.
+    fn lost(&mut self, api: &Api) {
+        if !std::mem::replace(&mut self.away, true) {
+            let after = self.position.as_deref().map_or(String::new(), |id| format!(" after position {id}"));
+            output::note(&format!("lost the connection to {}; trying again, to go on{after}", api.server()));
+        }
+    }
 }
 
-/// Id and data of one server-sent event; comments (heartbeats) have none.
-fn parse(block: &str) -> Option<(String, Value)> {
+/// What stands between two empty lines of the stream.
+#[derive(Debug, PartialEq)]
+struct Block {
+    /// Where to go on.
+    id: Option<String>,
+    /// What happened; nothing where the server only shows life.
+    event: Option<Value>,
+}
+
+fn parse(block: &str) -> Block {
     let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    Some((field("id:")?.to_owned(), serde_json::from_str(field("data:")?).ok()?))
+    Block {
+        id: field("id:").map(str::to_owned),
+        event: field("data:").and_then(|data| serde_json::from_str(data).ok()),
+    }
 }
 
 fn print(format: Format, event: &Value) {
@@ -111,5 +152,29 @@ fn print(format: Format, event: &Value) {
                 event["data"]
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_block_tells_where_to_go_on_also_when_nothing_happened() {
+        let id = Some("7".to_owned());
+        assert_eq!(parse("retry: 3000\nid: 7\n\n"), Block { id: id.clone(), event: None });
+        assert_eq!(parse(": heartbeat\nid: 7\n\n"), Block { id: id.clone(), event: None });
+        let told = parse("id: 7\nevent: chancery.ca.created.v1\ndata: {\"position\":\"7\"}\n\n");
+        assert_eq!(told, Block { id, event: Some(json!({"position": "7"})) });
+    }
+
+    #[test]
+    fn a_server_that_may_come_back_is_waited_for() {
+        let problem = |code: &str| Failure::Problem(json!({"code": code}));
+        assert!(passes(&Failure::Unreachable { server: String::new(), cause: String::new() }));
+        assert!(passes(&problem("service_unavailable")));
+        assert!(!passes(&problem("unauthenticated")) && !passes(&problem("malformed_request")));
     }
 }

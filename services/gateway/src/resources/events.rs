@@ -28,7 +28,7 @@ pub fn operations() -> Vec<Operation> {
             ),
             Parameter::text(
                 "types",
-                "Only these types, separated by commas; `*` stands for anything: `certificate.*`.",
+                "Only these types, separated by commas; `*` stands for anything: `certificate.*`. One that no event has is refused.",
             ),
             Parameter::text("subject", "Only events about the thing with this id."),
             Parameter::text("actor", "Only what this principal did: `adm_…` or `service:<name>`."),
@@ -71,7 +71,7 @@ pub fn operations() -> Vec<Operation> {
 }
 
 async fn list(call: Call) -> Result<Answer, Problem> {
-    let filter = Filter::of(&call.query, call.caller()?);
+    let filter = Filter::of(&call.query, call.caller()?)?;
     let after = match call.query.get("cursor") {
         Some(text) => {
             text.parse().ok().filter(|position: &i64| *position >= 0).ok_or_else(crate::cursor::refused)?
