@@ -1,12 +1,14 @@
 //! Logs, traces and metrics of a process.
 //!
 //! Each service in the process is a source of its own (`service.name=chancery-<service>`), also where several run
-//! in one: [`attribution`] says whose work a span is, [`metrics`] whose a figure. Without an OTLP endpoint there are
+//! in one: [`attribution`] says whose work a span is, [`metrics`] whose a figure, and [`labels`] keeps
+//! their number small. Without an OTLP endpoint there are
 //! no spans at all, and figures are only kept for `/metrics`.
 
 mod attribution;
 mod collector;
 mod fields;
+pub mod labels;
 mod logs;
 mod metrics;
 mod resource;

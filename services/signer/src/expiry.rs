@@ -1,11 +1,7 @@
 //! The ends of CAs are watched (N-2): one that comes near or has passed is told loudly, at the start and once more when
 //! it happens (D14). A CA that has ended issues nothing; [`crate::certificate_request`] refuses it by name.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use contracts::{CaId, Timestamp, signer::CaStatus};
 use runtime::service::ServiceContext;
@@ -46,7 +42,7 @@ pub fn start(context: &ServiceContext, signer: Arc<Signer>) {
         loop {
             let now = signer.clock.now();
             let issuers = signer.catalog.read(Catalog::issuers);
-            signer.metrics.expiries(ends(&issuers).into_iter());
+            signer.metrics.expiries(issuers.iter().map(|issuer| (issuer.name.as_str(), issuer.not_after)));
             for (issuer, standing) in watch.news(&issuers, now) {
                 tell(issuer, standing);
             }
@@ -90,16 +86,6 @@ fn tell(issuer: &Issuer, standing: Standing) {
             "a CA has ended and issues nothing: make another one and name it in the profiles"
         ),
     }
-}
-
-/// When CAs end, by name; of several with one name the first.
-fn ends(issuers: &[Arc<Issuer>]) -> BTreeMap<String, Timestamp> {
-    let mut ends = BTreeMap::new();
-    for issuer in issuers {
-        let end = ends.entry(issuer.name.clone()).or_insert(issuer.not_after);
-        *end = issuer.not_after.min(*end);
-    }
-    ends
 }
 
 #[cfg(test)]
@@ -153,11 +139,5 @@ mod tests {
         let news = watch.news(&issuers, after(900));
         assert_eq!(news.len(), 1);
         assert_eq!((news[0].0.name.as_str(), news[0].1), ("lab", Standing::Ended));
-    }
-
-    #[test]
-    fn of_cas_with_one_name_the_first_to_end_is_shown() {
-        let of = |ttl| Arc::new(issuer("lab", CaKind::Root, NOON, Lifetime::seconds(ttl)));
-        assert_eq!(ends(&[of(400), of(300)]), BTreeMap::from([("lab".into(), after(299))]));
     }
 }

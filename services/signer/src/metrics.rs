@@ -1,6 +1,6 @@
 //! Figures of the signer. Labels come from closed sets, or are names that an administrator made.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use contracts::{
     Problem, Timestamp,
@@ -11,9 +11,7 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Gauge, Histogram},
 };
-
-/// CAs whose end is shown.
-const MOST_CAS: usize = 100;
+use runtime::telemetry::labels::Capped;
 
 /// Who signs the certificates of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +41,8 @@ pub struct Metrics {
     signatures: Counter<u64>,
     expiry: Gauge<u64>,
     pending: Gauge<u64>,
+    /// The CAs that are shown by name, in all figures the same.
+    cas: Arc<Capped>,
 }
 
 impl Metrics {
@@ -73,6 +73,7 @@ impl Metrics {
                 .u64_gauge("chancery_process_pending")
                 .with_description("Work that a process still has to bring to an end")
                 .build(),
+            cas: Arc::default(),
         }
     }
 
@@ -107,13 +108,14 @@ impl Metrics {
             CertificateType::CodeSigning => "code_signing",
             CertificateType::Device => "device",
         };
-        self.signatures.add(1, &[KeyValue::new("ca", ca.to_owned()), KeyValue::new("profile_type", profile)]);
+        let ca = KeyValue::new("ca", self.cas.label(ca));
+        self.signatures.add(1, &[ca, KeyValue::new("profile_type", profile)]);
     }
 
-    /// When CAs end, by name, the first ones first.
-    pub fn expiries(&self, cas: impl Iterator<Item = (String, Timestamp)>) {
-        for (name, end) in cas.take(MOST_CAS) {
-            self.expiry.record(u64::try_from(end.unix()).unwrap_or(0), &[KeyValue::new("ca", name)]);
+    /// When CAs end, by name.
+    pub fn expiries<'a>(&self, cas: impl Iterator<Item = (&'a str, Timestamp)>) {
+        for (label, end) in earliest(&self.cas, cas) {
+            self.expiry.record(u64::try_from(end.unix()).unwrap_or(0), &[KeyValue::new("ca", label)]);
         }
     }
 
@@ -123,8 +125,44 @@ impl Metrics {
     }
 }
 
+/// When the CAs of each label end; of several under one label, the first to end.
+fn earliest<'a>(
+    label: &Capped,
+    cas: impl Iterator<Item = (&'a str, Timestamp)>,
+) -> BTreeMap<String, Timestamp> {
+    let mut ends = BTreeMap::new();
+    for (name, end) in cas {
+        let earliest = ends.entry(label.label(name)).or_insert(end);
+        *earliest = end.min(*earliest);
+    }
+    ends
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::telemetry::labels::{MOST_NAMES, OTHER};
+
+    use super::*;
+
+    #[test]
+    fn of_cas_under_one_label_the_first_to_end_is_shown() {
+        let end = Timestamp::from_unix;
+        let label = Capped::default();
+        let ends = earliest(&label, [("lab", end(400)), ("lab", end(300)), ("web", end(500))].into_iter());
+        assert_eq!(ends, BTreeMap::from([("lab".into(), end(300)), ("web".into(), end(500))]));
+
+        let names: Vec<String> = (0..103).map(|number| format!("ca-{number}")).collect();
+        let cas = || names.iter().zip(0..).map(|(name, number)| (name.as_str(), end(1_000 - number)));
+        let label = Capped::default();
+        let ends = earliest(&label, cas());
+        assert_eq!(ends.len(), MOST_NAMES + 1);
+        assert_eq!((ends["ca-99"], ends[OTHER]), (end(901), end(898)));
+        assert_eq!(earliest(&label, cas()), ends, "a name keeps its series");
     }
 }
