@@ -12,7 +12,7 @@ use runtime::{
     servers::{nats, nats::Nats, postgres, postgres::Postgres},
 };
 
-use crate::{Folder, environment};
+use crate::{Folder, environment, ports};
 
 /// A PostgreSQL and a NATS server of a test's own, with Chancery's roles, users and rights.
 #[derive(Debug)]
@@ -66,7 +66,9 @@ impl Servers {
             environment: environment.clone(),
             settings: settings(durability),
         };
-        let nats = nats::Options { data_dir, environment, sync_always: false, port: 0 };
+        // Tests restart it where it was, so nothing else may take the port meanwhile.
+        let [address] = ports::free();
+        let nats = nats::Options { data_dir, environment, sync_always: false, port: address.port() };
         let (postgres, nats) = tokio::join!(Postgres::start(postgres, &secrets), Nats::start(nats, &secrets));
         let said = |error: runtime::servers::ServerError| error.to_string();
         let postgres = postgres.map_err(said).expect("PostgreSQL starts");

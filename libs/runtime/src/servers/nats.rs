@@ -29,6 +29,9 @@ use crate::{config::Environment, secrets::Secrets};
 pub const PORT: u16 = 4222;
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(20);
+/// How long the only address that will do may be somebody else's. A client that tries and tries to reach a port in the
+/// range of outgoing connections may come from that very port, and meet itself until it notices.
+const TAKEN: Duration = Duration::from_secs(15);
 
 /// Whether streams may be made on a server of this version (N-3): 2.12.9 and later, but not 2.14.0.
 #[must_use]
@@ -168,7 +171,7 @@ impl Starting<'_> {
         let mut failure = None;
         for address in wanted {
             // Between this look at the port and the server's own, somebody else may take it: then the next is tried.
-            let Ok(address) = free(address) else { continue };
+            let Some(address) = self.free(address).await else { continue };
             self.configure(address)?;
             let mut command = Command::new(&program);
             command.arg("-c").arg(self.configuration());
@@ -184,6 +187,18 @@ impl Starting<'_> {
         }
         let reason = "no free port".to_owned();
         Err(failure.unwrap_or_else(|| ServerError::Start { server: "NATS", reason, log: self.log() }))
+    }
+
+    /// The address with the real port, if nobody listens there; the only one that will do is waited for.
+    async fn free(&self, address: SocketAddr) -> Option<SocketAddr> {
+        let deadline = Instant::now() + if self.address.is_some() { TAKEN } else { Duration::ZERO };
+        loop {
+            match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
+                Ok(free) => return Some(free),
+                Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(50)).await,
+                Err(_) => return None,
+            }
+        }
     }
 
     fn configuration(&self) -> PathBuf {
@@ -263,11 +278,6 @@ impl Starting<'_> {
     fn foreign(&self, process: &Process, reason: String) -> ServerError {
         ServerError::Foreign { server: "NATS", folder: self.folder.into(), pid: process.pid, reason }
     }
-}
-
-/// The address, with the real port, if nobody listens there.
-fn free(address: SocketAddr) -> std::io::Result<SocketAddr> {
-    TcpListener::bind(address)?.local_addr()
 }
 
 const fn loopback(port: u16) -> SocketAddr {
