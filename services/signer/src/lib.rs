@@ -15,7 +15,7 @@
 //! | [`select`], [`catalog`] | which profile, policy and CA it is judged by, from memory; [`rules`], [`issuer`]: those, read once |
 //! | [`certificate_request`], [`applicant`] | what is refused, all at once |
 //! | [`draft`], [`throwaway`] | the bytes that will be signed, judged before they are |
-//! | [`issue`], [`issuance`] | keystore's signature, the last checks, the certificate in the log |
+//! | [`issue`] | keystore's signature, the last checks, the certificate in the log |
 //! | [`finisher`] | what was left open by a crash |
 //!
 //! What it stands on:
@@ -38,7 +38,6 @@ pub mod draft;
 pub mod expiry;
 pub mod fields;
 pub mod finisher;
-pub mod issuance;
 pub mod issue;
 pub mod issuer;
 pub mod log;
