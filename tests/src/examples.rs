@@ -205,6 +205,14 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             note: Some("CHG-1042".into()),
         }),
     );
+    push(
+        &mut all,
+        s::IssuanceEvent::from(s::IssuanceWithheld {
+            certificate_id: CertificateId(uuid(11)),
+            request_id: CertificateRequestId(uuid(9)),
+            reason: "the signature does not fit".into(),
+        }),
+    );
     push(&mut all, s::SignerNameEvent::from(name("profile", "internal-web", uuid(8))));
     push(
         &mut all,

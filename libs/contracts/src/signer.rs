@@ -19,7 +19,9 @@ pub use certificate_request::{
     CertificateRequestEvent, CertificateRequestSubmitted, CertificateRequestView, IssuedCertificate,
     RequestSource, RequestStatus, SubmitCertificateRequest,
 };
-pub use issuance::{IssuanceCompleted, IssuanceEvent, IssuanceIntended, intent_command, issuance_stream};
+pub use issuance::{
+    IssuanceCompleted, IssuanceEvent, IssuanceIntended, IssuanceWithheld, intent_command, issuance_stream,
+};
 pub use policy::{CreatePolicy, PolicyCreated, PolicyEvent, PolicyUpdated, PolicyView, UpdatePolicy};
 pub use profile::{
     CaChoice, CreateProfile, ProfileCreated, ProfileEvent, ProfileUpdated, ProfileView, UpdateProfile,

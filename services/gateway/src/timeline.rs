@@ -78,6 +78,7 @@ fn summary(kind: &str) -> String {
         "certificate_request.submitted" => "The request was accepted: it satisfies profile and policy.",
         "issuance.intended" => "What will be signed was fixed.",
         "issuance.completed" => "The certificate was signed and checked.",
+        "issuance.withheld" => "The certificate failed its last checks and never left.",
         "certificate.annotated" => "Labels, owner or note changed.",
         "ca.intended" => "What the CA's certificate will say was fixed.",
         "ca.created" => "The CA's certificate was signed; it may issue.",

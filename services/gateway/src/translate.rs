@@ -121,7 +121,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
             )
         }
         IssuanceEvent::CATEGORY => match read(recorded)? {
-            IssuanceEvent::Intended(_) => None,
+            IssuanceEvent::Intended(_) | IssuanceEvent::Withheld(_) => None,
             IssuanceEvent::Completed(e) => told(
                 e.certificate_id.to_string(),
                 P::CertificateIssued(public::CertificateIssued {

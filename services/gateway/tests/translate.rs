@@ -80,6 +80,7 @@ fn what_is_ours_alone_is_told_to_nobody() {
     let examples = examples();
     for kind in [
         "issuance.intended",
+        "issuance.withheld",
         "ca.intended",
         "denial.recorded",
         "administrator.appointed",

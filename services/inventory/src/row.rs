@@ -29,7 +29,7 @@ impl Row {
     /// The row that an event brings; `None` for an event that brings none.
     pub fn from_event(recorded: &Recorded) -> Result<Option<Self>, EventError> {
         match IssuanceEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)? {
-            IssuanceEvent::Intended(_) => Ok(None),
+            IssuanceEvent::Intended(_) | IssuanceEvent::Withheld(_) => Ok(None),
             IssuanceEvent::Completed(completed) => Self::new(recorded, completed).map(Some),
         }
     }

@@ -72,7 +72,7 @@ impl Finisher {
         let mut client = self.context.pool.get().await?;
         let transaction = scoped_read(&mut client, &Scope::All).await?;
         let sql = "select id from api_signer.issuance \
-                   where completed_at is null and created_at < $1 order by created_at limit $2";
+                   where completed_at is null and withheld_at is null and created_at < $1 order by created_at limit $2";
         let rows = transaction.query(sql, &[&before.0, &BATCH]).await?;
         open.extend(rows.iter().map(|row| Open::Issuance(row.get(0))));
         Ok(open)

@@ -12,7 +12,7 @@ use contracts::{
     Actor, CaId, Problem, Service,
     id::Reference,
     keystore::{SignCertificate, SignSelfSigned},
-    signer::{IssuanceCompleted, IssuanceEvent, IssuanceIntended},
+    signer::{IssuanceCompleted, IssuanceEvent, IssuanceIntended, IssuanceWithheld},
 };
 use eventlog::{Expected, Outcome};
 use pki::{
@@ -59,16 +59,14 @@ impl Signer {
     /// Finishes an intent: signature, checks, certificate.
     ///
     /// Errors: keystore's, such as `clock_guard`, `keystore_sealed` or `invalid_state` of a suspended CA; the intent
-    /// stays open. `internal` when the certificate fails its last checks: then its CA is suspended.
+    /// stays open. `internal` when the certificate fails its last checks: then its CA is suspended, or the issuance has
+    /// ended where there is none.
     pub async fn issue(&self, context: &Context, intent: &Intent) -> Result<Issued, Problem> {
         let issuer = intent.intended.ca_id.map(|ca| self.issuer(context, ca)).transpose()?;
         match self.sign_and_record(context, intent, issuer.as_deref()).await {
             Ok(issued) => Ok(issued),
             Err(IssueError::Problem(problem)) => Err(problem),
-            Err(IssueError::Release(error)) => {
-                self.stop_issuing(context, intent, &error).await;
-                Err(Problem::internal())
-            }
+            Err(IssueError::Release(error)) => Err(self.withhold(context, intent, &error).await),
         }
     }
 
@@ -86,22 +84,29 @@ impl Signer {
         }
         let completed = completed(&intent.intended, &der, &certificate);
         let base64 = completed.certificate.clone();
+        let position =
+            self.end(context, intent, "completed", &der, IssuanceEvent::Completed(completed)).await?;
+        Ok(Issued { certificate: base64, position })
+    }
+
+    /// Records how an issuance ended. `proof` is the same whoever finishes it, so two that do are one command.
+    async fn end(
+        &self,
+        context: &Context,
+        intent: &Intent,
+        name: &str,
+        proof: &[u8],
+        event: IssuanceEvent,
+    ) -> Result<i64, Problem> {
         let step = Context {
-            command_id: Uuid::new_v5(&intent.stream, b"completed"),
-            // The same certificate whoever finishes it, so two that do are one command.
-            fingerprint: Sha256::digest(&der).into(),
-            ..context.step("completed")
+            command_id: Uuid::new_v5(&intent.stream, name.as_bytes()),
+            fingerprint: Sha256::digest(proof).into(),
+            ..context.step(name)
         };
-        let append = append(
-            &step,
-            &self.ids,
-            intent.stream,
-            Expected::Version(1),
-            &[IssuanceEvent::Completed(completed)],
-        )?;
+        let append = append(&step, &self.ids, intent.stream, Expected::Version(1), &[event])?;
         let outcome = self.appender.append(append).await.map_err(|error| append_problem(&error))?;
         let (Outcome::Committed { last, .. } | Outcome::Replayed { last, .. }) = outcome;
-        Ok(Issued { certificate: base64, position: last })
+        Ok(last)
     }
 
     fn signed(&self, context: &Context, intent: &Intent, issuer: &Issuer, certificate: &Certificate) {
@@ -136,14 +141,25 @@ impl Signer {
     }
 
     /// A certificate that fails its last checks means that something is broken at the root: the CA signs nothing more
-    /// until a person resumes it (C-4).
-    async fn stop_issuing(&self, context: &Context, intent: &Intent, error: &ReleaseError) {
+    /// until a person resumes it (C-4). A key that signs its own certificate is used once, so that issuance ends here.
+    async fn withhold(&self, context: &Context, intent: &Intent, error: &ReleaseError) -> Problem {
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::error!(
             issuance = %intent.stream, certificate_id = %intent.intended.certificate_id, %error, cause,
             "a certificate failed its last checks and was withheld"
         );
-        let Some(ca) = intent.intended.ca_id else { return };
+        let Some(ca) = intent.intended.ca_id else {
+            let withheld = IssuanceWithheld {
+                certificate_id: intent.intended.certificate_id,
+                request_id: intent.intended.request_id,
+                reason: error.to_string(),
+            };
+            let problem = withheld.problem();
+            let event = IssuanceEvent::Withheld(withheld);
+            let proof = problem.detail.clone();
+            let ended = self.end(context, intent, "withheld", proof.as_bytes(), event).await;
+            return ended.err().unwrap_or(problem);
+        };
         let reason =
             format!("certificate {} failed its last checks: {error}", intent.intended.certificate_id);
         let step = context.step("suspend").by(Actor::Service(Service::Signer));
@@ -153,6 +169,7 @@ impl Signer {
                 tracing::error!(%ca, %problem, "the certification authority could not be suspended")
             }
         }
+        Problem::internal()
     }
 }
 

@@ -45,7 +45,7 @@ impl Signer {
         Ok(Some(Intent { stream: recorded.stream, intended }))
     }
 
-    /// The certificate of an issuance, if it is finished.
+    /// The certificate of an issuance, if it is finished. Errors: `internal` for one that was withheld.
     async fn certificate_of(&self, issuance: Uuid) -> Result<Option<Issued>, Problem> {
         let tail = self.reader.read_stream(issuance, 1).await.map_err(read_problem)?;
         let Some(recorded) = tail.first() else { return Ok(None) };
@@ -53,6 +53,7 @@ impl Signer {
             IssuanceEvent::Completed(completed) => {
                 Some(Issued { certificate: completed.certificate, position: recorded.position })
             }
+            IssuanceEvent::Withheld(withheld) => return Err(withheld.problem()),
             IssuanceEvent::Intended(_) => None,
         })
     }

@@ -130,6 +130,8 @@ pub enum RequestStatus {
     Issuing,
     /// Done.
     Issued,
+    /// There will be no certificate; the operation says why.
+    Failed,
 }
 
 /// A certificate request.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    CaId, CertificateId, CertificateRequestId, KeyId, ProfileId, Timestamp, events,
+    CaId, CertificateId, CertificateRequestId, Code, KeyId, Problem, ProfileId, Timestamp, events,
     x509::{SignatureAlgorithm, SubjectAltName},
 };
 
@@ -82,6 +82,31 @@ pub struct IssuanceCompleted {
     pub note: Option<String>,
 }
 
+/// The certificate that came of the signature failed its last checks (C-4); there will be none. Recorded where no CA can be
+/// suspended instead: of a self-signed one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuanceWithheld {
+    /// The certificate's id.
+    pub certificate_id: CertificateId,
+    /// The request.
+    pub request_id: CertificateRequestId,
+    /// Which check, and what it found.
+    pub reason: String,
+}
+
+impl IssuanceWithheld {
+    /// What became of the request, for whoever made it.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        let Self { certificate_id, reason, .. } = self;
+        Problem::new(
+            Code::Internal,
+            format!("the certificate {certificate_id} failed its last checks and was withheld: {reason}"),
+        )
+    }
+}
+
 /// The stream of an issuance: UUIDv5(issuer, serial), so that a serial number is used once per issuer. `issuer` is the
 /// CA, or the key of a self-signed certificate; `serial` is hexadecimal as in [`IssuanceIntended::serial`].
 #[must_use]
@@ -101,5 +126,6 @@ events! {
     IssuanceEvent in "issuance" {
         Intended(IssuanceIntended) = "issuance.intended" v 1,
         Completed(IssuanceCompleted) = "issuance.completed" v 1,
+        Withheld(IssuanceWithheld) = "issuance.withheld" v 1,
     }
 }

@@ -41,7 +41,7 @@ pub enum OperationStatus {
     Running,
     /// Done.
     Done,
-    /// It stands still until somebody removes the cause, which `error` says; then it runs again.
+    /// It stands still; `error` says why. Where that is retryable it runs again once somebody removes the cause.
     Failed,
 }
 
@@ -137,6 +137,7 @@ async fn of_outcome(
                     view.status = OperationStatus::Done;
                     view.error = None;
                 }
+                Ok(IssuanceEvent::Withheld(withheld)) => view.error = Some(withheld.problem()),
                 Err(error) => return Err(read::internal(error)),
             }
         }

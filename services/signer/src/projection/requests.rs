@@ -23,7 +23,7 @@ pub struct Requests;
 
 impl Projection for Requests {
     const NAME: &'static str = "certificate_request";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const CATEGORIES: &'static [&'static str] = &["certificate_request", "issuance"];
     const TABLES: &'static [&'static str] = &["certificate_request"];
 
@@ -36,16 +36,24 @@ impl Projection for Requests {
                command_id uuid not null, operation text not null,
                source text not null, profile_id uuid not null, certificate_id uuid not null, key_id uuid,
                common_name text, labels jsonb not null, document jsonb not null,
-               issuance uuid, ca_id uuid, serial text, intended_at timestamptz, completed_at timestamptz);
+               issuance uuid, ca_id uuid, serial text, intended_at timestamptz, completed_at timestamptz, withheld_at timestamptz);
              create index on {table} (organization, created_at, id);
-             create index on {table} (intended_at) where completed_at is null;"
+             create index on {table} (intended_at) where completed_at is null and withheld_at is null;"
         )
     }
 
     fn views(&self, generation: &Generation) -> Vec<View> {
         let table = generation.table("certificate_request");
         let scope = Scope::Organization("organization");
-        let status = "case when completed_at is null then 'issuing' else 'issued' end";
+        let stands = |running: &str, done: &str, failed: &str| {
+            format!(
+                "case when completed_at is not null then '{done}' when withheld_at is not null then '{failed}' \
+                 else '{running}' end"
+            )
+        };
+        let status = stands("issuing", "issued", "failed");
+        let operation = stands("running", "done", "failed");
+        let issuance = stands("intended", "completed", "withheld");
         vec![
             View {
                 name: "certificate_request",
@@ -61,7 +69,7 @@ impl Projection for Requests {
                 select: format!(
                     "select command_id as id, organization, 1 as version, created_at,
                        jsonb_build_object('id', operation, 'kind', 'certificate_request',
-                         'status', case when completed_at is null then 'running' else 'done' end,
+                         'status', {operation},
                          'resource', jsonb_build_object('kind', 'certificate_request', 'id', document->>'id',
                            'path', '/api/v1/certificate-requests/' || (document->>'id')),
                          'error', null, 'startedAt', document->>'createdAt') as document from {table}"
@@ -71,12 +79,12 @@ impl Projection for Requests {
             View {
                 name: "issuance",
                 select: format!(
-                    "select issuance as id, organization, case when completed_at is null then 1 else 2 end as version,
-                       intended_at as created_at, case when completed_at is null then 'intended' else 'completed' end as status,
-                       completed_at, id as request_id, certificate_id, ca_id, serial,
+                    "select issuance as id, organization, case when {issuance} = 'intended' then 1 else 2 end as version,
+                       intended_at as created_at, {issuance} as status,
+                       completed_at, withheld_at, id as request_id, certificate_id, ca_id, serial,
                        jsonb_build_object('id', issuance, 'requestId', document->>'id',
                          'certificateId', document->>'certificateId', 'serialNumber', serial,
-                         'status', case when completed_at is null then 'intended' else 'completed' end) as document
+                         'status', {issuance}) as document
                      from {table} where issuance is not null"
                 ),
                 scope,
@@ -107,6 +115,10 @@ impl Projection for Requests {
                     }
                     IssuanceEvent::Completed(completed) => {
                         progress.entry(completed.request_id.uuid()).or_default().completed_at =
+                            Some(recorded.recorded_at.0);
+                    }
+                    IssuanceEvent::Withheld(withheld) => {
+                        progress.entry(withheld.request_id.uuid()).or_default().withheld_at =
                             Some(recorded.recorded_at.0);
                     }
                 }
@@ -173,6 +185,7 @@ struct Progress {
     serial: Option<String>,
     intended_at: Option<OffsetDateTime>,
     completed_at: Option<OffsetDateTime>,
+    withheld_at: Option<OffsetDateTime>,
 }
 
 async fn insert(
@@ -185,14 +198,14 @@ async fn insert(
     }
     let sql = format!(
         "insert into {} (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
-           key_id, common_name, labels, document, issuance, ca_id, serial, intended_at, completed_at)
+           key_id, common_name, labels, document, issuance, ca_id, serial, intended_at, completed_at, withheld_at)
          select id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
-           key_id, common_name, labels::jsonb, document::jsonb, issuance, ca_id, serial, intended_at, completed_at
+           key_id, common_name, labels::jsonb, document::jsonb, issuance, ca_id, serial, intended_at, completed_at, withheld_at
          from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::uuid[],
              $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::uuid[], $15::text[],
-             $16::timestamptz[], $17::timestamptz[])
+             $16::timestamptz[], $17::timestamptz[], $18::timestamptz[])
            as u (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
-             key_id, common_name, labels, document, issuance, ca_id, serial, intended_at, completed_at)
+             key_id, common_name, labels, document, issuance, ca_id, serial, intended_at, completed_at, withheld_at)
          on conflict (id) do nothing",
         generation.table("certificate_request")
     );
@@ -226,6 +239,7 @@ async fn insert(
                 &column!(progress.serial),
                 &column!(progress.intended_at),
                 &column!(progress.completed_at),
+                &column!(progress.withheld_at),
             ],
         )
         .await?;
@@ -244,9 +258,11 @@ async fn update(
     let sql = format!(
         "update {} t set issuance = coalesce(u.issuance, t.issuance), ca_id = coalesce(u.ca_id, t.ca_id),
            serial = coalesce(u.serial, t.serial), intended_at = coalesce(u.intended_at, t.intended_at),
-           completed_at = coalesce(u.completed_at, t.completed_at)
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-           as u (id, issuance, ca_id, serial, intended_at, completed_at)
+           completed_at = coalesce(u.completed_at, t.completed_at),
+           withheld_at = coalesce(u.withheld_at, t.withheld_at)
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+             $7::timestamptz[])
+           as u (id, issuance, ca_id, serial, intended_at, completed_at, withheld_at)
          where t.id = u.id",
         generation.table("certificate_request")
     );
@@ -267,6 +283,7 @@ async fn update(
                 &column!(serial),
                 &column!(intended_at),
                 &column!(completed_at),
+                &column!(withheld_at),
             ],
         )
         .await?;

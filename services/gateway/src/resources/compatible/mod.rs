@@ -38,7 +38,7 @@ struct CompatibleAnswer {
     certificate: Option<CompatibleCertificate>,
     /// The request, a bare UUID.
     certificate_request_id: Uuid,
-    /// `issued` or `pending`.
+    /// `issued`, `pending` or `failed`.
     status: &'static str,
 }
 
@@ -107,7 +107,8 @@ async fn issue(call: Call) -> Result<Answer, Problem> {
         Waited::Accepted(outcome) => {
             let view = super::operations::view(&call, OperationId(context.command_id), &outcome).await?;
             let request: CertificateRequestId = view.resource.id.parse().map_err(read::internal)?;
-            Ok(Answer::json(StatusCode::OK, &pending(request.uuid()))?.at(outcome.last))
+            Ok(Answer::json(StatusCode::OK, &without_certificate(request.uuid(), "pending"))?
+                .at(outcome.last))
         }
     }
 }
@@ -128,14 +129,20 @@ async fn show(call: Call) -> Result<Answer, Problem> {
     for event in issuance::of_request(reader, first, &submitted).await? {
         let event =
             IssuanceEvent::from_payload(&event.kind, event.schema, &event.payload).map_err(read::internal)?;
-        if let IssuanceEvent::Completed(done) = event {
-            let chain: Vec<String> =
-                above(&call, done.ca_id).await?.iter().map(Certificate::to_pem).collect();
-            let answer = issued(id.uuid(), done.certificate_id.uuid(), &done.certificate, &chain)?;
-            return Answer::json(StatusCode::OK, &answer);
+        match event {
+            IssuanceEvent::Intended(_) => {}
+            IssuanceEvent::Completed(done) => {
+                let chain: Vec<String> =
+                    above(&call, done.ca_id).await?.iter().map(Certificate::to_pem).collect();
+                let answer = issued(id.uuid(), done.certificate_id.uuid(), &done.certificate, &chain)?;
+                return Answer::json(StatusCode::OK, &answer);
+            }
+            IssuanceEvent::Withheld(_) => {
+                return Answer::json(StatusCode::OK, &without_certificate(id.uuid(), "failed"));
+            }
         }
     }
-    Answer::json(StatusCode::OK, &pending(id.uuid()))
+    Answer::json(StatusCode::OK, &without_certificate(id.uuid(), "pending"))
 }
 
 fn issued(request: Uuid, id: Uuid, base64: &str, chain: &[String]) -> Result<CompatibleAnswer, Problem> {
@@ -154,8 +161,8 @@ fn issued(request: Uuid, id: Uuid, base64: &str, chain: &[String]) -> Result<Com
     })
 }
 
-const fn pending(request: Uuid) -> CompatibleAnswer {
-    CompatibleAnswer { certificate: None, certificate_request_id: request, status: "pending" }
+const fn without_certificate(request: Uuid, status: &'static str) -> CompatibleAnswer {
+    CompatibleAnswer { certificate: None, certificate_request_id: request, status }
 }
 
 fn example() -> Value {
