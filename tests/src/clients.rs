@@ -182,8 +182,7 @@ async fn send(https: &Https, wish: &Wish) -> Option<Answer> {
 fn may_be_tried_again(answer: &Answer) -> bool {
     match answer.status.as_u16() {
         202 => !answer.header("location").is_empty(),
-        503 => !answer.header("retry-after").is_empty() && answer.json()["retryable"] == true,
-        504 => answer.json()["retryable"] == true,
+        503 | 504 => !answer.header("retry-after").is_empty() && answer.json()["retryable"] == true,
         _ => false,
     }
 }

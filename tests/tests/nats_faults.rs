@@ -16,9 +16,10 @@ use std::{
 use chancery_tests::{
     checks::all_is_well,
     clients::{Clients, wishes},
+    subscriber::p256,
 };
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{Installation, environment};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -69,6 +70,7 @@ async fn without_nats(mut installation: Installation, size: Size) {
     // Every client is told to come back; each 503 is checked for its Retry-After.
     load.until(|load| load.statuses().get(&503).is_some_and(|count| *count >= 2 * clients)).await;
     reads_keep_answering(&installation).await;
+    writes_are_put_off_at_once(&installation).await;
     load.until(|_| stopped.elapsed() >= outage).await;
     let (granted, meanwhile) = (load.granted(), load.statuses());
     assert!(granted < requests, "there was no load any more");
@@ -98,6 +100,24 @@ async fn reads_keep_answering(installation: &Installation) {
     let page = "/api/v1/certificates?limit=1";
     let answer = installation.https().request(Method::GET, page, &[], "".into()).await.unwrap();
     assert_eq!(answer.expect(200).json()["items"].as_array().unwrap().len(), 1);
+}
+
+/// What needs NATS is told to come back, without waiting for a connection that is known to be down.
+async fn writes_are_put_off_at_once(installation: &Installation) {
+    for (path, body) in [
+        ("/api/v1/certificate-requests", json!({"csr": p256("outage.example.com").pem})),
+        ("/api/v1/certificate-requests?dryRun=true", json!({"csr": p256("outage.example.com").pem})),
+        ("/api/v1/keys", json!({"algorithm": "ecdsa_p256"})),
+        ("/api/v1/profiles", json!({"name": "outage"})),
+        ("/api/v1/organizations", json!({"name": "outage"})),
+    ] {
+        let began = Instant::now();
+        let answer = installation.https().post(path, &body).await.expect(503);
+        let took = began.elapsed();
+        assert_eq!(answer.json()["code"], "service_unavailable", "{path}");
+        assert_eq!(answer.header("retry-after"), "1", "{path}");
+        assert!(took < Duration::from_millis(500), "{path}: {took:?}");
+    }
 }
 
 /// Stops NATS and takes its store away. `up` starts a private server again at once: a file in the store's place keeps it

@@ -16,7 +16,7 @@ use crate::{
     trace::{self, Side},
 };
 
-/// How long a caller waits for a connection that is being restored.
+/// How long after a loss callers wait for the connection to be restored. Later they are told at once.
 const RECONNECTING: Duration = Duration::from_secs(1);
 /// The pause before the second attempt when nobody listened.
 const NOBODY: Duration = Duration::from_millis(100);
@@ -24,7 +24,7 @@ const NOBODY: Duration = Duration::from_millis(100);
 impl Bus {
     /// Sends a command and waits for its answer, until the context's deadline. Nobody there or no answer: one more
     /// attempt with the same command id. Errors: what the handler refused; `service_unavailable` when nobody answers
-    /// (nothing was begun); `command_timeout` when the answer did not come in time (begun or not is unknown).
+    /// (nothing was begun), at once while NATS is known to be away; `command_timeout` when the answer did not come in time (begun or not is unknown).
     pub async fn call<C: Command>(&self, context: &Context, command: &C) -> Result<Reply<C::Reply>, Problem> {
         self.ask(context, command, false).await
     }
@@ -53,7 +53,7 @@ impl Bus {
             if body.len() > MAX_BODY {
                 return Err(too_large(body.len()));
             }
-            let answer = self.attempt_twice::<C>(context, headers, body).await;
+            let answer = self.attempt_twice::<C>(context, headers, body, dry_run).await;
             if let Err(problem) = &answer {
                 tracing::Span::current().record("error.type", problem.code.as_str());
             }
@@ -68,6 +68,7 @@ impl Bus {
         context: &Context,
         headers: async_nats::HeaderMap,
         body: Bytes,
+        dry_run: bool,
     ) -> Result<Message, Problem> {
         let subject = C::subject();
         let (mut nobody, mut perhaps_begun) = (false, false);
@@ -90,7 +91,7 @@ impl Bus {
                 answer = self.client().send_request(subject.clone(), request) => answer,
                 // The answer would come over the connection that was lost.
                 () = self.disconnected() => {
-                    perhaps_begun = true;
+                    perhaps_begun = !dry_run;
                     continue;
                 }
             };

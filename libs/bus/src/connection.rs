@@ -9,7 +9,8 @@ use std::{
 
 use async_nats::{Client, ConnectOptions, Event, jetstream};
 use contracts::{Service, Timestamp};
-use tokio::sync::watch;
+use parking_lot::Mutex;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{alarm::Alarm, serve::Serving, wake::Waker};
 
@@ -159,6 +160,8 @@ pub(crate) struct Inner {
     pub(crate) jetstream: jetstream::Context,
     pub(crate) now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(crate) connected: watch::Receiver<bool>,
+    /// When the connection was lost last, or first looked for.
+    lost_at: Arc<Mutex<Instant>>,
     pub(crate) concurrency: usize,
     pub(crate) serving: Serving,
     pub(crate) waker: Waker,
@@ -177,12 +180,18 @@ impl Bus {
         let alarm = Arc::new(Alarm::new(options.user));
         let (report, connected) = watch::channel(false);
         let report = Arc::new(report);
+        let lost_at = Arc::new(Mutex::new(Instant::now()));
         let on_event = {
-            let alarm = alarm.clone();
+            let (alarm, lost_at) = (alarm.clone(), lost_at.clone());
             move |event: Event| {
                 match &event {
                     Event::Connected => _ = report.send_replace(true),
-                    Event::Disconnected | Event::Closed => _ = report.send_replace(false),
+                    Event::Disconnected | Event::Closed => {
+                        if *report.borrow() {
+                            *lost_at.lock() = Instant::now();
+                        }
+                        report.send_replace(false);
+                    }
                     _ => {}
                 }
                 alarm.hear(&event);
@@ -225,6 +234,7 @@ impl Bus {
                 jetstream,
                 now: options.now,
                 connected,
+                lost_at,
                 concurrency: options.concurrency,
                 waker,
                 alarm,
@@ -283,10 +293,12 @@ impl Bus {
         (self.inner.now)()
     }
 
-    /// Waits up to `patience` for a server to answer.
+    /// Waits for a server to answer, at most until `patience` after the connection was lost: one that has been away for
+    /// longer is known to be down.
     pub(crate) async fn wait_connected(&self, patience: Duration) -> bool {
         let mut connected = self.inner.connected.clone();
-        tokio::time::timeout(patience, connected.wait_for(|up| *up)).await.is_ok_and(|up| up.is_ok())
+        let until = *self.inner.lost_at.lock() + patience;
+        tokio::time::timeout_at(until, connected.wait_for(|up| *up)).await.is_ok_and(|up| up.is_ok())
     }
 }
 

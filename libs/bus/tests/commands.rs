@@ -243,6 +243,13 @@ async fn calls_go_on_after_the_server_was_killed() {
     nats.kill();
     let problem = gateway.call(&context(&hour, 2), &token_use()).await.unwrap_err();
     assert!(problem.retryable, "{problem}");
+    // By now the loss is no surprise any more: nothing is begun, and nobody waits.
+    let began = tokio::time::Instant::now();
+    for _ in 0..5 {
+        let problem = gateway.call(&context(&hour, 3), &token_use()).await.unwrap_err();
+        assert_eq!(problem.code, Code::ServiceUnavailable, "{problem}");
+    }
+    assert!(began.elapsed() < std::time::Duration::from_millis(500), "{:?}", began.elapsed());
     nats.restart().await;
     for up in [gateway.connected(), directory.connected()] {
         up.clone().wait_for(|up| *up).await.unwrap();

@@ -103,7 +103,7 @@ pub fn render(problem: &Problem, trace: &Trace, compatible: bool) -> Response {
             };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        Class::Unavailable | Class::RateLimited => {
+        Class::Unavailable | Class::TimedOut | Class::RateLimited => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         _ => {}
@@ -169,11 +169,12 @@ mod tests {
 
     #[tokio::test]
     async fn headers_say_what_to_do_next() {
-        let (parts, _) = rendered(&Problem::unavailable("the signer does not answer"), false).await;
-        assert_eq!(
-            (parts.status.as_u16(), &parts.headers["retry-after"]),
-            (503, &HeaderValue::from_static("1"))
-        );
+        let lost = Problem::new(Code::CommandTimeout, "the signer did not answer in time");
+        for (problem, status) in [(Problem::unavailable("the signer does not answer"), 503), (lost, 504)] {
+            let (parts, _) = rendered(&problem, false).await;
+            let retry = &parts.headers["retry-after"];
+            assert_eq!((parts.status.as_u16(), retry), (status, &HeaderValue::from_static("1")));
+        }
         let (parts, _) = rendered(&Problem::new(Code::Unauthenticated, "no token"), false).await;
         assert_eq!(parts.headers["www-authenticate"], r#"Bearer realm="chancery""#);
     }
