@@ -189,7 +189,6 @@ async fn relay(foundation: &Foundation, servers: &Servers) -> CancellationToken 
         postgres: servers.endpoint().config_for(&role, &password),
         connect: servers.endpoint().connector().expect("no TLS is asked for"),
         pool: context.pool.clone(),
-        client: context.bus.client().clone(),
         jetstream: context.bus.jetstream().clone(),
         replicas: 1,
     };

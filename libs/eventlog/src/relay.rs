@@ -33,9 +33,7 @@ pub struct RelayConfig {
     pub connect: Box<dyn Connect>,
     /// Connections with the login `chancery_relay`.
     pub pool: Pool,
-    /// NATS, for wake-ups.
-    pub client: async_nats::Client,
-    /// JetStream, where the log is published.
+    /// JetStream, where the log is published; wake-ups come over the same connection.
     pub jetstream: async_nats::jetstream::Context,
     /// Copies that JetStream keeps of the stream: 1, or 3 in a cluster.
     pub replicas: usize,

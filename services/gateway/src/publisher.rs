@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use async_nats::{
     HeaderMap,
+    header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_MESSAGE_ID},
     jetstream::{
         Context,
-        message::PublishMessage,
         stream::{Config, DiscardPolicy, StorageType},
     },
 };
+use bytes::Bytes;
 use contracts::{EventId, Timestamp, public::CloudEvent, service::Stream as Owned};
 use deadpool_postgres::Object;
 use eventlog::Recorded;
@@ -163,45 +164,54 @@ fn config() -> Config {
     }
 }
 
-/// Publishes what is public of these events. All are on their way before the first answer is awaited; each names the
-/// sequence before it, so the stream holds them in order or not at all.
+/// Publishes what is public of these events. Each names the sequence before it, so the stream holds them in order or
+/// not at all, and the answer to the last one stands for all.
 async fn publish(jetstream: &Context, resume: &mut Resume, events: &[Recorded]) -> Result<(), PublishError> {
-    let mut sent = Vec::new();
-    let mut sequence = resume.sequence;
+    let mut messages = Vec::new();
     for recorded in events {
         if resume.floor.is_some_and(|floor| recorded.recorded_at < floor) {
             continue;
         }
-        let Some(message) = message(recorded)? else { continue };
-        let (subject, message) = (message.0, message.1.expected_last_sequence(sequence));
-        sent.push(jetstream.send_publish(subject, message).await.map_err(PublishError::stream)?);
-        sequence += 1;
+        let Some(mut message) = message(recorded)? else { continue };
+        let before = resume.sequence + messages.len() as u64;
+        message.headers.insert(NATS_EXPECTED_LAST_SEQUENCE, before.to_string());
+        messages.push(message);
     }
-    for ack in sent {
-        let ack = ack.await.map_err(PublishError::stream)?;
+    let sequence = resume.sequence + messages.len() as u64;
+    if let Some(last) = messages.pop() {
+        let client = jetstream.client();
+        for Message { subject, headers, body } in messages {
+            client.publish_with_headers(subject, headers, body).await.map_err(PublishError::stream)?;
+        }
+        let sent = jetstream.publish_with_headers(last.subject, last.headers, last.body).await;
+        let ack = sent.map_err(PublishError::stream)?.await.map_err(PublishError::stream)?;
         fail::fail_point!("X03-public-unmarked");
-        resume.sequence += 1;
-        if ack.sequence != resume.sequence || ack.duplicate {
-            return Err(PublishError::Stream(format!(
-                "sequence {} came back as {}",
-                resume.sequence, ack.sequence
-            )));
+        if ack.sequence != sequence || ack.duplicate {
+            return Err(PublishError::Stream(format!("sequence {sequence} came back as {}", ack.sequence)));
         }
     }
+    resume.sequence = sequence;
     resume.position = events.last().map_or(resume.position, |event| event.position);
     Ok(())
 }
 
+/// A public event on its way.
+struct Message {
+    subject: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
 /// The message of a log event, if it is public.
-fn message(recorded: &Recorded) -> Result<Option<(String, PublishMessage)>, PublishError> {
+fn message(recorded: &Recorded) -> Result<Option<Message>, PublishError> {
     let Some(translated) = translate::translate(recorded)? else { return Ok(None) };
     let subject = translate::subject(recorded, &translated.event);
-    let body = serde_json::to_vec(&translate::envelope(recorded, translated)?)?;
+    let body = serde_json::to_vec(&translate::envelope(recorded, translated)?)?.into();
     let mut headers = HeaderMap::new();
     headers.insert("Content-Type", "application/cloudevents+json");
+    headers.insert(NATS_MESSAGE_ID, EventId(recorded.id).to_string());
     if let Some(traceparent) = &recorded.traceparent {
         headers.insert("traceparent", traceparent.as_str());
     }
-    let id = EventId(recorded.id).to_string();
-    Ok(Some((subject, PublishMessage::build().headers(headers).message_id(id).payload(body.into()))))
+    Ok(Some(Message { subject, headers, body }))
 }

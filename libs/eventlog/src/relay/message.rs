@@ -1,6 +1,6 @@
 //! An event as a message of the log's stream.
 
-use async_nats::{HeaderMap, HeaderName, HeaderValue, jetstream::message::PublishMessage};
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use contracts::log::header;
 
 use crate::{Recorded, SHARD};
@@ -13,8 +13,8 @@ pub(super) fn subject(event: &Recorded) -> String {
     format!("log.{SHARD}.{}.{}", event.kind, event.stream.as_bytes()[15] & 15)
 }
 
-/// The message. `previous` is the last position of the same category before this one (0 = none).
-pub(super) fn message(event: Recorded, epoch: i32, previous: i64) -> PublishMessage {
+/// Its headers. `previous` is the last position of the same category before this one (0 = none).
+pub(super) fn headers(event: &Recorded, epoch: i32, previous: i64) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut put =
         |name: &'static str, value: String| headers.insert(HeaderName::from_static(name), safe(value));
@@ -24,7 +24,7 @@ pub(super) fn message(event: Recorded, epoch: i32, previous: i64) -> PublishMess
     put(header::HASH, hex::encode(event.hash));
     put(header::PREV, previous.to_string());
     put(header::ID, event.id.to_string());
-    put(header::TYPE, event.kind);
+    put(header::TYPE, event.kind.clone());
     put(header::SCHEMA, event.schema.to_string());
     put(header::TENANT, event.tenant.to_string());
     put(header::STREAM, event.stream.to_string());
@@ -33,11 +33,11 @@ pub(super) fn message(event: Recorded, epoch: i32, previous: i64) -> PublishMess
     put(header::COMMAND, event.command_id.to_string());
     put(header::CAUSATION, event.causation.to_string());
     put(header::CORRELATION, event.correlation.to_string());
-    put(header::ACTOR, event.actor);
-    if let Some(traceparent) = event.traceparent {
-        put(header::TRACEPARENT, traceparent);
+    put(header::ACTOR, event.actor.clone());
+    if let Some(traceparent) = &event.traceparent {
+        put(header::TRACEPARENT, traceparent.clone());
     }
-    PublishMessage::build().headers(headers).payload(event.payload.into())
+    headers
 }
 
 /// Whether a message of the stream is this event: same payload, and same id, for payloads may repeat.

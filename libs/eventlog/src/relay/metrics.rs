@@ -60,8 +60,8 @@ impl Metrics {
         self.fork.record(forked.into(), &[]);
     }
 
-    pub(super) fn republished(&self) {
-        self.republished.add(1, &[]);
+    pub(super) fn republished(&self, events: u64) {
+        self.republished.add(events, &[]);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Publishes in order, many messages in flight, each fenced by the sequence number that must come before it.
+//! Publishes in order, many messages in flight, each fenced by the sequence number that must come before it. So only the
+//! last of a batch is acknowledged: had the server refused one before it, it would refuse that one, too.
 
 use std::{
     collections::HashMap,
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use async_nats::jetstream;
+use async_nats::jetstream::{self, message::PublishMessage};
 use deadpool_postgres::{Pool, PoolError};
 use futures::{StreamExt, future::BoxFuture, stream::FuturesOrdered};
 use tokio::{
@@ -22,7 +23,7 @@ use super::{RelayConfig, Standing, message, metrics::Metrics, pause, stream::Log
 use crate::{ReadError, Reader, Recorded, SHARD};
 
 /// Messages sent and not yet acknowledged.
-const IN_FLIGHT: usize = 512;
+const IN_FLIGHT: i64 = 512;
 /// How often stream and log are compared while all seems well.
 const COMPARE: Duration = Duration::from_secs(10);
 /// How often the log is looked at when nobody wakes the relay.
@@ -67,7 +68,8 @@ impl Publisher {
         standing: watch::Sender<Standing>,
     ) -> Self {
         Self {
-            client: config.client.clone(),
+            // The same connection as JetStream's: what both send stays in order.
+            client: config.jetstream.client(),
             jetstream: config.jetstream.clone(),
             reader: Reader::new(config.pool.clone()),
             pool: config.pool.clone(),
@@ -137,13 +139,13 @@ impl Publisher {
         let time = sleep(COMPARE);
         tokio::pin!(time);
         loop {
-            if more && flight.len() <= IN_FLIGHT / 2 {
-                let room = IN_FLIGHT - flight.len();
-                let events = self.reader.read(sent, None, room as i64).await?;
-                more = events.len() == room;
-                for event in events {
-                    let position = event.position;
-                    flight.push_back(self.send(event, sent).await?);
+            let room = IN_FLIGHT - (sent - self.published.load(Ordering::Relaxed));
+            if more && room >= IN_FLIGHT / 2 {
+                let events = self.reader.read(sent, None, room).await?;
+                more = events.len() as i64 == room;
+                if let Some(last) = events.last() {
+                    let position = last.position;
+                    flight.push_back(self.send(events, sent).await?);
                     sent = position;
                 }
             }
@@ -161,38 +163,53 @@ impl Publisher {
         Ok(())
     }
 
-    /// Sends one event; the future waits for its acknowledgement.
+    /// Sends the events after `sent`; the future waits until the server has the last one, and with it all of them.
     async fn send(
         &mut self,
-        event: Recorded,
-        sent: i64,
+        events: Vec<Recorded>,
+        mut sent: i64,
     ) -> Result<BoxFuture<'static, Result<i64, Setback>>, Setback> {
-        let position = event.position;
-        if position != sent + 1 {
-            return Err(Setback::Gap(sent + 1));
+        let mut spans = Vec::new();
+        let mut acknowledgement = None;
+        let last = events.len().saturating_sub(1);
+        for (number, event) in events.into_iter().enumerate() {
+            if event.position != sent + 1 {
+                return Err(Setback::Gap(sent + 1));
+            }
+            sent = event.position;
+            spans.push(trace::send_span(&event));
+            let previous = self.previous(&event).await?;
+            let subject = message::subject(&event);
+            let headers = message::headers(&event, self.epoch, previous);
+            let payload = event.payload.into();
+            if number < last {
+                let published = self.client.publish_with_headers(subject, headers, payload).await;
+                published.map_err(Setback::nats)?;
+            } else {
+                let message = PublishMessage::build().headers(headers).payload(payload);
+                let sent = self.jetstream.send_publish(subject, message).await;
+                acknowledgement = Some(sent.map_err(Setback::nats)?);
+            }
         }
-        let previous = self.previous(&event).await?;
-        let subject = message::subject(&event);
-        let span = trace::send_span(&event);
-        let message = message::message(event, self.epoch, previous);
-        let ack = self.jetstream.send_publish(subject, message).await.map_err(Setback::nats)?;
+        let position = sent;
         Ok(Box::pin(async move {
-            let ack = ack.into_future().await.map_err(Setback::nats)?;
-            drop(span);
-            let sequence = ack.sequence;
-            let right = i64::try_from(sequence) == Ok(position);
+            if let Some(acknowledgement) = acknowledgement {
+                let sequence = acknowledgement.into_future().await.map_err(Setback::nats)?.sequence;
+                if i64::try_from(sequence) != Ok(position) {
+                    return Err(Setback::WrongSequence { position, sequence });
+                }
+            }
+            drop(spans);
             fail::fail_point!("X03-relayed-unmarked");
-            if right { Ok(position) } else { Err(Setback::WrongSequence { position, sequence }) }
+            Ok(position)
         }))
     }
 
     fn acknowledged(&mut self, position: i64) {
-        self.published.store(position, Ordering::Relaxed);
-        if position <= self.highest {
-            self.metrics.republished();
-        } else {
-            self.highest = position;
-        }
+        let before = self.published.swap(position, Ordering::Relaxed);
+        let again = position.min(self.highest) - before;
+        self.metrics.republished(u64::try_from(again).unwrap_or(0));
+        self.highest = self.highest.max(position);
     }
 
     /// The last position of the event's category before it; from the log for the first of a round, then from memory.

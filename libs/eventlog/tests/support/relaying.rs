@@ -47,7 +47,6 @@ impl Relaying {
             postgres: postgres.config(&Service::Relay.role()),
             connect: Box::new(ConfigConnectImpl { tls: NoTls }),
             pool: postgres.pool(Service::Relay),
-            client: nats.client().await,
             jetstream: nats.jetstream().await,
             replicas: 1,
         }

@@ -108,6 +108,11 @@ pub(crate) const HALTED: Duration = Duration::from_secs(30);
 /// A checkpoint that is so far behind an idle log is moved, so that the next start has less to look through.
 pub(crate) const IDLE: i64 = 10_000;
 
+/// So many new events at once say that more are on their way …
+const BUSY: usize = 8;
+/// … and waiting a moment makes the next batch larger: a transaction costs as much as many rows.
+const GATHER: Duration = Duration::from_millis(20);
+
 impl<P: Projection> Lane<P> {
     /// Applies events until told to stop.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> End {
@@ -120,7 +125,12 @@ impl<P: Projection> Lane<P> {
                 Ok(events) => loop {
                     let error = match self.take(&events).await {
                         Ok(true) => return End::ChangedOver,
-                        Ok(false) => break,
+                        Ok(false) => {
+                            if events.len() >= BUSY && self.follower.is_level() {
+                                _ = stop.run_until_cancelled(tokio::time::sleep(GATHER)).await;
+                            }
+                            break;
+                        }
                         Err(error) => error,
                     };
                     let pause = match &error {

@@ -83,7 +83,6 @@ impl World {
                 .config_for(&role, &self.servers.secrets.database_password(&role).unwrap()),
             connect: Box::new(ConfigConnectImpl { tls: NoTls }),
             pool: context.pool.clone(),
-            client: context.bus.client().clone(),
             jetstream: context.bus.jetstream().clone(),
             replicas: 1,
         };

@@ -54,7 +54,6 @@ fn relay_config(context: &ServiceContext) -> Result<RelayConfig, StartError> {
         postgres: endpoint.config_for(&role, &password?),
         connect: endpoint.connector()?,
         pool: context.pool.clone(),
-        client: context.bus.client().clone(),
         jetstream: context.bus.jetstream().clone(),
         replicas: 1,
     })
