@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use contracts::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, Event, KeyId, Lifetime,
-    OrganizationId, Permission, PolicyId, ProfileId, Timestamp, TokenId, directory as d, inventory as i,
-    keystore as k, public as p,
+    OrganizationId, Permission, PolicyId, ProfileId, RoleId, Timestamp, TokenId, directory as d,
+    inventory as i, keystore as k, public as p,
     public::PublicEvent,
     signer as s,
     x509::{
@@ -22,39 +22,87 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     let organization = OrganizationId(uuid(1));
     push(
         &mut all,
-        d::OrganizationEvent::from(d::OrganizationCreated {
-            id: organization,
-            name: "default".into(),
-            display_name: Some("Example Ltd".into()),
-            country: Some("CA".into()),
-        }),
+        d::OrganizationEvent::from(d::OrganizationCreated::new(
+            organization,
+            "default".into(),
+            d::Details { display_name: Some("Example Ltd".into()), country: Some("CA".into()), ..address() },
+        )),
     );
     push(
         &mut all,
-        d::OrganizationEvent::from(d::OrganizationUpdated {
-            name: "default".into(),
-            display_name: Some("Example Inc".into()),
-            country: None,
-        }),
+        d::OrganizationEvent::from(d::OrganizationUpdated::new(
+            "default".into(),
+            d::Details { display_name: Some("Example Inc".into()), ..d::Details::default() },
+        )),
+    );
+    push(&mut all, d::OrganizationEvent::from(d::OrganizationArchived { reason: Some("sold".into()) }));
+    push(
+        &mut all,
+        d::OrganizationEvent::from(d::OrganizationRestored { reason: Some("bought back".into()) }),
     );
     push(
         &mut all,
-        d::DepartmentEvent::from(d::DepartmentCreated {
-            id: DepartmentId(uuid(2)),
-            organization_id: organization,
-            name: "web".into(),
-            display_name: Some("Web team".into()),
-        }),
+        d::DepartmentEvent::from(d::DepartmentCreated::new(
+            DepartmentId(uuid(2)),
+            organization,
+            "web".into(),
+            d::Details { display_name: Some("Web team".into()), ..d::Details::default() },
+        )),
     );
-    push(&mut all, d::DepartmentEvent::from(d::DepartmentUpdated { name: "web".into(), display_name: None }));
+    push(&mut all, d::DepartmentEvent::from(d::DepartmentUpdated::new("web".into(), address())));
+    push(&mut all, d::DepartmentEvent::from(d::DepartmentArchived { reason: Some("merged".into()) }));
+    push(&mut all, d::DepartmentEvent::from(d::DepartmentRestored { reason: None }));
+    let grants = vec![
+        d::Grant::installation(d::Role::BuiltIn(d::BuiltInRole::Auditor)),
+        d::Grant {
+            role: d::Role::Custom(RoleId(uuid(12))),
+            organization_id: Some(organization),
+            department_id: Some(DepartmentId(uuid(2))),
+            certificate_types: Some(vec![CertificateType::Server, CertificateType::CodeSigning]),
+        },
+    ];
+    let first = d::AdministratorAppointedV1 {
+        id: AdministratorId(uuid(3)),
+        name: "master".into(),
+        role: d::RoleV1::Master,
+    };
+    all.push(("administrator.appointed", 1, serde_json::to_value(first).unwrap_or_default()));
     push(
         &mut all,
         d::AdministratorEvent::from(d::AdministratorAppointed {
             id: AdministratorId(uuid(3)),
-            name: "master".into(),
-            role: d::Role::Master,
+            name: "alice".into(),
+            kind: d::AdministratorKind::Person,
+            grants: grants.clone(),
         }),
     );
+    push(&mut all, d::AdministratorEvent::from(d::AdministratorGrantsChanged { grants }));
+    let fields = vec!["displayName".into(), "email".into()];
+    push(&mut all, d::AdministratorEvent::from(d::AdministratorDescribed { fields }));
+    let reason = || Some("on leave".to_owned());
+    push(&mut all, d::AdministratorEvent::from(d::AdministratorDisabled { reason: reason() }));
+    push(&mut all, d::AdministratorEvent::from(d::AdministratorEnabled { reason: None }));
+    push(&mut all, d::AdministratorEvent::from(d::AdministratorRemoved { reason: reason() }));
+    push(
+        &mut all,
+        d::RoleEvent::from(d::RoleCreated {
+            id: RoleId(uuid(12)),
+            organization_id: Some(organization),
+            name: "helpdesk".into(),
+            description: Some("Answers the telephone".into()),
+            permissions: vec![Permission::RequestRead, Permission::CertificateRead],
+            own_only: false,
+        }),
+    );
+    push(
+        &mut all,
+        d::RoleEvent::from(d::RoleUpdated {
+            description: None,
+            permissions: vec![Permission::CertificateRead],
+            own_only: true,
+        }),
+    );
+    push(&mut all, d::RoleEvent::from(d::RoleArchived {}));
     push(
         &mut all,
         d::TokenEvent::from(d::TokenIssued {
@@ -66,12 +114,15 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             hash: "00".repeat(32),
             scope: d::TokenScope {
                 permissions: Some(vec![Permission::RequestCreate]),
+                roles: None,
+                department: None,
                 profiles: Some(vec![ProfileId(uuid(8))]),
                 certificates: None,
             },
             expires_at: time(),
         }),
     );
+    push(&mut all, d::TokenEvent::from(d::TokenSuperseded { by: TokenId(uuid(13)), expires_at: time() }));
     push(&mut all, d::TokenEvent::from(d::TokenRevoked { reason: Some("rotated".into()) }));
     push(
         &mut all,
@@ -166,6 +217,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             ttl: Lifetime::days(90),
             issuance: uuid(10),
             certificate_id: CertificateId(uuid(11)),
+            belongs: belongs(),
             labels: labels(),
             note: Some("CHG-1042".into()),
         }),
@@ -183,6 +235,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             certificate_id: CertificateId(uuid(11)),
             profile_id: ProfileId(uuid(8)),
             key_id: None,
+            belongs: belongs(),
             labels: labels(),
             note: Some("CHG-1042".into()),
         }),
@@ -201,6 +254,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             sans: sans(),
             not_before: time(),
             not_after: time().plus(Lifetime::days(90).duration()),
+            belongs: belongs(),
             labels: labels(),
             note: Some("CHG-1042".into()),
         }),
@@ -220,6 +274,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             labels: labels(),
             owner: Some("web@example.com".into()),
             note: None,
+            belongs: belongs(),
         }),
     );
     all
@@ -291,6 +346,24 @@ pub fn public_events() -> Vec<(&'static str, u8, Value)> {
 fn push<E: Event>(all: &mut Vec<(&'static str, i16, Value)>, event: E) {
     let payload = event.to_payload().unwrap_or_default();
     all.push((event.kind(), event.schema_version(), serde_json::from_str(&payload).unwrap_or_default()));
+}
+
+fn address() -> d::Details {
+    d::Details {
+        address_lines: Some(vec!["1 Main Street".into()]),
+        city: Some("Kanata".into()),
+        state: Some("Ontario".into()),
+        postal_code: Some("K2K 1A1".into()),
+        ..d::Details::default()
+    }
+}
+
+fn belongs() -> d::Belonging {
+    d::Belonging {
+        department_id: Some(DepartmentId(uuid(2))),
+        certificate_type: Some(CertificateType::Server),
+        requested_by: Some(AdministratorId(uuid(3))),
+    }
 }
 
 fn name(kind: &str, name: &str, owner: Uuid) -> d::NameReserved {

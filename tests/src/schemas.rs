@@ -26,6 +26,7 @@ pub fn log_events() -> Vec<EventDescription> {
         d::OrganizationEvent::descriptions(),
         d::DepartmentEvent::descriptions(),
         d::AdministratorEvent::descriptions(),
+        d::RoleEvent::descriptions(),
         d::TokenEvent::descriptions(),
         d::DenialEvent::descriptions(),
         d::DirectoryNameEvent::descriptions(),

@@ -370,6 +370,7 @@ async fn a_token_for_some_profiles_gets_no_other() {
     let issue = IssueToken {
         id: token,
         hash: "00".repeat(32),
+        administrator: None,
         name: "ci".into(),
         organization: None,
         scope,

@@ -1,25 +1,41 @@
-//! `directory`: organizations, departments, administrators, API tokens, denials.
+//! `directory`: organizations, departments, administrators and their roles, API tokens, denials.
 //!
 //! Each kind has a module: its events, then the commands that bring them about, then what a reader is shown.
 
 mod administrator;
 mod denial;
 mod department;
+mod details;
+mod grant;
 mod name;
 mod organization;
+mod role;
 mod token;
 
-pub use administrator::{AdministratorAppointed, AdministratorEvent, Role};
+pub use administrator::{
+    AdministratorAppointed, AdministratorAppointedV1, AdministratorDescribed, AdministratorDisabled,
+    AdministratorEnabled, AdministratorEvent, AdministratorGrantsChanged, AdministratorKind,
+    AdministratorRemoved, AdministratorStatus, AdministratorView, AppointAdministrator, DisableAdministrator,
+    EnableAdministrator, RemoveAdministrator, RoleV1, UpdateAdministrator,
+};
 pub use denial::{DenialEvent, DenialRecorded, RecordDenial};
 pub use department::{
-    CreateDepartment, DepartmentCreated, DepartmentEvent, DepartmentUpdated, DepartmentView, UpdateDepartment,
+    ArchiveDepartment, CreateDepartment, DepartmentArchived, DepartmentCreated, DepartmentEvent,
+    DepartmentRestored, DepartmentUpdated, DepartmentView, RestoreDepartment, UpdateDepartment,
 };
+pub use details::Details;
+pub use grant::{Belonging, Grant, NewGrant};
 pub use name::{DirectoryNameEvent, NameReserved};
 pub use organization::{
-    CreateOrganization, OrganizationCreated, OrganizationEvent, OrganizationUpdated, OrganizationView,
+    ArchiveOrganization, CreateOrganization, OrganizationArchived, OrganizationChanges, OrganizationCreated,
+    OrganizationEvent, OrganizationRestored, OrganizationUpdated, OrganizationView, RestoreOrganization,
     UpdateOrganization,
 };
+pub use role::{
+    ArchiveRole, BuiltInRole, CreateRole, ROLES, RecordStatus, Role, RoleArchived, RoleChoice, RoleCreated,
+    RoleEvent, RoleRow, RoleUpdated, RoleView, UpdateRole,
+};
 pub use token::{
-    IssueToken, RecordTokenUse, RevokeToken, TokenEvent, TokenIssued, TokenRevoked, TokenScope, TokenStatus,
-    TokenView,
+    IssueToken, RecordTokenUse, RevokeToken, RotateToken, TokenEvent, TokenIssued, TokenRevoked, TokenScope,
+    TokenStatus, TokenSuperseded, TokenView,
 };

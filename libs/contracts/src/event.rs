@@ -39,7 +39,7 @@ pub enum EventError {
 pub struct EventDescription {
     /// `<category>.<past_tense>`.
     pub kind: &'static str,
-    /// Newest schema version.
+    /// Schema version: the newest, or one that is still read.
     pub version: i16,
     /// JSON Schema of the payload.
     pub schema: Schema,
@@ -62,12 +62,15 @@ pub trait Event: Sized + Clone + std::fmt::Debug + Send + Sync + 'static {
 }
 
 /// Declares a category's events:
-/// `events! { /// doc  KeyEvent in "key" { Generated(KeyGenerated) = "key.generated" v1, … } }`.
+/// `events! { /// doc  KeyEvent in "key" { Generated(KeyGenerated) = "key.generated" v 1, … } }`. A type that had other
+/// shapes names them: `… = "administrator.appointed" v 2 before { 1: AdministratorAppointedV1 }`; each is read as what
+/// it was and turned into what it is now (`Into`).
 #[macro_export]
 macro_rules! events {
-    ($(#[$doc:meta])* $name:ident in $category:literal { $($variant:ident($payload:ty) = $kind:literal v $version:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident in $category:literal { $($variant:ident($payload:ty) = $kind:literal v $version:literal $(before { $($old_version:literal: $old:ty),+ })?),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
+        #[allow(clippy::large_enum_variant)] // handled one at a time
         pub enum $name { $( #[doc = concat!("`", $kind, "`")] $variant($payload)),* }
 
         impl $crate::event::Event for $name {
@@ -83,15 +86,20 @@ macro_rules! events {
                         if version > $version {
                             return Err($crate::event::EventError::UnknownVersion { kind: $kind, found: version, known: $version });
                         }
-                        serde_json::from_str(payload)
-                            .map(Self::$variant)
-                            .map_err(|source| $crate::event::EventError::Payload { kind: $kind, source })
+                        let unreadable = |source| $crate::event::EventError::Payload { kind: $kind, source };
+                        $($(if version == $old_version {
+                            return serde_json::from_str::<$old>(payload).map(|old| Self::$variant(old.into())).map_err(unreadable);
+                        })+)?
+                        serde_json::from_str(payload).map(Self::$variant).map_err(unreadable)
                     })*
                     _ => Err($crate::event::EventError::UnknownType { category: $category, kind: kind.to_owned() }),
                 }
             }
             fn descriptions() -> Vec<$crate::event::EventDescription> {
-                vec![$($crate::event::EventDescription { kind: $kind, version: $version, schema: schemars::schema_for!($payload) }),*]
+                vec![$(
+                    $($($crate::event::EventDescription { kind: $kind, version: $old_version, schema: schemars::schema_for!($old) },)+)?
+                    $crate::event::EventDescription { kind: $kind, version: $version, schema: schemars::schema_for!($payload) }
+                ),*]
             }
         }
         $( impl From<$payload> for $name { fn from(payload: $payload) -> Self { Self::$variant(payload) } } )*

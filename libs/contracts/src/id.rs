@@ -132,6 +132,8 @@ ids! {
     DepartmentId = "dep", "a department";
     /// A person or robot that may act.
     AdministratorId = "adm", "an administrator";
+    /// A custom role.
+    RoleId = "rol", "a role";
     /// An API token.
     TokenId = "tok", "an API token";
     /// A private key in the keystore.

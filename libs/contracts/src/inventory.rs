@@ -6,8 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CaId, CertificateId, CertificateRequestId, KeyId, OrganizationId, Permission, ProfileId, Timestamp,
-    command, events, x509::SubjectAltName,
+    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, KeyId, OrganizationId,
+    Permission, ProfileId, Timestamp, command,
+    directory::Belonging,
+    events,
+    x509::{CertificateType, SubjectAltName},
 };
 
 /// What people record about a certificate; the whole of it from now on.
@@ -23,6 +26,9 @@ pub struct CertificateAnnotated {
     /// A note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Belonging::is_unknown")]
+    pub belongs: Belonging,
 }
 
 events! {
@@ -114,6 +120,15 @@ pub struct CertificateView {
     pub id: CertificateId,
     /// Its organization.
     pub organization_id: OrganizationId,
+    /// Its department; `null`: the organization as a whole.
+    #[serde(default)]
+    pub department_id: Option<DepartmentId>,
+    /// What it is for.
+    #[serde(default)]
+    pub certificate_type: Option<CertificateType>,
+    /// Who asked for it.
+    #[serde(default)]
+    pub requested_by: Option<AdministratorId>,
     /// Common name.
     pub common_name: Option<String>,
     /// Subject (RFC 4514).

@@ -29,9 +29,9 @@ pub use command::{Actor, Command};
 pub use event::{Event, EventError};
 pub use id::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, EventId, IdError, KeyId,
-    OperationId, OrganizationId, PolicyId, ProfileId, TokenId,
+    OperationId, OrganizationId, PolicyId, ProfileId, RoleId, TokenId,
 };
-pub use permission::Permission;
+pub use permission::{Permission, PermissionSet};
 pub use problem::{Problem, Violation};
 pub use service::Service;
 pub use time::{Lifetime, Timestamp};

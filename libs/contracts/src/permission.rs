@@ -21,10 +21,17 @@ macro_rules! permissions {
 }
 
 permissions! {
-    OrganizationRead = "organization.read", "Read organizations and departments.";
-    OrganizationWrite = "organization.write", "Create and change organizations and departments.";
+    OrganizationRead = "organization.read", "Read organizations.";
+    OrganizationCreate = "organization.create", "Create organizations.";
+    OrganizationWrite = "organization.write", "Change, archive and restore organizations.";
+    DepartmentRead = "department.read", "Read departments.";
+    DepartmentWrite = "department.write", "Create, change, archive and restore departments.";
+    AdministratorRead = "administrator.read", "Read administrators, and why they may or may not do something.";
+    AdministratorWrite = "administrator.write", "Appoint administrators, change their grants, disable and remove them.";
+    RoleRead = "role.read", "Read roles.";
+    RoleWrite = "role.write", "Create, change and archive custom roles.";
     TokenRead = "token.read", "List API tokens.";
-    TokenWrite = "token.write", "Issue and revoke API tokens.";
+    TokenWrite = "token.write", "Issue, rotate and revoke API tokens.";
     KeyRead = "key.read", "Read keys' descriptions and public halves.";
     KeyCreate = "key.create", "Generate keys.";
     KeyDestroy = "key.destroy", "Destroy keys.";
@@ -40,6 +47,64 @@ permissions! {
     EventRead = "event.read", "Read and follow events.";
     AuditRead = "audit.read", "Read denials and the log's verification.";
 }
+
+/// A set of permissions, small enough to be copied and compared in a few instructions.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct PermissionSet(u64);
+
+impl PermissionSet {
+    /// Every permission.
+    pub const ALL: Self = Self::of(Permission::ALL);
+
+    /// These permissions.
+    #[must_use]
+    pub const fn of(permissions: &[Permission]) -> Self {
+        let (mut bits, mut at) = (0, 0);
+        while at < permissions.len() {
+            bits |= 1 << permissions[at] as u32;
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether a permission is among them.
+    #[must_use]
+    pub const fn contains(self, permission: Permission) -> bool {
+        self.0 & (1 << permission as u32) != 0
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |permission| self.contains(*permission))
+    }
+}
+
+impl fmt::Debug for PermissionSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(Permission::as_str)).finish()
+    }
+}
+
+// One bit each.
+const _: () = assert!(Permission::ALL.len() <= 64);
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

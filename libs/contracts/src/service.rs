@@ -69,7 +69,7 @@ impl Stream {
 }
 
 /// Categories every service follows to know who may do what (Z-1: checked from state in memory).
-const ACCESS: [&str; 4] = ["organization", "department", "administrator", "token"];
+const ACCESS: [&str; 5] = ["organization", "department", "administrator", "token", "role"];
 
 /// The table.
 pub const TABLE: &[Row] = &[
@@ -80,9 +80,22 @@ pub const TABLE: &[Row] = &[
         commands: &[
             (Service::Directory, "create_organization"),
             (Service::Directory, "update_organization"),
+            (Service::Directory, "archive_organization"),
+            (Service::Directory, "restore_organization"),
             (Service::Directory, "create_department"),
             (Service::Directory, "update_department"),
+            (Service::Directory, "archive_department"),
+            (Service::Directory, "restore_department"),
+            (Service::Directory, "appoint_administrator"),
+            (Service::Directory, "update_administrator"),
+            (Service::Directory, "disable_administrator"),
+            (Service::Directory, "enable_administrator"),
+            (Service::Directory, "remove_administrator"),
+            (Service::Directory, "create_role"),
+            (Service::Directory, "update_role"),
+            (Service::Directory, "archive_role"),
             (Service::Directory, "issue_token"),
+            (Service::Directory, "rotate_token"),
             (Service::Directory, "revoke_token"),
             (Service::Directory, "record_token_use"),
             (Service::Directory, "record_denial"),
@@ -105,8 +118,8 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         service: Service::Directory,
-        writes: &["organization", "department", "administrator", "token", "denial", "directory_name"],
-        reads: &["organization", "department", "administrator", "token", "denial", "directory_name"],
+        writes: &["organization", "department", "administrator", "role", "token", "denial", "directory_name"],
+        reads: &["organization", "department", "administrator", "role", "token", "denial", "directory_name"],
         commands: &[],
         answers: true,
         owns_streams: &[],
@@ -116,7 +129,7 @@ pub const TABLE: &[Row] = &[
     Row {
         service: Service::Inventory,
         writes: &["certificate"],
-        reads: &["certificate", "issuance", "ca", ACCESS[0], ACCESS[1], ACCESS[2], ACCESS[3]],
+        reads: &["certificate", "issuance", "ca", ACCESS[0], ACCESS[1], ACCESS[2], ACCESS[3], ACCESS[4]],
         commands: &[],
         answers: true,
         owns_streams: &[],
@@ -126,7 +139,7 @@ pub const TABLE: &[Row] = &[
     Row {
         service: Service::Keystore,
         writes: &["key"],
-        reads: &["key", "issuance", "ca", ACCESS[0], ACCESS[1], ACCESS[2], ACCESS[3]],
+        reads: &["key", "issuance", "ca", ACCESS[0], ACCESS[1], ACCESS[2], ACCESS[3], ACCESS[4]],
         commands: &[],
         answers: true,
         owns_streams: &[],
@@ -148,6 +161,7 @@ pub const TABLE: &[Row] = &[
             ACCESS[1],
             ACCESS[2],
             ACCESS[3],
+            ACCESS[4],
         ],
         commands: &[
             (Service::Keystore, "generate_ca_key"),

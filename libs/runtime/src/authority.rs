@@ -1,23 +1,28 @@
 //! Who may do what (Z-1): deny by default, answered from memory, checked in the gateway and again in every handler.
+//!
+//! [`decide`] is the one rule; [`Authority`] keeps what it is asked about up to date from the log.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+mod decide;
+mod directory;
+mod principal;
+mod target;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use bus::{Bus, Context};
 use contracts::{
-    Actor, AdministratorId, Code, Command, Event, OrganizationId, Permission, Problem, Service, Timestamp,
-    TokenId,
-    directory::{AdministratorEvent, DepartmentEvent, OrganizationEvent, Role, TokenEvent, TokenScope},
-    event::EventError,
-    token::{TokenText, same_hash},
+    Actor, AdministratorId, Code, Command, DepartmentId, OrganizationId, Permission, Problem, RoleId,
+    Service, directory::Grant, id::Reference, token::TokenText,
 };
-use eventlog::{ReadError, Reader, Recorded};
+use eventlog::{ReadError, Reader};
 
-use crate::{
-    clock::Clock,
-    fold::{Fold, Live},
-    health::Health,
-    shutdown::Shutdown,
+pub use self::{
+    decide::{Decision, Refusal, covers, covers_token, decide, judge},
+    directory::{Directory, KnownAdministrator, KnownDepartment, KnownOrganization, KnownRole},
+    principal::{Held, Part, Principal, Types},
+    target::Target,
 };
+use crate::{clock::Clock, fold::Live, health::Health, shutdown::Shutdown};
 
 /// The directory as of now, kept up to date from the log; clones share it.
 #[derive(Clone)]
@@ -26,40 +31,26 @@ pub struct Authority {
     clock: Arc<dyn Clock>,
 }
 
-/// Who is signed in, and how far they reach.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Principal {
-    /// Who.
-    pub administrator: AdministratorId,
-    /// Through which token.
-    pub token: TokenId,
-    /// The organization the token acts in.
-    pub organization: OrganizationId,
-    /// Whether it reaches every organization.
-    pub all_organizations: bool,
-    /// The limits of the token.
-    pub scope: TokenScope,
-    /// When the token ends.
-    pub expires_at: Timestamp,
+/// Who sent a command, and that they may send it for something.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// `None`: a service, which acts within what NATS lets it send (N-4).
+    judged: Option<(Principal, Permission)>,
 }
 
-impl Principal {
-    /// As commands and events name them.
-    #[must_use]
-    pub const fn actor(&self) -> Actor {
-        Actor::Administrator { administrator: self.administrator, token: self.token }
+impl Caller {
+    /// Whether they may do it to this. Errors: `forbidden`.
+    pub fn permit(&self, target: &Target) -> Result<(), Problem> {
+        match &self.judged {
+            None => Ok(()),
+            Some((principal, permission)) => permitted(principal, *permission, target),
+        }
     }
 
-    /// Whether they may do this at all.
+    /// Who it is, unless it is a service.
     #[must_use]
-    pub fn may(&self, permission: Permission) -> bool {
-        self.scope.permissions.as_ref().is_none_or(|allowed| allowed.contains(&permission))
-    }
-
-    /// Whether they reach this organization.
-    #[must_use]
-    pub fn reaches(&self, organization: OrganizationId) -> bool {
-        self.all_organizations || self.organization == organization
+    pub fn principal(&self) -> Option<&Principal> {
+        self.judged.as_ref().map(|(principal, _)| principal)
     }
 }
 
@@ -122,47 +113,52 @@ impl Authority {
         Ok(self.directory.read(|directory| directory.principal(*administrator, *token, now))?)
     }
 
-    /// Whether an actor may do something in an organization, now. Services act within what NATS lets them send
-    /// (N-4), except the gateway, which acts as its callers. Errors: `forbidden`, `unauthenticated`, `token_expired`.
-    pub fn permit(
-        &self,
-        actor: &Actor,
-        permission: Permission,
-        tenant: OrganizationId,
-    ) -> Result<(), Problem> {
-        if let Actor::Service(service) = actor {
-            return match service {
-                Service::Gateway => Err(forbidden(actor, permission)),
-                _ => Ok(()),
-            };
+    /// Who sent a command, if they may send it for something in its organization: what a handler begins with whose command is
+    /// about a part of an organization; [`Caller::permit`] judges the part. A service may send what its row of the table
+    /// names; everyone else needs the command's permission, and commands without one are for services only.
+    pub fn caller<C: Command>(&self, context: &Context) -> Result<Caller, Problem> {
+        let permission = match (C::PERMISSION, context.actor) {
+            (permission, Actor::Service(service)) => {
+                if service != C::SERVICE && !service.row().commands.contains(&(C::SERVICE, C::NAME)) {
+                    let words = format!("'service:{service}' may not send '{}'", C::NAME);
+                    return Err(Problem::new(Code::Forbidden, words));
+                }
+                // The gateway acts as its callers, never on its own account.
+                if let (Some(permission), Service::Gateway) = (permission, service) {
+                    return Err(forbidden(&context.actor.principal(), permission, None));
+                }
+                return Ok(Caller { judged: None });
+            }
+            (Some(permission), _) => permission,
+            (None, actor) => {
+                let words = format!("'{}' is for services, not for '{actor}'", C::NAME);
+                return Err(Problem::new(Code::Forbidden, words));
+            }
+        };
+        let principal = self.principal(&context.actor)?;
+        let here = |part: Part| part.organization.is_none_or(|reached| reached == context.tenant);
+        if !principal.parts(permission).any(here) {
+            let target = Target::organization(context.tenant).shared();
+            permitted(&principal, permission, &target)?;
         }
-        let principal = self.principal(actor)?;
-        if !principal.may(permission) || !principal.reaches(tenant) {
-            return Err(forbidden(actor, permission));
-        }
-        Ok(())
+        Ok(Caller { judged: Some((principal, permission)) })
     }
 
-    /// Whether a command may be done: the check that every handler begins with. A service may send what its row of
-    /// the table names; everyone else needs the command's permission, and commands without one are for services only.
+    /// Whether a command may be done to this: the check that every handler begins with. Errors: `forbidden`,
+    /// `unauthenticated`, `token_expired`.
+    pub fn admit_to<C: Command>(&self, context: &Context, target: &Target) -> Result<(), Problem> {
+        self.caller::<C>(context)?.permit(target)
+    }
+
+    /// Whether a command may be done to its organization as a whole.
     pub fn admit<C: Command>(&self, context: &Context) -> Result<(), Problem> {
-        if let Actor::Service(service) = context.actor
-            && service != C::SERVICE
-            && !service.row().commands.contains(&(C::SERVICE, C::NAME))
-        {
-            return Err(Problem::new(
-                Code::Forbidden,
-                format!("'service:{service}' may not send '{}'", C::NAME),
-            ));
-        }
-        match (C::PERMISSION, context.actor) {
-            (Some(permission), actor) => self.permit(&actor, permission, context.tenant),
-            (None, Actor::Service(_)) => Ok(()),
-            (None, actor) => Err(Problem::new(
-                Code::Forbidden,
-                format!("'{}' is for services, not for '{actor}'", C::NAME),
-            )),
-        }
+        self.admit_to::<C>(context, &Target::organization(context.tenant))
+    }
+
+    /// An organization.
+    #[must_use]
+    pub fn organization(&self, organization: OrganizationId) -> Option<KnownOrganization> {
+        self.directory.read(|directory| directory.organizations.get(&organization).cloned())
     }
 
     /// Whether an organization exists.
@@ -171,11 +167,94 @@ impl Authority {
         self.directory.read(|directory| directory.organizations.contains_key(&organization))
     }
 
+    /// Whether certificates can be asked for in an organization, and in this department of it. Errors: `invalid_state`
+    /// of what is archived; `not_found` of a department that is not the organization's.
+    pub fn in_use(
+        &self,
+        organization: OrganizationId,
+        department: Option<DepartmentId>,
+    ) -> Result<(), Problem> {
+        self.directory.read(|directory| {
+            if let Some(known) = directory.organizations.get(&organization).filter(|known| known.archived) {
+                return Err(archived("organization", &known.name));
+            }
+            let Some(id) = department else { return Ok(()) };
+            match directory.departments.get(&id).filter(|known| known.organization == organization) {
+                None => Err(Problem::not_found("department", id)),
+                Some(known) if known.archived => Err(archived("department", &known.name)),
+                Some(_) => Ok(()),
+            }
+        })
+    }
+
+    /// A department that is named within an organization.
+    #[must_use]
+    pub fn department(
+        &self,
+        organization: OrganizationId,
+        reference: &Reference<DepartmentId>,
+    ) -> Option<(DepartmentId, KnownDepartment)> {
+        self.directory.read(|directory| {
+            let id = match reference {
+                Reference::Id(id) => *id,
+                Reference::Name(name) => *directory.department_names.get(&(organization, name.clone()))?,
+            };
+            let known = directory.departments.get(&id).filter(|known| known.organization == organization)?;
+            Some((id, known.clone()))
+        })
+    }
+
     /// The organization of this name.
     #[must_use]
     pub fn organization_named(&self, name: &str) -> Option<OrganizationId> {
+        self.directory.read(|directory| directory.organization_names.get(name).copied())
+    }
+
+    /// A custom role.
+    #[must_use]
+    pub fn role(&self, role: RoleId) -> Option<KnownRole> {
+        self.directory.read(|directory| directory.roles.get(&role).cloned())
+    }
+
+    /// The custom role of this name that can be granted in an organization: its own, or the installation's.
+    #[must_use]
+    pub fn role_named(&self, organization: Option<OrganizationId>, name: &str) -> Option<RoleId> {
         self.directory.read(|directory| {
-            directory.organizations.iter().find(|(_, known)| known.as_str() == name).map(|(id, _)| *id)
+            let named = directory.roles.iter().filter(|(_, role)| role.name == name && !role.archived);
+            let mut fitting: Vec<_> = named
+                .filter(|(_, role)| role.organization.is_none() || role.organization == organization)
+                .collect();
+            fitting.sort_by_key(|(_, role)| role.organization.is_none());
+            fitting.first().map(|(id, _)| **id)
+        })
+    }
+
+    /// An administrator.
+    #[must_use]
+    pub fn administrator(&self, administrator: AdministratorId) -> Option<KnownAdministrator> {
+        self.directory.read(|directory| directory.administrators.get(&administrator).cloned())
+    }
+
+    /// The administrator with this sign-in name.
+    #[must_use]
+    pub fn administrator_named(&self, name: &str) -> Option<AdministratorId> {
+        self.directory.read(|directory| directory.administrator_names.get(name).copied())
+    }
+
+    /// Grants with what their roles allow now.
+    #[must_use]
+    pub fn held(&self, grants: Vec<Grant>) -> Arc<[Held]> {
+        self.directory.read(|directory| directory.held(grants))
+    }
+
+    /// Whether some administrator other than this one may do everything everywhere.
+    #[must_use]
+    pub fn has_master_beside(&self, administrator: AdministratorId) -> bool {
+        self.directory.read(|directory| {
+            directory
+                .administrators
+                .iter()
+                .any(|(id, known)| *id != administrator && known.is_active_master())
         })
     }
 
@@ -216,113 +295,22 @@ impl fmt::Debug for Authority {
     }
 }
 
-fn forbidden(actor: &Actor, permission: Permission) -> Problem {
-    Problem::new(Code::Forbidden, format!("'{}' lacks the permission '{permission}' here", actor.principal()))
-}
-
-/// Organizations, administrators and tokens, as the log has them.
-#[derive(Debug, Default)]
-pub struct Directory {
-    organizations: HashMap<OrganizationId, String>,
-    administrators: HashMap<AdministratorId, Role>,
-    tokens: HashMap<TokenId, Token>,
-}
-
-#[derive(Debug)]
-struct Token {
-    hash: [u8; 32],
-    revoked: bool,
-    principal: Principal,
-}
-
-impl Directory {
-    fn authenticate(&self, text: &TokenText, now: Timestamp) -> Result<Principal, Denied> {
-        let token = self.tokens.get(&text.id);
-        // An unknown id takes the same time as a wrong secret.
-        let same = same_hash(&text.hash(), &token.map_or([0; 32], |token| token.hash));
-        match token {
-            Some(token) if same => self.valid(token, now),
-            _ => Err(Denied::Invalid),
+/// Whether somebody may do this to that, in words if not.
+pub fn permitted(principal: &Principal, permission: Permission, target: &Target) -> Result<(), Problem> {
+    match decide(principal, permission, target) {
+        Decision::Allowed { .. } => Ok(()),
+        Decision::Refused(refusal) => {
+            Err(forbidden(&principal.administrator.to_string(), permission, Some(refusal)))
         }
     }
-
-    fn principal(
-        &self,
-        administrator: AdministratorId,
-        token: TokenId,
-        now: Timestamp,
-    ) -> Result<Principal, Denied> {
-        let token = self.tokens.get(&token).filter(|token| token.principal.administrator == administrator);
-        self.valid(token.ok_or(Denied::Invalid)?, now)
-    }
-
-    fn valid(&self, token: &Token, now: Timestamp) -> Result<Principal, Denied> {
-        // A master may do everything; further roles decide here, too.
-        let Some(Role::Master) = self.administrators.get(&token.principal.administrator) else {
-            return Err(Denied::Invalid);
-        };
-        if token.revoked {
-            return Err(Denied::Invalid);
-        }
-        if now > token.principal.expires_at {
-            return Err(Denied::Expired);
-        }
-        Ok(token.principal.clone())
-    }
 }
 
-impl Fold for Directory {
-    const CATEGORIES: &'static [&'static str] = &[
-        OrganizationEvent::CATEGORY,
-        DepartmentEvent::CATEGORY,
-        AdministratorEvent::CATEGORY,
-        TokenEvent::CATEGORY,
-    ];
-
-    fn apply(&mut self, recorded: &Recorded) -> Result<(), EventError> {
-        match recorded.category.as_str() {
-            OrganizationEvent::CATEGORY => {
-                let name = match read(recorded)? {
-                    OrganizationEvent::Created(created) => created.name,
-                    OrganizationEvent::Updated(updated) => updated.name,
-                };
-                self.organizations.insert(recorded.stream.into(), name);
-            }
-            AdministratorEvent::CATEGORY => {
-                let AdministratorEvent::Appointed(appointed) = read(recorded)?;
-                self.administrators.insert(appointed.id, appointed.role);
-            }
-            TokenEvent::CATEGORY => match read(recorded)? {
-                TokenEvent::Issued(issued) => {
-                    let mut hash = [0; 32];
-                    hex::decode_to_slice(&issued.hash, &mut hash).map_err(|error| EventError::Payload {
-                        kind: "token.issued",
-                        source: serde::de::Error::custom(error),
-                    })?;
-                    let principal = Principal {
-                        administrator: issued.administrator_id,
-                        token: issued.id,
-                        organization: issued.organization_id,
-                        all_organizations: issued.all_organizations,
-                        scope: issued.scope,
-                        expires_at: issued.expires_at,
-                    };
-                    self.tokens.insert(issued.id, Token { hash, revoked: false, principal });
-                }
-                TokenEvent::Revoked(_) => {
-                    if let Some(token) = self.tokens.get_mut(&recorded.stream.into()) {
-                        token.revoked = true;
-                    }
-                }
-            },
-            // Departments bound no right yet, but an event of theirs that nobody can read halts this too.
-            DepartmentEvent::CATEGORY => _ = read::<DepartmentEvent>(recorded)?,
-            _ => {}
-        }
-        Ok(())
-    }
+fn forbidden(who: &str, permission: Permission, refusal: Option<Refusal>) -> Problem {
+    let why = refusal.map_or(String::new(), |refusal| format!(": {refusal}"));
+    Problem::new(Code::Forbidden, format!("'{who}' lacks the permission '{permission}' here{why}"))
 }
 
-fn read<E: Event>(recorded: &Recorded) -> Result<E, EventError> {
-    E::from_payload(&recorded.kind, recorded.schema, &recorded.payload)
+fn archived(kind: &str, name: &str) -> Problem {
+    let words = format!("the {kind} '{name}' is archived: restore it first");
+    Problem::new(Code::InvalidState, words)
 }

@@ -12,6 +12,7 @@ mod runner;
 use contracts::{Service, event::EventError};
 use deadpool_postgres::Transaction;
 use eventlog::Recorded;
+use uuid::Uuid;
 
 pub use self::runner::start;
 
@@ -86,6 +87,10 @@ pub struct View {
 pub enum Scope {
     /// Rows whose column of this name (type uuid, selected by the view) is an organization of the scope.
     Organization(&'static str),
+    /// Rows whose column of this name (type uuid[]) has an organization of the scope in it.
+    AnyOrganization(&'static str),
+    /// As [`Scope::Organization`], and rows of the installation (the nil UUID), which everybody sees.
+    OrganizationOrInstallation(&'static str),
     /// Every row, for whoever set a scope at all.
     Everyone,
 }
@@ -96,9 +101,13 @@ impl View {
     pub fn sql(&self, service: Service) -> String {
         let (name, select) = (self.name, &self.select);
         let setting = "current_setting('chancery.scope', true)";
+        let organizations = format!("string_to_array(nullif({setting}, '*'), ',')::uuid[]");
         let condition = match self.scope {
-            Scope::Organization(column) => format!(
-                "{setting} = '*' or v.{column} = any (string_to_array(nullif({setting}, '*'), ',')::uuid[])"
+            Scope::Organization(column) => format!("{setting} = '*' or v.{column} = any ({organizations})"),
+            Scope::AnyOrganization(column) => format!("{setting} = '*' or v.{column} && {organizations}"),
+            Scope::OrganizationOrInstallation(column) => format!(
+                "{setting} = '*' or v.{column} = any ({organizations}) or ({setting} <> '' and v.{column} = '{}')",
+                Uuid::nil()
             ),
             Scope::Everyone => format!("{setting} <> ''"),
         };

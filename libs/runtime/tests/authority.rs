@@ -10,12 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chancery_runtime::{authority::Denied, clock::TestClock, service::ServiceContext};
+use chancery_runtime::{
+    authority::{Authority, Denied, Target, permitted},
+    clock::TestClock,
+    service::ServiceContext,
+};
 use contracts::{
-    Actor, AdministratorId, Code, Event, Permission, Service, Timestamp, TokenId,
+    Actor, AdministratorId, Code, Event, OrganizationId, Permission, RoleId, Service, Timestamp, TokenId,
     directory::{
-        AdministratorAppointed, AdministratorEvent, CreateOrganization, RecordTokenUse, Role, TokenEvent,
-        TokenIssued, TokenRevoked, TokenScope,
+        AdministratorAppointedV1, AdministratorDisabled, AdministratorEnabled, AdministratorEvent,
+        AdministratorGrantsChanged, CreateOrganization, Grant, RecordTokenUse, Role, RoleArchived,
+        RoleCreated, RoleEvent, RoleUpdated, RoleV1, TokenEvent, TokenIssued, TokenRevoked, TokenScope,
     },
     signer::CreateCa,
     token::TokenText,
@@ -31,9 +36,12 @@ async fn append<E: Event>(directory: &ServiceContext, stream: u128, event: impl 
     raw(directory, E::CATEGORY, event.kind(), OURS, stream, event.to_payload().unwrap()).await
 }
 
+/// As it was written first, so that every test here reads the oldest shape.
 async fn appoint(directory: &ServiceContext) {
-    let appointed = AdministratorAppointed { id: ALICE, name: "alice".into(), role: Role::Master };
-    append::<AdministratorEvent>(directory, ALICE.uuid().as_u128(), appointed).await;
+    let appointed = AdministratorAppointedV1 { id: ALICE, name: "alice".into(), role: RoleV1::Master };
+    let payload = serde_json::to_string(&appointed).unwrap();
+    let (category, kind) = (AdministratorEvent::CATEGORY, "administrator.appointed");
+    raw(directory, category, kind, OURS, ALICE.uuid().as_u128(), payload).await;
 }
 
 async fn issue(
@@ -77,23 +85,30 @@ async fn a_token_is_worth_what_the_log_says() {
     assert_eq!(authority.authenticate(&unknown), Err(Denied::Invalid));
 
     let actor = alice.actor();
-    assert_eq!(authority.permit(&actor, Permission::CaCreate, OURS), Ok(()));
-    assert_eq!(authority.permit(&actor, Permission::CaCreate, THEIRS).unwrap_err().code, Code::Forbidden);
+    assert_eq!(permit(authority, &actor, Permission::CaCreate, OURS), Ok(()));
+    assert_eq!(permit(authority, &actor, Permission::CaCreate, THEIRS), Err(Code::Forbidden));
     let narrow = authority.authenticate(&narrow).unwrap().actor();
-    assert_eq!(authority.permit(&narrow, Permission::CaRead, OURS), Ok(()));
-    assert_eq!(authority.permit(&narrow, Permission::CaCreate, OURS).unwrap_err().code, Code::Forbidden);
+    assert_eq!(permit(authority, &narrow, Permission::CaRead, OURS), Ok(()));
+    assert_eq!(permit(authority, &narrow, Permission::CaCreate, OURS), Err(Code::Forbidden));
     let borrowed = Actor::Administrator {
         administrator: AdministratorId(Uuid::from_u128(0xb)),
         token: TokenId(Uuid::from_u128(1)),
     };
-    assert_eq!(
-        authority.permit(&borrowed, Permission::CaRead, OURS).unwrap_err().code,
-        Code::Unauthenticated
-    );
+    assert_eq!(permit(authority, &borrowed, Permission::CaRead, OURS), Err(Code::Unauthenticated));
 
     clock.advance(time::Duration::hours(2));
     assert_eq!(authority.authenticate(&token), Err(Denied::Expired));
-    assert_eq!(authority.permit(&actor, Permission::CaRead, OURS).unwrap_err().code, Code::TokenExpired);
+    assert_eq!(permit(authority, &actor, Permission::CaRead, OURS), Err(Code::TokenExpired));
+}
+
+fn permit(
+    authority: &Authority,
+    actor: &Actor,
+    permission: Permission,
+    organization: OrganizationId,
+) -> Result<(), Code> {
+    let principal = authority.principal(actor).map_err(|problem| problem.code)?;
+    permitted(&principal, permission, &Target::organization(organization)).map_err(|problem| problem.code)
 }
 
 #[tokio::test]
@@ -145,6 +160,47 @@ async fn a_revoked_token_works_nowhere_after_a_second_even_without_nats() {
             .await;
         assert!(revoked.elapsed() < Duration::from_secs(1), "{:?}", revoked.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_change_of_grants_roles_or_standing_counts_at_once() {
+    let world = World::at(Arc::new(TestClock::at(HOUR))).await;
+    let _relay = world.relay().await;
+    let (directory, signer) = (world.service(Service::Directory).await, world.service(Service::Signer).await);
+    appoint(&directory).await;
+    let (token, _) = issue(&directory, 1, None).await;
+    let authority = &signer.authority;
+    until("the token is known", async || authority.authenticate(&token).is_ok()).await;
+    let may = |permission| authority.authenticate(&token).is_ok_and(|alice| alice.may(permission));
+    assert!(may(Permission::CaCreate));
+
+    let role = RoleId(Uuid::from_u128(0x70));
+    let reads = |permissions: &[Permission]| RoleUpdated {
+        permissions: permissions.to_vec(),
+        ..RoleUpdated::default()
+    };
+    let created = RoleCreated {
+        id: role,
+        organization_id: Some(OURS),
+        name: "helpdesk".into(),
+        description: None,
+        permissions: vec![Permission::CertificateRead],
+        own_only: false,
+    };
+    append::<RoleEvent>(&directory, 0x70, created).await;
+    let grants = vec![Grant { organization_id: Some(OURS), ..Grant::installation(Role::Custom(role)) }];
+    append::<AdministratorEvent>(&directory, 0xa, AdministratorGrantsChanged { grants }).await;
+    until("the new grant counts", async || may(Permission::CertificateRead) && !may(Permission::CaCreate))
+        .await;
+    append::<RoleEvent>(&directory, 0x70, reads(&[Permission::KeyRead])).await;
+    until("the changed role counts", async || may(Permission::KeyRead) && !may(Permission::CertificateRead))
+        .await;
+    append::<RoleEvent>(&directory, 0x70, RoleArchived {}).await;
+    until("an archived role allows nothing", async || !may(Permission::KeyRead)).await;
+    append::<AdministratorEvent>(&directory, 0xa, AdministratorDisabled::default()).await;
+    until("nobody is signed in", async || authority.authenticate(&token) == Err(Denied::Invalid)).await;
+    append::<AdministratorEvent>(&directory, 0xa, AdministratorEnabled::default()).await;
+    until("they are again", async || authority.authenticate(&token).is_ok()).await;
 }
 
 #[tokio::test]

@@ -1,21 +1,27 @@
-//! An administrator: a person or robot that may act.
+//! An administrator: a person or program that may act.
 
 use contracts::{
     Code, Problem, Timestamp,
-    directory::{AdministratorAppointed, AdministratorEvent, Role},
+    directory::{
+        AdministratorAppointed, AdministratorDescribed, AdministratorDisabled, AdministratorEnabled,
+        AdministratorEvent, AdministratorGrantsChanged, AdministratorRemoved, AdministratorStatus, Grant,
+    },
 };
 use runtime::aggregate::Aggregate;
+use serde_json::{Value, json};
 
-/// One administrator.
+/// One administrator. Whether the caller may ask for what they ask is judged before ([`crate::handlers`]).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Administrator {
     /// Nothing has happened yet.
     #[default]
     Unappointed,
-    /// May act as far as the role reaches.
+    /// May act as far as the grants reach, unless disabled or removed.
     Appointed {
-        /// How far they reach.
-        role: Role,
+        /// As appointed, with the grants as they are now.
+        appointed: AdministratorAppointed,
+        /// Whether they may act.
+        status: AdministratorStatus,
     },
 }
 
@@ -24,19 +30,43 @@ pub enum Administrator {
 pub enum AdministratorCommand {
     /// Let them act.
     Appoint(AdministratorAppointed),
+    /// Change what they may do, and record which fields beside the log changed.
+    Update {
+        /// All their grants from now on; `None` = as they are.
+        grants: Option<Vec<Grant>>,
+        /// Fields beside the log that change.
+        described: Vec<String>,
+    },
+    /// Let them do nothing.
+    Disable(AdministratorDisabled),
+    /// Let them act again.
+    Enable(AdministratorEnabled),
+    /// Let them never act again.
+    Remove(AdministratorRemoved),
 }
 
 /// Why an administrator refuses.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum AdministratorRefusal {
+    /// There is none with this id.
+    #[error("the administrator does not exist")]
+    NotAppointed,
     /// The id is taken.
     #[error("the administrator was appointed already")]
     AlreadyAppointed,
+    /// They were removed for good.
+    #[error("the administrator '{0}' was removed")]
+    Removed(String),
 }
 
 impl From<AdministratorRefusal> for Problem {
     fn from(refusal: AdministratorRefusal) -> Self {
-        Self::new(Code::AlreadyExists, refusal.to_string())
+        let code = match refusal {
+            AdministratorRefusal::NotAppointed => Code::NotFound,
+            AdministratorRefusal::AlreadyAppointed => Code::AlreadyExists,
+            AdministratorRefusal::Removed(_) => Code::InvalidState,
+        };
+        Self::new(code, refusal.to_string())
     }
 }
 
@@ -47,18 +77,135 @@ impl Aggregate for Administrator {
 
     fn decide(
         &self,
-        AdministratorCommand::Appoint(appointed): AdministratorCommand,
+        command: AdministratorCommand,
         _now: Timestamp,
     ) -> Result<Vec<AdministratorEvent>, AdministratorRefusal> {
-        match self {
-            Self::Unappointed => Ok(vec![appointed.into()]),
-            Self::Appointed { .. } => Err(AdministratorRefusal::AlreadyAppointed),
-        }
+        use AdministratorCommand as Command;
+        use AdministratorStatus::{Active, Disabled, Removed};
+        let (appointed, command, status) = match (self, command) {
+            (Self::Unappointed, Command::Appoint(appointed)) => return Ok(vec![appointed.into()]),
+            (Self::Appointed { .. }, Command::Appoint(_)) => {
+                return Err(AdministratorRefusal::AlreadyAppointed);
+            }
+            (Self::Unappointed, _) => return Err(AdministratorRefusal::NotAppointed),
+            (Self::Appointed { status: Removed, .. }, Command::Remove(_)) => return Ok(vec![]),
+            (Self::Appointed { appointed, status: Removed }, _) => {
+                return Err(AdministratorRefusal::Removed(appointed.name.clone()));
+            }
+            (Self::Appointed { appointed, status }, command) => (appointed, command, *status),
+        };
+        Ok(match (command, status) {
+            (Command::Update { grants, described }, _) => {
+                let changed = grants.filter(|grants| *grants != appointed.grants);
+                let described =
+                    (!described.is_empty()).then_some(AdministratorDescribed { fields: described });
+                let grants = changed.map(|grants| AdministratorGrantsChanged { grants }.into());
+                grants.into_iter().chain(described.map(Into::into)).collect()
+            }
+            (Command::Disable(disabled), Active) => vec![disabled.into()],
+            (Command::Enable(enabled), Disabled) => vec![enabled.into()],
+            (Command::Remove(removed), _) => vec![removed.into()],
+            (Command::Disable(_) | Command::Enable(_) | Command::Appoint(_), _) => vec![],
+        })
     }
 
     fn evolve(self, event: AdministratorEvent) -> Self {
+        let (mut appointed, mut status, event) = match (self, event) {
+            (_, AdministratorEvent::Appointed(appointed)) => {
+                return Self::Appointed { appointed, status: AdministratorStatus::Active };
+            }
+            (Self::Unappointed, _) => return Self::Unappointed,
+            (Self::Appointed { appointed, status }, event) => (appointed, status, event),
+        };
         match event {
-            AdministratorEvent::Appointed(AdministratorAppointed { role, .. }) => Self::Appointed { role },
+            AdministratorEvent::Appointed(_) | AdministratorEvent::Described(_) => {}
+            AdministratorEvent::GrantsChanged(changed) => appointed.grants = changed.grants,
+            AdministratorEvent::Disabled(_) => status = AdministratorStatus::Disabled,
+            AdministratorEvent::Enabled(_) => status = AdministratorStatus::Active,
+            AdministratorEvent::Removed(_) => status = AdministratorStatus::Removed,
+        }
+        Self::Appointed { appointed, status }
+    }
+
+    fn describe(&self) -> Value {
+        match self {
+            Self::Unappointed => Value::Null,
+            Self::Appointed { appointed, status } => {
+                json!({"name": appointed.name, "kind": appointed.kind, "grants": appointed.grants, "status": status})
+            }
+        }
+    }
+}
+
+impl Administrator {
+    /// What they were appointed to, with the grants as they are now; and whether they may act.
+    pub fn appointed(&self) -> Option<(&AdministratorAppointed, AdministratorStatus)> {
+        match self {
+            Self::Unappointed => None,
+            Self::Appointed { appointed, status } => Some((appointed, *status)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::{
+        AdministratorId, OrganizationId,
+        directory::{AdministratorKind, BuiltInRole, Role},
+    };
+    use runtime::aggregate::test::given;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(time::macros::datetime!(2026-11-21 12:00 UTC));
+
+    fn auditor() -> Vec<Grant> {
+        let grant = Grant::installation(Role::BuiltIn(BuiltInRole::Auditor));
+        vec![Grant { organization_id: Some(OrganizationId(Uuid::from_u128(1))), ..grant }]
+    }
+
+    fn appointed() -> AdministratorEvent {
+        let id = AdministratorId(Uuid::from_u128(1));
+        AdministratorAppointed {
+            id,
+            name: "alice".into(),
+            kind: AdministratorKind::Person,
+            grants: auditor(),
+        }
+        .into()
+    }
+
+    fn update(grants: Option<Vec<Grant>>, described: &[&str]) -> AdministratorCommand {
+        AdministratorCommand::Update {
+            grants,
+            described: described.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn only_what_changes_is_recorded() {
+        given::<Administrator>([appointed()]).when(update(Some(auditor()), &[]), NOON).changes_nothing();
+        given::<Administrator>([appointed()]).when(update(Some(vec![]), &["email"]), NOON).then([
+            AdministratorGrantsChanged { grants: vec![] }.into(),
+            AdministratorDescribed { fields: vec!["email".into()] }.into(),
+        ]);
+        given::<Administrator>([]).when(update(None, &[]), NOON).refused(AdministratorRefusal::NotAppointed);
+    }
+
+    #[test]
+    fn who_is_disabled_can_be_enabled_and_who_is_removed_stays_removed() {
+        let (disabled, enabled) = (AdministratorDisabled::default(), AdministratorEnabled::default());
+        given::<Administrator>([appointed()])
+            .when(AdministratorCommand::Disable(disabled.clone()), NOON)
+            .then([disabled.into()])
+            .when(AdministratorCommand::Enable(enabled.clone()), NOON)
+            .then([enabled.clone().into()]);
+        let removed = AdministratorRemoved::default();
+        let gone = || given::<Administrator>([appointed(), removed.clone().into()]);
+        gone().when(AdministratorCommand::Remove(removed.clone()), NOON).changes_nothing();
+        for command in [AdministratorCommand::Enable(enabled), update(Some(vec![]), &[])] {
+            gone().when(command, NOON).refused(AdministratorRefusal::Removed("alice".into()));
         }
     }
 }

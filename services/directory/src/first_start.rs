@@ -9,7 +9,8 @@ use bus::Context;
 use contracts::{
     Actor, AdministratorId, Lifetime, OrganizationId, Problem, Service, Timestamp,
     directory::{
-        AdministratorAppointed, DirectoryNameEvent, OrganizationCreated, Role, TokenIssued, TokenScope,
+        AdministratorAppointed, AdministratorKind, BuiltInRole, Details, DirectoryNameEvent, Grant,
+        OrganizationCreated, Role, TokenIssued, TokenScope,
     },
 };
 use runtime::{command::read_problem, names::Names, service::ServiceContext};
@@ -62,8 +63,7 @@ async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
         context.clock.clone(),
     );
     names.reserve(&command("name", INSTALLATION), "organization", "default", organization.uuid()).await?;
-    let created =
-        OrganizationCreated { id: organization, name: "default".into(), display_name: None, country: None };
+    let created = OrganizationCreated::new(organization, "default".into(), Details::default());
     context
         .repository::<Organization>(1)
         .execute(
@@ -85,7 +85,12 @@ async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
     let issue = TokenCommand::Issue { issued: Box::new(issued), issuer: TokenScope::default() };
     context.repository::<Token>(1).execute(&command("token", organization), text.id.uuid(), issue).await?;
     // Last, because its presence says that all of this is done.
-    let appointed = AdministratorAppointed { id: administrator, name: "master".into(), role: Role::Master };
+    let appointed = AdministratorAppointed {
+        id: administrator,
+        name: "master".into(),
+        kind: AdministratorKind::Person,
+        grants: vec![Grant::installation(Role::BuiltIn(BuiltInRole::Master))],
+    };
     context
         .repository::<Administrator>(1)
         .execute(

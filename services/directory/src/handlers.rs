@@ -1,14 +1,18 @@
-//! One handler per command: check, gather facts, load, decide, append.
+//! One handler per command: check, gather facts, load, decide, append. A file per kind of thing.
 
+mod administrators;
 mod denials;
 mod departments;
+mod grants;
 mod organizations;
+mod roles;
 mod tokens;
 
 use std::sync::Arc;
 
 use bus::Context;
-use contracts::{Code, OrganizationId, Problem, Timestamp, directory::DirectoryNameEvent};
+use contracts::{Code, OrganizationId, Problem, Timestamp, directory::DirectoryNameEvent, id::Reference};
+use deadpool_postgres::{Object, Pool};
 use eventlog::Reader;
 use runtime::{
     authority::Authority, clock::Clock, command::read_problem, ids::Ids, names::Names,
@@ -17,10 +21,17 @@ use runtime::{
 use uuid::Uuid;
 
 use crate::{
-    denial::Denial, department::Department, organization::Organization, token::Token, token_use::TokenUse,
+    administrator::Administrator,
+    denial::Denial,
+    department::Department,
+    organization::Organization,
+    person::{People, away},
+    role::CustomRole,
+    token::Token,
+    token_use::TokenUse,
 };
 
-/// Names of organizations are unique in the whole installation: they are reserved outside every organization.
+/// What belongs to the installation rather than to an organization: names of organizations, say, are unique in all of it.
 pub const INSTALLATION: OrganizationId = OrganizationId(Uuid::nil());
 
 /// What the handlers work with.
@@ -29,12 +40,16 @@ pub struct Handlers {
     ids: Ids,
     clock: Arc<dyn Clock>,
     reader: Reader,
+    pool: Pool,
     names: Names<DirectoryNameEvent>,
     organizations: Repository<Organization>,
     departments: Repository<Department>,
+    administrators: Repository<Administrator>,
+    roles: Repository<CustomRole>,
     tokens: Repository<Token>,
     denials: Repository<Denial>,
     token_use: TokenUse,
+    people: People,
 }
 
 impl Handlers {
@@ -45,12 +60,27 @@ impl Handlers {
             ids: context.ids.clone(),
             clock: context.clock.clone(),
             reader: context.reader.clone(),
+            pool: context.pool.clone(),
             names: Names::new(context.repository(1_000), context.reader.clone(), context.clock.clone()),
             organizations: context.repository(1_000),
             departments: context.repository(1_000),
+            administrators: context.repository(1_000),
+            roles: context.repository(1_000),
             tokens: context.repository(1_000),
             denials: context.repository(1),
             token_use: TokenUse::new(context.pool.clone()),
+            people: People::new(context.pool.clone()),
+        }
+    }
+
+    /// The organization that is named, if there is one.
+    async fn organization(&self, reference: &Reference<OrganizationId>) -> Result<OrganizationId, Problem> {
+        match reference {
+            Reference::Id(id) => Ok(*id),
+            Reference::Name(name) => {
+                let owner = self.names.owner(INSTALLATION.uuid(), "organization", name).await?;
+                owner.map(Into::into).ok_or_else(|| Problem::not_found("organization", reference))
+            }
         }
     }
 
@@ -67,6 +97,37 @@ impl Handlers {
     async fn created_at(&self, stream: Uuid) -> Result<Timestamp, Problem> {
         let events = self.reader.read_stream(stream, 0).await.map_err(read_problem)?;
         Ok(events.first().map_or_else(|| self.clock.now(), |first| first.recorded_at))
+    }
+
+    /// Lets one change of rights at a time be decided, in whichever instance, on all that were decided before: two
+    /// masters cannot remove each other. It ends with the session's transaction, so when what is returned is dropped.
+    async fn one_at_a_time(&self) -> Result<Turn, Problem> {
+        let session = self.pool.get().await.map_err(away)?;
+        let take = "begin; set local lock_timeout = '10s'; select pg_advisory_xact_lock(7201, 1)";
+        let turn = Turn { session: Some(session) };
+        if let Some(session) = &turn.session {
+            session.batch_execute(take).await.map_err(away)?;
+        }
+        self.authority.catch_up().await.map_err(read_problem)?;
+        Ok(turn)
+    }
+}
+
+/// The turn of one change of rights.
+struct Turn {
+    session: Option<Object>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            // A session that cannot be given back in order is closed, which ends its transaction as well.
+            tokio::spawn(async move {
+                if session.batch_execute("rollback").await.is_err() {
+                    drop(Object::take(session));
+                }
+            });
+        }
     }
 }
 

@@ -1,22 +1,25 @@
-//! Who may do what, where: organizations, departments, administrators, API tokens, and what was denied.
+//! Who may do what, where: organizations, departments, administrators, roles, API tokens, and what was denied.
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_organization` `create_department` `update_department` `issue_token` `revoke_token` `record_token_use` `record_denial` |
-//! | events written | `organization.*` `department.*` `administrator.*` `token.*` `denial.*` `directory_name.*` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `record_token_use` `record_denial` |
+//! | events written | `organization.*` `department.*` `administrator.*` `role.*` `token.*` `denial.*` `directory_name.*` |
 //! | events followed | its own, for the read model |
-//! | tables owned | `directory.organization` `department` `administrator` `token` `denial` (read model), `directory.token_use` |
+//! | tables owned | `directory.organization` `department` `administrator` `role` `token` `denial` (read model), `directory.token_use`, `directory.person` |
 //!
 //! At the very first start it appends the first organization, administrator and token ([`first_start`]).
 
 mod administrator;
+mod country;
 mod denial;
 mod department;
 mod fields;
 mod first_start;
 mod handlers;
 mod organization;
+mod person;
 mod projection;
+mod role;
 mod token;
 mod token_use;
 
@@ -24,15 +27,18 @@ use std::sync::Arc;
 
 use bus::BusError;
 use contracts::directory::{
-    CreateDepartment, CreateOrganization, IssueToken, RecordDenial, RecordTokenUse, RevokeToken,
-    UpdateDepartment, UpdateOrganization,
+    AppointAdministrator, ArchiveDepartment, ArchiveOrganization, ArchiveRole, CreateDepartment,
+    CreateOrganization, CreateRole, DisableAdministrator, EnableAdministrator, IssueToken, RecordDenial,
+    RecordTokenUse, RemoveAdministrator, RestoreDepartment, RestoreOrganization, RevokeToken, RotateToken,
+    UpdateAdministrator, UpdateDepartment, UpdateOrganization, UpdateRole,
 };
 use runtime::service::ServiceContext;
 
 use crate::{handlers::Handlers, projection::DirectoryProjection};
 
 /// Tables beside the read model.
-pub const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_token_use.sql")];
+pub const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_token_use.sql"), include_str!("../migrations/0002_person.sql")];
 
 /// Starts the service: it answers commands as soon as its servers are there.
 pub async fn start(context: ServiceContext) -> Result<(), BusError> {
@@ -53,9 +59,22 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     serve! {
         CreateOrganization => create_organization,
         UpdateOrganization => update_organization,
+        ArchiveOrganization => archive_organization,
+        RestoreOrganization => restore_organization,
         CreateDepartment => create_department,
         UpdateDepartment => update_department,
+        ArchiveDepartment => archive_department,
+        RestoreDepartment => restore_department,
+        AppointAdministrator => appoint_administrator,
+        UpdateAdministrator => update_administrator,
+        DisableAdministrator => disable_administrator,
+        EnableAdministrator => enable_administrator,
+        RemoveAdministrator => remove_administrator,
+        CreateRole => create_role,
+        UpdateRole => update_role,
+        ArchiveRole => archive_role,
         IssueToken => issue_token,
+        RotateToken => rotate_token,
         RevokeToken => revoke_token,
         RecordTokenUse => record_token_use,
         RecordDenial => record_denial,

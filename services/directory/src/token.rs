@@ -1,8 +1,8 @@
 //! An API token: narrower than its owner's rights, at most 365 days, revocable at once.
 
 use contracts::{
-    Code, Lifetime, Problem, Timestamp, Violation,
-    directory::{TokenEvent, TokenIssued, TokenRevoked, TokenScope},
+    Code, Lifetime, Problem, Timestamp, TokenId, Violation,
+    directory::{TokenEvent, TokenIssued, TokenRevoked, TokenScope, TokenSuperseded},
 };
 use runtime::aggregate::Aggregate;
 use serde_json::{Value, json};
@@ -19,9 +19,18 @@ pub enum Token {
     #[default]
     Unissued,
     /// Valid until it expires.
-    Active(Box<TokenIssued>),
+    Active(Box<IssuedToken>),
     /// No longer valid.
-    Revoked(Box<TokenIssued>),
+    Revoked(Box<IssuedToken>),
+}
+
+/// What was issued, and what takes its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IssuedToken {
+    /// As it was issued, with the end that it has now.
+    pub issued: TokenIssued,
+    /// The token that takes its place.
+    pub superseded_by: Option<TokenId>,
 }
 
 /// What may be asked of a token.
@@ -34,6 +43,8 @@ pub enum TokenCommand {
         /// The limits of the token it is issued with.
         issuer: TokenScope,
     },
+    /// End it when its successor has been taken up.
+    Supersede(TokenSuperseded),
     /// End it.
     Revoke(TokenRevoked),
 }
@@ -47,6 +58,12 @@ pub enum TokenRefusal {
     /// The id is taken. Its text was shown once and cannot be shown again (L-3).
     #[error("the token was issued already; its text was shown once and is not kept")]
     AlreadyIssued,
+    /// It was revoked.
+    #[error("the token was revoked")]
+    Revoked,
+    /// Another token takes its place already.
+    #[error("the token '{0}' takes its place already")]
+    Superseded(TokenId),
     /// Some fields hold what they may not.
     #[error("{} field(s) of the token are not allowed", .0.len())]
     Invalid(Vec<Violation>),
@@ -58,6 +75,7 @@ impl From<TokenRefusal> for Problem {
         match refusal {
             TokenRefusal::NotIssued => Self::new(Code::NotFound, detail),
             TokenRefusal::AlreadyIssued => Self::new(Code::AlreadyExists, detail),
+            TokenRefusal::Revoked | TokenRefusal::Superseded(_) => Self::new(Code::InvalidState, detail),
             TokenRefusal::Invalid(errors) => Self::new(Code::ValidationFailed, detail).with_errors(errors),
         }
     }
@@ -81,7 +99,16 @@ impl Aggregate for Token {
             (Self::Active(_) | Self::Revoked(_), TokenCommand::Issue { .. }) => {
                 Err(TokenRefusal::AlreadyIssued)
             }
-            (Self::Unissued, TokenCommand::Revoke(_)) => Err(TokenRefusal::NotIssued),
+            (Self::Unissued, _) => Err(TokenRefusal::NotIssued),
+            (Self::Revoked(_), TokenCommand::Supersede(_)) => Err(TokenRefusal::Revoked),
+            (Self::Active(token), TokenCommand::Supersede(superseded)) => match token.superseded_by {
+                Some(by) if by == superseded.by => Ok(vec![]),
+                Some(by) => Err(TokenRefusal::Superseded(by)),
+                None => {
+                    let expires_at = superseded.expires_at.min(token.issued.expires_at);
+                    Ok(vec![TokenSuperseded { expires_at, ..superseded }.into()])
+                }
+            },
             (Self::Active(_), TokenCommand::Revoke(revoked)) => Ok(vec![revoked.into()]),
             (Self::Revoked(_), TokenCommand::Revoke(_)) => Ok(vec![]),
         }
@@ -89,9 +116,16 @@ impl Aggregate for Token {
 
     fn evolve(self, event: TokenEvent) -> Self {
         match (self, event) {
-            (_, TokenEvent::Issued(issued)) => Self::Active(Box::new(issued)),
-            (Self::Active(issued) | Self::Revoked(issued), TokenEvent::Revoked(_)) => Self::Revoked(issued),
-            (Self::Unissued, TokenEvent::Revoked(_)) => Self::Unissued,
+            (_, TokenEvent::Issued(issued)) => {
+                Self::Active(Box::new(IssuedToken { issued, superseded_by: None }))
+            }
+            (Self::Active(mut token), TokenEvent::Superseded(superseded)) => {
+                token.issued.expires_at = superseded.expires_at;
+                token.superseded_by = Some(superseded.by);
+                Self::Active(token)
+            }
+            (Self::Active(token) | Self::Revoked(token), _) => Self::Revoked(token),
+            (Self::Unissued, _) => Self::Unissued,
         }
     }
 
@@ -110,9 +144,18 @@ impl Aggregate for Token {
 impl Token {
     /// What was issued, once it was.
     pub fn issued(&self) -> Option<&TokenIssued> {
+        self.token().map(|token| &token.issued)
+    }
+
+    /// The token that takes its place.
+    pub fn superseded_by(&self) -> Option<TokenId> {
+        self.token()?.superseded_by
+    }
+
+    fn token(&self) -> Option<&IssuedToken> {
         match self {
             Self::Unissued => None,
-            Self::Active(issued) | Self::Revoked(issued) => Some(issued),
+            Self::Active(token) | Self::Revoked(token) => Some(token),
         }
     }
 
@@ -123,7 +166,7 @@ impl Token {
 }
 
 fn check(issued: &TokenIssued, issuer: &TokenScope, now: Timestamp) -> Vec<Violation> {
-    let mut errors: Vec<_> = fields::text("#/name", &issued.name).into_iter().collect();
+    let mut errors: Vec<_> = fields::text("#/name", &issued.name, 200).into_iter().collect();
     if issued.expires_at <= now || issued.expires_at > now.plus(LONGEST.duration()) {
         errors.push(Violation::at(
             "#/ttl",
@@ -135,6 +178,11 @@ fn check(issued: &TokenIssued, issuer: &TokenScope, now: Timestamp) -> Vec<Viola
         errors.push(Violation::at("#/hash", "invalid_hash", "expected SHA-256 in hexadecimal"));
     }
     let scope = &issued.scope;
+    if issuer.department.is_some() && scope.department != issuer.department {
+        let words = "the new token must be for the department of the token that issues it";
+        errors.push(Violation::at("#/scope/department", "scope_too_wide", words));
+    }
+    errors.extend(wider("roles", scope.roles.as_deref(), issuer.roles.as_deref()));
     errors.extend(wider("permissions", scope.permissions.as_deref(), issuer.permissions.as_deref()));
     errors.extend(wider("profiles", scope.profiles.as_deref(), issuer.profiles.as_deref()));
     errors.extend(wider("certificates", scope.certificates.as_deref(), issuer.certificates.as_deref()));
@@ -161,7 +209,7 @@ fn wider<T: PartialEq + std::fmt::Display>(
 
 #[cfg(test)]
 mod tests {
-    use contracts::{AdministratorId, OrganizationId, Permission, TokenId};
+    use contracts::{AdministratorId, OrganizationId, Permission};
     use runtime::aggregate::test::given;
     use uuid::Uuid;
 
@@ -234,5 +282,26 @@ mod tests {
             .when(TokenCommand::Revoke(revoked.clone()), NOON)
             .changes_nothing();
         given::<Token>([]).when(TokenCommand::Revoke(revoked), NOON).refused(TokenRefusal::NotIssued);
+    }
+
+    #[test]
+    fn the_old_token_of_a_rotation_ends_when_the_overlap_is_over() {
+        let event = || TokenEvent::from(issued(90, TokenScope::default()));
+        let (next, other) = (TokenId(Uuid::from_u128(5)), TokenId(Uuid::from_u128(6)));
+        let until = |by, days| TokenSuperseded { by, expires_at: NOON.plus(Lifetime::days(days).duration()) };
+        given::<Token>([event()])
+            .when(TokenCommand::Supersede(until(next, 7)), NOON)
+            .then([until(next, 7).into()])
+            .when(TokenCommand::Supersede(until(next, 7)), NOON)
+            .changes_nothing();
+        given::<Token>([event()])
+            .when(TokenCommand::Supersede(until(next, 100)), NOON)
+            .then([until(next, 90).into()]); // never longer than it was issued for
+        given::<Token>([event(), until(next, 7).into()])
+            .when(TokenCommand::Supersede(until(other, 7)), NOON)
+            .refused(TokenRefusal::Superseded(next));
+        given::<Token>([event(), TokenRevoked { reason: None }.into()])
+            .when(TokenCommand::Supersede(until(next, 7)), NOON)
+            .refused(TokenRefusal::Revoked);
     }
 }

@@ -2,8 +2,9 @@
 
 use contracts::{Problem, Timestamp, TokenId};
 use deadpool_postgres::Pool;
-use runtime::error::words;
 use uuid::Uuid;
+
+use crate::person::away;
 
 /// The table `directory.token_use`.
 pub struct TokenUse {
@@ -43,10 +44,4 @@ impl TokenUse {
         let row = client.query_opt(&statement, &[&token.uuid()]).await.map_err(away)?;
         Ok(row.map(|row| Timestamp(row.get(0))))
     }
-}
-
-/// What the caller reads when the table cannot be reached. The cause goes to the log alone.
-fn away(error: impl std::error::Error) -> Problem {
-    tracing::warn!(error = words(&error), "the table of token uses cannot be reached");
-    Problem::unavailable("the directory's tables cannot be reached at the moment; try again")
 }

@@ -1,19 +1,27 @@
 //! Who is calling: the bearer token, answered from memory.
 
-use contracts::{Code, Problem, Timestamp, token::TokenText};
+use std::sync::Arc;
+
+use contracts::{Code, Problem, Timestamp, directory::Grant, token::TokenText};
 use http::{HeaderMap, header};
 use opentelemetry::{KeyValue, metrics::Counter};
-use runtime::authority::{Authority, Denied, Principal};
+use runtime::authority::{Authority, Denied, Held, Principal};
 
 /// Knows tokens.
 pub trait Doorkeeper: Send + Sync + 'static {
     /// Who a token's text belongs to, now.
     fn authenticate(&self, token: &TokenText) -> Result<Principal, Denied>;
+    /// Grants with what their roles allow now.
+    fn held(&self, grants: Vec<Grant>) -> Arc<[Held]>;
 }
 
 impl Doorkeeper for Authority {
     fn authenticate(&self, token: &TokenText) -> Result<Principal, Denied> {
         Authority::authenticate(self, token)
+    }
+
+    fn held(&self, grants: Vec<Grant>) -> Arc<[Held]> {
+        Authority::held(self, grants)
     }
 }
 

@@ -6,7 +6,7 @@ use bus::Context;
 use bytes::Bytes;
 use contracts::{Code, Command, Problem, Timestamp, Violation, id::IdError};
 use http::HeaderMap;
-use runtime::{authority::Principal, database::Scope};
+use runtime::authority::Principal;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -14,9 +14,11 @@ use crate::{
     body::{self, Media},
     conditions,
     gateway::Gateway,
-    operation::Operation,
+    operation::{Access, Operation},
     query::Query,
+    reach::Reach,
     trace::Trace,
+    view::View,
 };
 
 /// One call.
@@ -53,14 +55,13 @@ impl Call {
         self.caller.as_ref().ok_or_else(|| Problem::new(Code::Unauthenticated, "nobody is signed in"))
     }
 
-    /// The rows the caller may see.
-    pub fn scope(&self) -> Result<Scope, Problem> {
-        let caller = self.caller()?;
-        Ok(if caller.all_organizations {
-            Scope::All
-        } else {
-            Scope::Organizations(vec![caller.organization])
-        })
+    /// The rows of a view that the caller may see by the permission of the operation.
+    pub fn reach(&self, view: &View) -> Result<Reach, Problem> {
+        match self.operation.access {
+            Some(Access::Permission(permission)) => Ok(Reach::of(self.caller()?, permission, view)),
+            // Nobody's rights say which rows there are.
+            _ => Err(Problem::internal()),
+        }
     }
 
     /// A parameter of the path.

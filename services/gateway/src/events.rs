@@ -1,16 +1,21 @@
 //! Public events out of the log: filtered for one caller, for `GET /events` and for server-sent events alike.
 
 use contracts::{
-    Code, Problem, Violation, id,
+    Code, Event, EventError, OrganizationId, Permission, Problem, Violation,
+    directory::Belonging,
+    id,
+    inventory::CertificateEvent,
     public::{CloudEvent, PublicEvent},
+    signer::{CertificateRequestEvent, IssuanceEvent},
 };
 use eventlog::{ReadError, Reader, Recorded};
-use runtime::authority::Principal;
+use runtime::authority::{Decision, Principal, Target, decide};
 
 use crate::{
     body::shown,
     nearest,
     query::Query,
+    read,
     translate::{self, Translated},
 };
 
@@ -52,9 +57,14 @@ impl Filter {
         })
     }
 
+    /// The caller as of now: rights change while somebody listens.
+    pub fn renew(&mut self, caller: Principal) {
+        self.caller = caller;
+    }
+
     /// The public event of a log event, if the caller wants and may have it.
     pub fn tell(&self, recorded: &Recorded) -> Result<Option<CloudEvent>, Problem> {
-        if !self.caller.reaches(recorded.tenant.into()) {
+        if !may_read(&self.caller, Permission::EventRead, recorded)? {
             return Ok(None);
         }
         let translated = translate::translate(recorded).map_err(|error| {
@@ -73,14 +83,54 @@ impl Filter {
         typed
             && self.subject.as_ref().is_none_or(|subject| same_id(subject, &translated.subject))
             && self.actor.as_ref().is_none_or(|actor| *actor == translate::principal(&recorded.actor))
-            && self.within_token(&translated.subject)
     }
+}
 
-    /// A token for some certificates hears of those alone.
-    fn within_token(&self, subject: &str) -> bool {
-        let Some(certificates) = &self.caller.scope.certificates else { return true };
-        certificates.iter().any(|id| id.to_string() == subject)
+/// Whether somebody may read what an event is about.
+pub fn may_read(caller: &Principal, permission: Permission, recorded: &Recorded) -> Result<bool, Problem> {
+    let whole = Target::organization(recorded.tenant.into());
+    if matches!(decide(caller, permission, &whole), Decision::Allowed { .. }) && !is_limited(caller) {
+        let whole_types = caller
+            .parts(permission)
+            .any(|part| part.types.are_all() && part.includes(whole.organization, None));
+        if whole_types {
+            return Ok(true); // most callers: nothing has to be read to know
+        }
     }
+    let target = target(recorded).map_err(read::internal)?;
+    Ok(matches!(decide(caller, permission, &target), Decision::Allowed { .. }))
+}
+
+fn is_limited(caller: &Principal) -> bool {
+    caller.scope.profiles.is_some() || caller.scope.certificates.is_some()
+}
+
+/// What an event is about, as rights are judged: a part of its organization, or the organization as a whole.
+fn target(recorded: &Recorded) -> Result<Target, EventError> {
+    let organization = OrganizationId(recorded.tenant);
+    let certificate =
+        |belongs: &Belonging, profile, id| Target::certificate(organization, belongs, profile, Some(id));
+    let (kind, schema, payload) = (&recorded.kind, recorded.schema, &recorded.payload);
+    Ok(match recorded.category.as_str() {
+        CertificateRequestEvent::CATEGORY => {
+            let CertificateRequestEvent::Submitted(event) = Event::from_payload(kind, schema, payload)?;
+            certificate(&event.belongs, Some(event.profile_id), event.certificate_id)
+        }
+        IssuanceEvent::CATEGORY => match Event::from_payload(kind, schema, payload)? {
+            IssuanceEvent::Intended(event) => {
+                certificate(&event.belongs, Some(event.profile_id), event.certificate_id)
+            }
+            IssuanceEvent::Withheld(_) => Target::organization(organization),
+            IssuanceEvent::Completed(event) => {
+                certificate(&event.belongs, Some(event.profile_id), event.certificate_id)
+            }
+        },
+        CertificateEvent::CATEGORY => {
+            let CertificateEvent::Annotated(event) = Event::from_payload(kind, schema, payload)?;
+            certificate(&event.belongs, None, recorded.stream.into())
+        }
+        _ => Target::organization(organization),
+    })
 }
 
 /// The next events after a position.

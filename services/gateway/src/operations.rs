@@ -14,6 +14,8 @@ pub fn table() -> Vec<Operation> {
         resources::policies::operations(),
         resources::keys::operations(),
         resources::organizations::operations(),
+        resources::admins::operations(),
+        resources::roles::operations(),
         resources::tokens::operations(),
         resources::events::operations(),
         resources::operations::operations(),

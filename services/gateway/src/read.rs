@@ -15,6 +15,7 @@ use crate::{
     body::shown,
     call::{Call, refused_id},
     cursor, position,
+    reach::Reach,
     select::Select,
     view::{FieldKind, View},
 };
@@ -51,33 +52,44 @@ pub fn answer(call: &Call, found: Found) -> Result<Answer, Problem> {
 /// The row named by a parameter of the path: by id, or `name:…`. Errors: `not_found`, `wrong_id_type`.
 pub async fn one(call: &Call, view: &'static View, parameter: &str) -> Result<Found, Problem> {
     position::wait(call, view.service).await?;
-    find(call, view, call.step(parameter), parameter, call.scope()?).await
+    find(call, view, call.step(parameter), parameter, call.reach(view)?).await
 }
 
-/// The row that `reference` names, within `scope`.
+/// The row that `reference` names, within `reach`.
 pub async fn find(
     call: &Call,
     view: &'static View,
     reference: &str,
     parameter: &str,
-    scope: Scope,
+    reach: Reach,
 ) -> Result<Found, Problem> {
     let missing = || Problem::not_found(view.kind, shown(reference));
     let (table, columns) = (view.table(), "id, version, document::text");
+    let Reach { scope, condition } = reach;
+    let (condition, values) = condition.unwrap_or_else(|| ("true".to_owned(), vec![]));
+    // The reference, and for names the caller's organization, come first.
+    let placed = |first: usize| {
+        (0..values.len())
+            .fold(condition.clone(), |text, at| text.replacen("$::", &format!("${}::", first + at), 1))
+    };
+    let further = values.iter().map(|value| value as &(dyn ToSql + Sync));
     let rows = match reference.strip_prefix("name:").filter(|_| view.named) {
         Some(name) => {
             let own = call.caller()?.organization.uuid();
             let sql = format!(
-                "select {columns} from {table} where name = $1 order by (organization = $2) desc, id limit 1"
+                "select {columns} from {table} where name = $1 and ({}) \
+                 order by (organization = $2) desc, id limit 1",
+                placed(3)
             );
-            rows(call, &scope, &sql, &[&name, &own]).await?
+            let values: Vec<&(dyn ToSql + Sync)> =
+                [&name as _, &own as _].into_iter().chain(further).collect();
+            rows(call, &scope, &sql, &values).await?
         }
         None => {
             let id = contracts::id::parse(view.prefix, reference).map_err(|e| refused_id(parameter, &e))?;
-            if !reaches(call, view, id) {
-                return Err(missing());
-            }
-            rows(call, &scope, &format!("select {columns} from {table} where id = $1"), &[&id]).await?
+            let sql = format!("select {columns} from {table} where id = $1 and ({})", placed(2));
+            let values: Vec<&(dyn ToSql + Sync)> = [&id as _].into_iter().chain(further).collect();
+            rows(call, &scope, &sql, &values).await?
         }
     };
     rows.first().map(found).transpose()?.ok_or_else(missing)
@@ -85,17 +97,26 @@ pub async fn find(
 
 /// Answers with a page of rows.
 pub async fn list(call: Call, view: &'static View) -> Result<Answer, Problem> {
-    let scope = call.scope()?;
-    list_of(call, view, scope).await
+    let reach = call.reach(view)?;
+    list_of(call, view, reach).await
 }
 
-/// The same, of this scope.
-pub async fn list_of(call: Call, view: &'static View, scope: Scope) -> Result<Answer, Problem> {
-    let only = limited_to(&call, view);
-    let select = Select::of(view, &call.query, only)?;
+/// The same, of what is within this reach.
+pub async fn list_of(call: Call, view: &'static View, reach: Reach) -> Result<Answer, Problem> {
+    list_dressed(call, view, reach, |_, document| Ok(document)).await
+}
+
+/// The same, with each document as `dress` shows it to the caller.
+pub async fn list_dressed(
+    call: Call,
+    view: &'static View,
+    reach: Reach,
+    dress: fn(&Call, String) -> Result<String, Problem>,
+) -> Result<Answer, Problem> {
+    let select = Select::of(view, &call.query, &reach)?;
     position::wait(&call, view.service).await?;
     let values: Vec<&(dyn ToSql + Sync)> = select.values.iter().map(|value| value as _).collect();
-    let rows = rows(&call, &scope, &select.sql, &values).await?;
+    let rows = rows(&call, &reach.scope, &select.sql, &values).await?;
     let (page, more) = (&rows[..rows.len().min(select.limit)], rows.len() > select.limit);
     let next = match page.last() {
         Some(last) if more => Some(cursor::write(select.binding, &keys(&select, last)?)),
@@ -103,7 +124,7 @@ pub async fn list_of(call: Call, view: &'static View, scope: Scope) -> Result<An
     };
     let mut items = Vec::with_capacity(page.len());
     for row in page {
-        let document = found(row)?.document;
+        let document = dress(&call, found(row)?.document)?;
         let document = match call.query.get("fields") {
             None => document,
             Some(fields) => projected(&document, fields)?,
@@ -205,19 +226,6 @@ pub fn link(call: &Call, cursor: &str) -> String {
         .append_pair("cursor", cursor)
         .finish();
     format!("<{}?{query}>; rel=\"next\"", call.target)
-}
-
-/// The ids that the caller's token is limited to, if it is.
-fn limited_to(call: &Call, view: &View) -> Option<Vec<Uuid>> {
-    let scope = &call.caller.as_ref()?.scope;
-    match view.prefix {
-        "crt" => Some(scope.certificates.as_ref()?.iter().map(|id| id.uuid()).collect()),
-        _ => None,
-    }
-}
-
-fn reaches(call: &Call, view: &View, id: Uuid) -> bool {
-    limited_to(call, view).is_none_or(|ids| ids.contains(&id))
 }
 
 /// A fault of ours: the log has the cause.

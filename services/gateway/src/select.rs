@@ -6,7 +6,6 @@ mod value;
 use std::fmt::Write;
 
 use contracts::{Code, Problem, Violation};
-use uuid::Uuid;
 
 use self::conditions::Conditions;
 pub use self::value::Value;
@@ -15,6 +14,7 @@ use crate::{
     cursor::{self, Binding},
     nearest,
     query::Query,
+    reach::Reach,
     view::{Field, ID, View},
 };
 
@@ -46,17 +46,17 @@ pub enum Direction {
 const SHOWING: [&str; 4] = ["limit", "cursor", "fields", "sort"];
 
 impl<'a> Select<'a> {
-    /// The query of a list. `only` restricts it to these ids. Errors: `malformed_request`, `wrong_id_type`,
+    /// The query of a list, restricted to what the caller reaches. Errors: `malformed_request`, `wrong_id_type`,
     /// `invalid_cursor`.
-    pub fn of(view: &'a View, query: &Query, only: Option<Vec<Uuid>>) -> Result<Self, Problem> {
+    pub fn of(view: &'a View, query: &Query, reach: &Reach) -> Result<Self, Problem> {
         let order = order(view, query.get("sort").unwrap_or(view.sort))?;
         let binding = Binding::of(
             view.name,
             query.iter().filter(|(name, _)| !["limit", "cursor", "fields"].contains(name)),
         );
         let mut conditions = Conditions::default();
-        if let Some(ids) = only {
-            conditions.add("id = any($::uuid[])", Value::Ids(ids));
+        if let Some((text, values)) = &reach.condition {
+            conditions.add_all(text, values.clone());
         }
         for (name, value) in query.iter().filter(|(name, _)| !SHOWING.contains(name)) {
             conditions.filter(view, name, value)?;

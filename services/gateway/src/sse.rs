@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt::Write, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
-use contracts::Problem;
+use contracts::{Permission, Problem};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use opentelemetry::metrics::UpDownCounter;
 
@@ -77,8 +77,11 @@ impl Client {
             if self.level {
                 self.news.wait().await;
             }
-            authenticate::authenticate(&self.headers, &*self.gateway.doorkeeper, &self.gateway.failures)
-                .ok()?;
+            let caller =
+                authenticate::authenticate(&self.headers, &*self.gateway.doorkeeper, &self.gateway.failures)
+                    .ok()
+                    .filter(|caller| caller.may(Permission::EventRead))?;
+            self.filter.renew(caller);
             let Ok(Batch { told, position, at_end }) =
                 events::next(&self.gateway.reader, &self.filter, self.position).await
             else {

@@ -86,6 +86,9 @@ fn summary(kind: &str) -> String {
         "ca.resumed" => "The CA signs again.",
         "key.generated" => "The key was generated in the keystore.",
         "key.destroyed" => "The key was destroyed.",
+        "administrator.grants_changed" => "What the administrator may do changed.",
+        "administrator.described" => "What the administrator is called, or their e-mail address, changed.",
+        "token.superseded" => "Another API token takes its place; it ends when the overlap is over.",
         "token.issued" => "The API token was issued.",
         "token.revoked" => "The API token was revoked.",
         other => {

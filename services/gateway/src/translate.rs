@@ -5,7 +5,8 @@ use contracts::{
     Actor, CaId, CertificateId, CertificateRequestId, Event, EventError, EventId, KeyId, OperationId,
     OrganizationId, PolicyId, ProfileId, TokenId,
     directory::{
-        AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, OrganizationEvent, TokenEvent,
+        AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, OrganizationEvent, RoleEvent,
+        TokenEvent,
     },
     inventory::CertificateEvent,
     keystore::KeyEvent,
@@ -34,14 +35,16 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                 e.id.to_string(),
                 P::OrganizationCreated(public::OrganizationCreated { organization_id: e.id, name: e.name }),
             ),
-            OrganizationEvent::Updated(_) => None,
+            OrganizationEvent::Updated(_)
+            | OrganizationEvent::Archived(_)
+            | OrganizationEvent::Restored(_) => None,
         },
         DepartmentEvent::CATEGORY => match read(recorded)? {
             DepartmentEvent::Created(e) => told(
                 e.id.to_string(),
                 P::DepartmentCreated(public::DepartmentCreated { department_id: e.id, name: e.name }),
             ),
-            DepartmentEvent::Updated(_) => None,
+            DepartmentEvent::Updated(_) | DepartmentEvent::Archived(_) | DepartmentEvent::Restored(_) => None,
         },
         TokenEvent::CATEGORY => match read(recorded)? {
             TokenEvent::Issued(e) => told(
@@ -52,6 +55,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                     expires_at: e.expires_at,
                 }),
             ),
+            TokenEvent::Superseded(_) => None,
             TokenEvent::Revoked(_) => {
                 let token_id = TokenId(stream);
                 told(token_id.to_string(), P::TokenRevoked(public::TokenRevoked { token_id }))
@@ -143,6 +147,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
             told(certificate_id.to_string(), P::CertificateAnnotated(annotated))
         }
         AdministratorEvent::CATEGORY
+        | RoleEvent::CATEGORY
         | DenialEvent::CATEGORY
         | DirectoryNameEvent::CATEGORY
         | SignerNameEvent::CATEGORY => None,

@@ -25,6 +25,8 @@ pub struct View {
     pub fields: &'static [Field],
     /// What a row's document may hold: [`part_of`] its type.
     pub document: SchemaOf,
+    /// What rights over a row are judged by.
+    pub rights: Rights,
     /// Whether rows have a unique `name`.
     pub named: bool,
     /// Whether rows have `labels`.
@@ -33,6 +35,31 @@ pub struct View {
     pub search: Option<&'static str>,
     /// The order of a list that names none.
     pub sort: &'static str,
+}
+
+/// What rights over the rows of a view are judged by, beside their organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// Nothing: whoever works in the organization may have to do with them.
+    Shared,
+    /// They are the organization's as a whole.
+    Organization,
+    /// Their column `department`, and whose they are.
+    Row {
+        /// The column that says whose a row is.
+        owner: &'static str,
+        /// Whether a row is its owner's wherever that person works.
+        personal: bool,
+        /// Whether they are about certificates: columns `certificate_type`, `profile_id`, `certificate_id`.
+        certificates: bool,
+    },
+    /// Their columns `organizations` and `departments`: where administrators have grants.
+    Administrators,
+}
+
+impl Rights {
+    /// Of certificates and the requests for them.
+    pub const CERTIFICATE: Self = Self::Row { owner: "requested_by", personal: false, certificates: true };
 }
 
 /// A field of a view.

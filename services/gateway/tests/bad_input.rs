@@ -15,14 +15,15 @@ use chancery_gateway::{
     operations, router,
 };
 use contracts::{
-    AdministratorId, OrganizationId, Permission, Service, Timestamp, TokenId, directory::TokenScope,
+    AdministratorId, OrganizationId, Permission, PermissionSet, Service, Timestamp, TokenId,
+    directory::{BuiltInRole, Grant, Role, TokenScope},
     token::TokenText,
 };
 use eventlog::Reader;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use runtime::{
-    authority::{Denied, Principal},
+    authority::{Denied, Held, Principal},
     clock::TestClock,
     config::{Config, Environment, Sources},
     database::Endpoint,
@@ -58,9 +59,15 @@ impl Doorkeeper for Door {
             token: text.id,
             organization: OrganizationId(Uuid::from_u128(1)),
             all_organizations: false,
-            scope: TokenScope { permissions, ..TokenScope::default() },
+            carried: permissions.as_deref().map_or(PermissionSet::ALL, PermissionSet::of),
+            scope: Arc::new(TokenScope { permissions, ..TokenScope::default() }),
+            held: self.held(vec![Grant::installation(Role::BuiltIn(BuiltInRole::Master))]),
             expires_at: Timestamp::from_unix(2_000_000_000),
         })
+    }
+
+    fn held(&self, grants: Vec<Grant>) -> Arc<[Held]> {
+        grants.into_iter().filter_map(Held::built_in).collect()
     }
 }
 

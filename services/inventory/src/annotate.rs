@@ -5,12 +5,13 @@ use std::time::Duration;
 use bus::{Answer, Context};
 use contracts::{
     CertificateId, Problem,
+    directory::Belonging,
     inventory::{AnnotateCertificate, CertificateAnnotated, CertificateView},
 };
 use deadpool_postgres::Pool;
 use eventlog::Reader;
 use runtime::{
-    authority::Authority,
+    authority::{Authority, Caller, Target},
     database::{Scope, scoped_read},
     error::words,
     repository::Repository,
@@ -52,43 +53,35 @@ impl Annotations {
         context: &Context,
         change: AnnotateCertificate,
     ) -> Result<Answer<CertificateAnnotated>, Problem> {
-        self.authority.admit::<AnnotateCertificate>(context)?;
+        let caller = self.authority.caller::<AnnotateCertificate>(context)?;
         let id = change.certificate;
-        let view = self.view(context, id).await?;
+        let view = self.view(&caller, id).await?;
         let context = &Context { tenant: view.organization_id, ..context.clone() };
-        let requested = CertificateAnnotated { labels: view.labels, owner: view.owner, note: view.note };
+        let belongs = belongs(&view);
+        let requested =
+            CertificateAnnotated { labels: view.labels, owner: view.owner, note: view.note, belongs };
         let command = Annotate { change, requested: requested.clone() };
         let done = self.certificates.execute(context, id.uuid(), command).await?;
         Ok(done.answer(|done| done.state.recorded().cloned().unwrap_or(requested)))
     }
 
-    /// The certificate as the caller sees it. Errors: `not_found`, also for another organization's.
-    async fn view(&self, context: &Context, id: CertificateId) -> Result<CertificateView, Problem> {
-        let principal = self.authority.principal(&context.actor)?;
-        let out_of_scope =
-            principal.scope.certificates.as_ref().is_some_and(|allowed| !allowed.contains(&id));
-        let scope =
-            if principal.all_organizations { Scope::All } else { Scope::Organizations(vec![context.tenant]) };
-        let document = self.newest_document(&scope, id).await.map_err(|error| {
+    /// The certificate, if the caller may change it. Errors: `not_found`, also for one that they may not (Z-1).
+    async fn view(&self, caller: &Caller, id: CertificateId) -> Result<CertificateView, Problem> {
+        let found = self.newest(caller, id).await.map_err(|error| {
             tracing::warn!(error = words(&*error), "the inventory cannot be read");
             Problem::unavailable("the inventory cannot be read at the moment; try again")
         })?;
-        let document =
-            document.filter(|_| !out_of_scope).ok_or_else(|| Problem::not_found("certificate", id))?;
-        serde_json::from_value(document).map_err(|error| {
-            tracing::error!(%error, certificate = %id, "row of the inventory cannot be read");
-            Problem::internal()
-        })
+        found.ok_or_else(|| Problem::not_found("certificate", id))
     }
 
     /// The row; one that was issued this moment is waited for, until the read model knows what the log knew at first.
-    async fn newest_document(
+    async fn newest(
         &self,
-        scope: &Scope,
+        caller: &Caller,
         id: CertificateId,
-    ) -> Result<Option<serde_json::Value>, ReadFailure> {
-        if let Some(document) = self.document(scope, id).await? {
-            return Ok(Some(document));
+    ) -> Result<Option<CertificateView>, ReadFailure> {
+        if let Some(view) = self.row(caller, id).await? {
+            return Ok(Some(view));
         }
         let head = self.reader.head().await?;
         let level = async {
@@ -100,7 +93,7 @@ impl Annotations {
         if let Ok(waited) = tokio::time::timeout(PATIENCE, level).await {
             waited?;
         }
-        self.document(scope, id).await
+        self.row(caller, id).await
     }
 
     /// Whether the read model has nothing left to read up to a position.
@@ -113,16 +106,24 @@ impl Annotations {
         Ok(self.reader.level(row.try_get(0)?, upto, &categories).await?)
     }
 
-    async fn document(
-        &self,
-        scope: &Scope,
-        id: CertificateId,
-    ) -> Result<Option<serde_json::Value>, ReadFailure> {
+    /// The row, if the caller may change it.
+    async fn row(&self, caller: &Caller, id: CertificateId) -> Result<Option<CertificateView>, ReadFailure> {
         let mut client = self.pool.get().await?;
-        let transaction = scoped_read(&mut client, scope).await?;
+        let transaction = scoped_read(&mut client, &Scope::All).await?;
         let statement = transaction
             .prepare_cached("select document from api_inventory.certificate where id = $1")
             .await?;
-        Ok(transaction.query_opt(&statement, &[&id.uuid()]).await?.map(|row| row.get(0)))
+        let Some(row) = transaction.query_opt(&statement, &[&id.uuid()]).await? else { return Ok(None) };
+        let view: CertificateView = serde_json::from_value(row.try_get(0)?)?;
+        let target = Target::certificate(view.organization_id, &belongs(&view), view.profile_id, Some(id));
+        Ok(caller.permit(&target).is_ok().then_some(view))
+    }
+}
+
+fn belongs(view: &CertificateView) -> Belonging {
+    Belonging {
+        department_id: view.department_id,
+        certificate_type: view.certificate_type,
+        requested_by: view.requested_by,
     }
 }

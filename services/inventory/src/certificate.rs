@@ -49,6 +49,7 @@ impl Aggregate for Certificate {
             labels: change.labels.unwrap_or_else(|| current.labels.clone()),
             owner: replaced(change.owner, &current.owner),
             note: replaced(change.note, &current.note),
+            belongs: current.belongs,
         };
         let errors: Vec<_> = check_labels("#/labels", &next.labels)
             .into_iter()
@@ -111,6 +112,7 @@ mod tests {
             labels: BTreeMap::from([("env".into(), "prod".into())]),
             owner: None,
             note: Some("CHG-1042".into()),
+            belongs: contracts::directory::Belonging::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use contracts::{
     Event as _,
     inventory::{CertificateAnnotated, CertificateEvent},
     signer::IssuanceEvent,
+    x509::CertificateType,
 };
 use deadpool_postgres::Transaction;
 use eventlog::Recorded;
@@ -29,7 +30,8 @@ impl Projection for CertificateProjection {
              id uuid primary key, organization uuid not null, version int not null, \
              created_at timestamptz not null, common_name text, not_before timestamptz not null, \
              not_after timestamptz not null, serial_number text not null, issuer_ca uuid, profile_id uuid, \
-             request_id uuid, fingerprint_sha256 text not null, spki_sha256 text not null, \
+             request_id uuid, department uuid, certificate_type text, requested_by uuid, \
+             fingerprint_sha256 text not null, spki_sha256 text not null, \
              key_algorithm text not null, origin text not null, owner text, labels jsonb not null, \
              search text not null, issuance uuid not null, certificate bytea not null, document jsonb not null);\n\
              create index on {table} (organization, id);\n\
@@ -47,7 +49,8 @@ impl Projection for CertificateProjection {
             name: "certificate",
             select: format!(
                 "select c.id, c.organization, c.version, c.created_at, c.common_name, c.not_before, c.not_after, \
-                 {status} as status, c.serial_number, c.issuer_ca, c.profile_id, c.request_id, \
+                 {status} as status, c.serial_number, c.issuer_ca, c.profile_id, c.request_id, c.department, \
+                 c.certificate_type, c.requested_by, c.id as certificate_id, \
                  c.fingerprint_sha256, c.spki_sha256, c.key_algorithm, c.origin, c.owner, c.labels, {search} as search, \
                  c.issuance, c.certificate, c.document || jsonb_build_object('status', {status}, \
                  'certificate', inventory.pem(c.certificate)) as document from {table} c"
@@ -97,17 +100,17 @@ async fn insert(
         .prepare_cached(&format!(
             "insert into {} (id, organization, version, created_at, common_name, not_before, not_after, \
              serial_number, issuer_ca, profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, \
-             origin, labels, search, issuance, certificate, document) \
+             department, certificate_type, requested_by, origin, labels, search, issuance, certificate, document) \
              select id, organization, 0, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
-             profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, \
-             case when issuer_ca is null then 'self_signed' else 'issued' end, document -> 'labels', search, \
+             profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, department, certificate_type, \
+             requested_by, case when issuer_ca is null then 'self_signed' else 'issued' end, document -> 'labels', search, \
              issuance, certificate, document \
              from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], \
              $6::timestamptz[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::text[], \
-             $13::text[], $14::text[], $15::uuid[], $16::bytea[], $17::jsonb[]) \
+             $13::text[], $14::text[], $15::uuid[], $16::bytea[], $17::jsonb[], $18::uuid[], $19::text[], $20::uuid[]) \
              as x(id, organization, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
              profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, search, issuance, certificate, \
-             document) on conflict (id) do nothing",
+             document, department, certificate_type, requested_by) on conflict (id) do nothing",
             generation.table("certificate")
         ))
         .await?;
@@ -146,6 +149,9 @@ async fn insert(
                 &column(rows, |row| row.issuance),
                 &column(rows, |row| row.der.as_slice()),
                 &documents,
+                &column(rows, |row| row.view.department_id.map(contracts::DepartmentId::uuid)),
+                &column(rows, |row| row.view.certificate_type.map(CertificateType::as_str)),
+                &column(rows, |row| row.view.requested_by.map(contracts::AdministratorId::uuid)),
             ],
         )
         .await?;

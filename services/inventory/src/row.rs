@@ -47,6 +47,9 @@ impl Row {
         let view = CertificateView {
             id: completed.certificate_id,
             organization_id: OrganizationId(recorded.tenant),
+            department_id: completed.belongs.department_id,
+            certificate_type: completed.belongs.certificate_type,
+            requested_by: completed.belongs.requested_by,
             common_name: completed.common_name,
             subject: described.subject,
             sans: completed.sans,

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use contracts::{
     CertificateId, CertificateRequestId, Code, KeyId, Lifetime, Problem, Timestamp, Violation,
+    directory::Belonging,
     labels::{check_labels, check_text},
     signer::{CaStatus, CertificateRequestEvent, CertificateRequestSubmitted, issuance_stream},
 };
@@ -36,6 +37,8 @@ pub struct Submit {
     pub issuer: Option<Arc<Issuer>>,
     /// What the subscriber may choose.
     pub choice: Choice,
+    /// Whose it will be.
+    pub belongs: Belonging,
     /// The ids that are used if it is accepted.
     pub ids: NewIds,
 }
@@ -170,7 +173,7 @@ impl Aggregate for CertificateRequest {
 
 impl Submit {
     fn judge(self, now: Timestamp) -> Result<CertificateRequestSubmitted, Refusal> {
-        let Self { applicant, rules, issuer, choice, ids } = self;
+        let Self { applicant, rules, issuer, choice, belongs, ids } = self;
         if rules.is_self_signed() && applicant.csr().is_some() {
             return Err(Refusal::SelfSignedWithCsr);
         }
@@ -202,6 +205,7 @@ impl Submit {
             ttl: limits.cut(ttl, now),
             issuance: ids.issuance(issuer.as_deref()),
             certificate_id: ids.certificate,
+            belongs,
             labels: choice.labels,
             note: choice.note,
         })

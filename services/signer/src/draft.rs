@@ -136,6 +136,7 @@ impl Draft {
             certificate_id: submitted.certificate_id,
             profile_id: submitted.profile_id,
             key_id: submitted.key_id,
+            belongs: submitted.belongs,
             labels: submitted.labels.clone(),
             note: submitted.note.clone(),
         }
@@ -233,6 +234,7 @@ mod tests {
             ttl: Lifetime::days(90),
             issuance: Uuid::nil(),
             certificate_id: CertificateId(Uuid::from_u128(4)),
+            belongs: contracts::directory::Belonging::default(),
             labels: BTreeMap::new(),
             note: None,
         }

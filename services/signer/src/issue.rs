@@ -201,6 +201,7 @@ fn completed(intended: &IssuanceIntended, der: &[u8], certificate: &Certificate)
         ca_id: intended.ca_id,
         profile_id: intended.profile_id,
         key_id: intended.key_id,
+        belongs: intended.belongs,
         common_name: certificate.common_name(),
         sans: certificate.sans(),
         not_before: certificate.not_before(),

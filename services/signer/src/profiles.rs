@@ -7,7 +7,7 @@ use contracts::{
     signer::{CaChoice, CaKind, CreateProfile, ProfileCreated, ProfileEvent, ProfileView, UpdateProfile},
     x509::{ProfileIssuer, ProfileRules},
 };
-use runtime::repository::Executed;
+use runtime::{authority::Target, repository::Executed};
 
 use crate::{
     catalog::DEFAULT,
@@ -23,7 +23,11 @@ impl Signer {
         context: Context,
         command: CreateProfile,
     ) -> Result<Answer<ProfileView>, Problem> {
-        self.authority.admit::<CreateProfile>(&context)?;
+        let target = Target {
+            certificate_type: Some(command.certificate_type),
+            ..Target::organization(context.tenant)
+        };
+        self.authority.admit_to::<CreateProfile>(&context, &target)?;
         if let Some(first) = log::first_event(&self.reader, &context).await? {
             let executed =
                 self.profiles.repeated(&context, first.stream).await?.ok_or_else(Problem::internal)?;
@@ -52,13 +56,19 @@ impl Signer {
         context: Context,
         command: UpdateProfile,
     ) -> Result<Answer<ProfileView>, Problem> {
-        self.authority.admit::<UpdateProfile>(&context)?;
+        let caller = self.authority.caller::<UpdateProfile>(&context)?;
         let UpdateProfile { profile, ca, policy, ttl, key_usages, extended_key_usages, exportable } = command;
         let current = self
             .find(|catalog| catalog.profile(context.tenant, &profile).cloned())
             .await?
             .ok_or_else(|| Problem::not_found("certificate profile", &profile))?;
         let rules = current.rules;
+        let target = Target {
+            certificate_type: Some(rules.certificate_type),
+            profile: Some(current.id),
+            ..Target::organization(context.tenant)
+        };
+        caller.permit(&target)?;
         let rules = ProfileRules {
             issuer: match ca {
                 Some(ca) => self.profile_issuer(&context, ca).await?,

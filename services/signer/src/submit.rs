@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use bus::{Answer, Context, Reply};
 use contracts::{
-    Actor, Code, KeyId, Problem, ProfileId, Service, Timestamp, Violation,
+    Actor, Code, DepartmentId, KeyId, Permission, Problem, ProfileId, Service, Timestamp, Violation,
     command::DryRun,
+    directory::Belonging,
     id::Reference,
     keystore::GenerateRequestKey,
     signer::{
@@ -25,6 +26,7 @@ use pki::{
 };
 use runtime::{
     aggregate::{Aggregate, differences},
+    authority::{Caller, Target},
     command::{append, append_problem},
 };
 use serde_json::Value;
@@ -34,6 +36,7 @@ use crate::{
     certificate_request::{CertificateRequest, Choice, NewIds, Submit},
     draft::{Contents, Draft, Signatory},
     issue::{Intent, Issued},
+    rules::Rules,
     signer::Signer,
     throwaway::ThrowawayKey,
     view,
@@ -68,10 +71,10 @@ impl Signer {
         context: Context,
         command: SubmitCertificateRequest,
     ) -> Result<Answer<IssuedCertificate>, Problem> {
-        self.authority.admit::<SubmitCertificateRequest>(&context)?;
+        let caller = self.authority.caller::<SubmitCertificateRequest>(&context)?;
         let (began, source, profile) = (self.clock.monotonic(), source(&command), command.profile.clone());
         let (tenant, dry_run) = (context.tenant, context.dry_run);
-        let answer = self.submit_admitted(context, command).await;
+        let answer = self.submit_admitted(context, &caller, command).await;
         if !dry_run {
             let elapsed = self.clock.monotonic().saturating_sub(began);
             // Asked last: the first request of an organization may have made its Micro CA.
@@ -85,9 +88,10 @@ impl Signer {
     async fn submit_admitted(
         &self,
         context: Context,
+        caller: &Caller,
         command: SubmitCertificateRequest,
     ) -> Result<Answer<IssuedCertificate>, Problem> {
-        match self.begin(&context, command).await {
+        match self.begin(&context, caller, command).await {
             Ok(Begun::Tried(dry_run)) => Ok(Answer::Dry(dry_run)),
             Ok(Begun::Recorded(submitted, intent)) => {
                 let issued = self.issue(&context, &intent).await?;
@@ -103,15 +107,22 @@ impl Signer {
     }
 
     /// Judges a request and records it.
-    async fn begin(&self, context: &Context, command: SubmitCertificateRequest) -> Result<Begun, Problem> {
+    async fn begin(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        command: SubmitCertificateRequest,
+    ) -> Result<Begun, Problem> {
+        let department = command.department.clone();
         let (applicant, profile, choice) = read(command)?;
         let selection = self.select(context, profile.as_ref()).await?;
-        self.within_scope(context, selection.rules.profile_id)?;
+        let belongs = self.belongs(context, caller, department.as_ref(), &selection.rules)?;
         let submit = Submit {
             applicant: Arc::new(applicant),
             rules: selection.rules,
             issuer: selection.issuer,
             choice,
+            belongs,
             ids: NewIds {
                 request: self.ids.id(),
                 certificate: self.ids.id(),
@@ -231,16 +242,33 @@ impl Signer {
         })
     }
 
-    /// A token may be for some profiles only.
-    fn within_scope(&self, context: &Context, profile: ProfileId) -> Result<(), Problem> {
-        if let Actor::Service(_) = context.actor {
-            return Ok(());
-        }
-        let scope = self.authority.principal(&context.actor)?.scope;
-        if scope.profiles.is_none_or(|profiles| profiles.contains(&profile)) {
-            return Ok(());
-        }
-        Err(Problem::new(Code::Forbidden, "the API token is not for this certificate profile"))
+    /// Whose the certificate will be, if the caller may ask for it there.
+    ///
+    /// Errors: `not_found` of a department; `invalid_state` of what is archived; `forbidden`.
+    fn belongs(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        department: Option<&Reference<DepartmentId>>,
+        rules: &Rules,
+    ) -> Result<Belonging, Problem> {
+        let (tenant, principal) = (context.tenant, caller.principal());
+        let department_id = match department {
+            Some(reference) => {
+                let found = self.authority.department(tenant, reference);
+                Some(found.ok_or_else(|| Problem::not_found("department", reference))?.0)
+            }
+            None => principal.and_then(|one| one.only_department(Permission::RequestCreate, tenant)),
+        };
+        let belongs = Belonging {
+            department_id,
+            certificate_type: Some(rules.profile.certificate_type),
+            requested_by: principal.map(|principal| principal.administrator),
+        };
+        let target = Target::certificate(tenant, &belongs, Some(rules.profile_id), None);
+        caller.permit(&target)?;
+        self.authority.in_use(tenant, department_id)?;
+        Ok(belongs)
     }
 
     /// The answer once the certificate is durable.

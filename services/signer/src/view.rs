@@ -113,6 +113,8 @@ pub fn certificate_request(
         created_at: opened_at(submitted.id),
         id: submitted.id,
         organization_id,
+        department_id: submitted.belongs.department_id,
+        certificate_type: submitted.belongs.certificate_type,
         status,
         source: submitted.source,
         key_id: submitted.key_id,

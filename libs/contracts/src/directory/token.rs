@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Role;
 use crate::{
-    AdministratorId, CertificateId, Lifetime, OrganizationId, Permission, ProfileId, Timestamp, TokenId,
-    command, events, id::Reference,
+    AdministratorId, CertificateId, DepartmentId, Lifetime, OrganizationId, Permission, ProfileId, Timestamp,
+    TokenId, command, events, id::Reference,
 };
 
 /// What a token may be used for: never more than its owner may do. A missing field sets no limit.
@@ -15,7 +16,13 @@ pub struct TokenScope {
     /// Only these permissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Vec<Permission>>,
-    /// Only requests for these profiles.
+    /// Only through grants of these roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<Role>>,
+    /// Only in this department.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub department: Option<DepartmentId>,
+    /// Only requests for these profiles, and what came of such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profiles: Option<Vec<ProfileId>>,
     /// Only these certificates.
@@ -33,15 +40,25 @@ pub struct TokenIssued {
     pub name: String,
     /// Whose rights it carries.
     pub administrator_id: AdministratorId,
-    /// The organization it acts in; a token of a master without one may name any.
+    /// The organization it acts in.
     pub organization_id: OrganizationId,
-    /// Whether it reaches every organization (only a master's may).
+    /// Whether it reaches every organization that its administrator's grants reach.
     #[serde(default)]
     pub all_organizations: bool,
     /// SHA-256 of its text, hexadecimal.
     pub hash: String,
     /// What it is limited to.
     pub scope: TokenScope,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// An API token ends earlier than it was issued for: another one takes its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenSuperseded {
+    /// The token that takes its place.
+    pub by: TokenId,
     /// When it ends.
     pub expires_at: Timestamp,
 }
@@ -59,11 +76,12 @@ events! {
     /// What happened to an API token.
     TokenEvent in "token" {
         Issued(TokenIssued) = "token.issued" v 1,
+        Superseded(TokenSuperseded) = "token.superseded" v 1,
         Revoked(TokenRevoked) = "token.revoked" v 1,
     }
 }
 
-/// Issues an API token that carries the caller's rights, narrowed by `scope`. The gateway draws the secret, sends
+/// Issues an API token that carries an administrator's rights, narrowed by `scope`. The gateway draws the secret, sends
 /// its hash and shows the text once; the text never travels on the bus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -74,6 +92,9 @@ pub struct IssueToken {
     pub hash: String,
     /// What it is for.
     pub name: String,
+    /// Whose rights it carries; missing: the caller's. Nobody issues a token that carries more than they hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub administrator: Option<AdministratorId>,
     /// The organization it acts in; missing: the caller's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<Reference<OrganizationId>>,
@@ -84,6 +105,23 @@ pub struct IssueToken {
     pub ttl: Lifetime,
 }
 command!(IssueToken => TokenView, Directory, "issue_token", Some(Permission::TokenWrite));
+
+/// Issues the next token of the same name, owner and limits; the old one works until the overlap is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RotateToken {
+    /// Which.
+    pub token: TokenId,
+    /// The id that stands in the new one's text.
+    pub id: TokenId,
+    /// SHA-256 of the new one's text, hexadecimal.
+    pub hash: String,
+    /// How long the new one is valid, at most 365 days.
+    pub ttl: Lifetime,
+    /// How long the old one still works.
+    pub overlap: Lifetime,
+}
+command!(RotateToken => TokenView, Directory, "rotate_token", Some(Permission::TokenWrite));
 
 /// Revokes an API token, within a second everywhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -118,8 +156,14 @@ pub struct TokenView {
     pub administrator_id: AdministratorId,
     /// The organization it acts in.
     pub organization_id: OrganizationId,
+    /// Whether it reaches every organization that its administrator's grants reach.
+    #[serde(default)]
+    pub all_organizations: bool,
     /// What it is limited to.
     pub scope: TokenScope,
+    /// The token that takes its place.
+    #[serde(default)]
+    pub superseded_by: Option<TokenId>,
     /// `active` or `revoked`; expiry is told by `expiresAt`.
     pub status: TokenStatus,
     /// When it was issued.

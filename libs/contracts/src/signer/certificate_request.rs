@@ -8,10 +8,12 @@ use uuid::Uuid;
 
 use super::KeyChoice;
 use crate::{
-    CertificateId, CertificateRequestId, KeyId, Lifetime, OrganizationId, Permission, ProfileId, Timestamp,
-    command, events,
+    CertificateId, CertificateRequestId, DepartmentId, KeyId, Lifetime, OrganizationId, Permission,
+    ProfileId, Timestamp, command,
+    directory::Belonging,
+    events,
     id::Reference,
-    x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, Subject, SubjectAltName},
+    x509::{CertificateType, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, Subject, SubjectAltName},
 };
 
 /// Where the key of a certificate is.
@@ -55,6 +57,9 @@ pub struct CertificateRequestSubmitted {
     pub issuance: Uuid,
     /// The certificate's id.
     pub certificate_id: CertificateId,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Belonging::is_unknown")]
+    pub belongs: Belonging,
     /// Labels for the certificate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -77,6 +82,10 @@ pub struct SubmitCertificateRequest {
     /// The profile; missing: the one named `default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Reference<ProfileId>>,
+    /// The department it is for, by id or `name:…`; missing: the only one that the caller may ask for, else the
+    /// organization as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub department: Option<Reference<DepartmentId>>,
     /// PKCS #10 as PEM or bare base64 DER. Subject, names and key come from it and from nowhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csr: Option<String>,
@@ -142,6 +151,12 @@ pub struct CertificateRequestView {
     pub id: CertificateRequestId,
     /// Its organization.
     pub organization_id: OrganizationId,
+    /// Its department; `null`: the organization as a whole.
+    #[serde(default)]
+    pub department_id: Option<DepartmentId>,
+    /// What the certificate is for.
+    #[serde(default)]
+    pub certificate_type: Option<CertificateType>,
     /// Where it stands.
     pub status: RequestStatus,
     /// Where the key is.

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    CaId, CertificateId, CertificateRequestId, Code, KeyId, Problem, ProfileId, Timestamp, events,
+    CaId, CertificateId, CertificateRequestId, Code, KeyId, Problem, ProfileId, Timestamp,
+    directory::Belonging,
+    events,
     x509::{SignatureAlgorithm, SubjectAltName},
 };
 
@@ -37,6 +39,9 @@ pub struct IssuanceIntended {
     /// Managed key, if the keystore made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<KeyId>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Belonging::is_unknown")]
+    pub belongs: Belonging,
     /// Labels for the certificate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -65,6 +70,9 @@ pub struct IssuanceCompleted {
     /// Managed key, if the keystore made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<KeyId>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Belonging::is_unknown")]
+    pub belongs: Belonging,
     /// Common name, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub common_name: Option<String>,

@@ -34,6 +34,22 @@ pub enum CertificateType {
     Device,
 }
 
+impl CertificateType {
+    /// Every type.
+    pub const ALL: &'static [Self] = &[Self::Server, Self::Client, Self::CodeSigning, Self::Device];
+
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::CodeSigning => "code_signing",
+            Self::Device => "device",
+        }
+    }
+}
+
 /// Default and longest lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -28,6 +28,9 @@ pub struct Issue {
     /// Profile by id or name; the one named `default` when not given
     #[arg(long)]
     profile: Option<String>,
+    /// Department it is for, by id or name; the only one you may ask for, else the organization as a whole
+    #[arg(long)]
+    department: Option<String>,
     /// CSR file, `-` for standard input; without it the keystore makes a key
     #[arg(long, conflicts_with_all = ["common_name", "dns", "ip", "email", "uri", "key"])]
     csr: Option<String>,
@@ -105,6 +108,9 @@ impl Issue {
         }
         if let Some(profile) = &self.profile {
             body["profile"] = reference("prf", profile).into();
+        }
+        if let Some(department) = &self.department {
+            body["department"] = reference("dep", department).into();
         }
         if let Some(ttl) = self.ttl {
             body["ttl"] = ttl.to_string().into();

@@ -8,10 +8,12 @@ use runtime::config::Secret;
 
 use self::{api::Api, failure::Failure};
 
+mod admin;
 mod api;
 mod ca;
 mod cert;
 pub mod context;
+mod department;
 mod failure;
 mod inspect;
 mod issue;
@@ -24,6 +26,7 @@ mod policy;
 mod profile;
 mod raw;
 mod request;
+mod role;
 mod token;
 mod watch;
 
@@ -125,6 +128,15 @@ pub enum ClientCommand {
     /// Organizations and departments
     #[command(subcommand)]
     Org(org::Org),
+    /// Departments of an organization
+    #[command(subcommand)]
+    Department(department::Department),
+    /// Administrators: who may do what
+    #[command(subcommand)]
+    Admin(admin::Admin),
+    /// Roles: what may be granted
+    #[command(subcommand)]
+    Role(role::Role),
     /// Operations that take longer
     #[command(subcommand)]
     Op(op::Op),
@@ -170,6 +182,9 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Key(key) => key.run(&api).await,
         ClientCommand::Token(token) => token.run(&api).await,
         ClientCommand::Org(org) => org.run(&api).await,
+        ClientCommand::Department(department) => department.run(&api).await,
+        ClientCommand::Admin(admin) => admin.run(&api).await,
+        ClientCommand::Role(role) => role.run(&api).await,
         ClientCommand::Op(op) => op.run(&api).await,
         ClientCommand::Watch(watch) => watch.run(&api).await,
         ClientCommand::Api(raw) => raw.run(&api).await,

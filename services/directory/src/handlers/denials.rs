@@ -1,14 +1,25 @@
-//! Refused sensitive calls.
+//! Samples and denials, which the gateway reports.
 
-use bus::{Answer, Context};
+use bus::{Answer, Context, Reply};
 use contracts::{
     Problem,
-    directory::{DenialRecorded, RecordDenial},
+    directory::{DenialRecorded, RecordDenial, RecordTokenUse},
 };
 
 use super::Handlers;
 
 impl Handlers {
+    /// Keeps when tokens were last used.
+    pub async fn record_token_use(
+        &self,
+        context: &Context,
+        command: RecordTokenUse,
+    ) -> Result<Answer<()>, Problem> {
+        self.authority.admit::<RecordTokenUse>(context)?;
+        self.token_use.record(&command.uses).await?;
+        Ok(Answer::Done(Reply::nothing(())))
+    }
+
     /// Records a refused sensitive call in the caller's organization.
     pub async fn record_denial(
         &self,

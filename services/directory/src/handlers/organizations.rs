@@ -1,31 +1,29 @@
-//! Organizations.
+//! Organizations: created, changed, archived, restored.
 
 use bus::{Answer, Context};
 use contracts::{
-    OrganizationId, Problem,
-    directory::{CreateOrganization, OrganizationCreated, OrganizationView, UpdateOrganization},
+    Command, OrganizationId, Problem,
+    directory::{
+        ArchiveOrganization, CreateOrganization, OrganizationArchived, OrganizationCreated,
+        OrganizationRestored, OrganizationView, RestoreOrganization, UpdateOrganization,
+    },
     id::Reference,
 };
-use runtime::repository::Executed;
+use runtime::{authority::Target, repository::Executed};
 
 use super::{Handlers, INSTALLATION, hidden, within};
 use crate::organization::{Organization, OrganizationCommand};
 
 impl Handlers {
-    /// Creates an organization; only who reaches every organization may.
+    /// Creates an organization.
     pub async fn create_organization(
         &self,
         context: &Context,
         command: CreateOrganization,
     ) -> Result<Answer<OrganizationView>, Problem> {
+        self.authority.admit_to::<CreateOrganization>(context, &Target::INSTALLATION)?;
         let new = self.ids.uuid();
-        self.authority.admit::<CreateOrganization>(&within(context, new.into()))?;
-        let created = |id| OrganizationCreated {
-            id,
-            name: command.name.clone(),
-            display_name: command.display_name.clone(),
-            country: command.country.clone(),
-        };
+        let created = |id| OrganizationCreated::new(id, command.name.clone(), command.details());
         // Fields are checked before the name is taken, so that a refusal leaves nothing.
         let check = Context { dry_run: true, ..within(context, new.into()) };
         self.organizations.create(&check, new, OrganizationCommand::Create(created(new.into()))).await?;
@@ -42,35 +40,50 @@ impl Handlers {
         context: &Context,
         command: UpdateOrganization,
     ) -> Result<Answer<OrganizationView>, Problem> {
-        let id = self.organization(&command.organization).await?;
-        let context = &within(context, id);
-        self.authority
-            .admit::<UpdateOrganization>(context)
-            .map_err(|denied| hidden(denied, "organization", &command.organization))?;
+        let context = &self.at_organization::<UpdateOrganization>(context, &command.organization).await?;
+        let id = context.tenant.uuid();
+        let update = OrganizationCommand::Update { name: command.name.clone(), details: command.details() };
         if let Some(name) = &command.name {
             let check = Context { dry_run: true, ..context.clone() };
-            self.organizations
-                .execute(&check, id.uuid(), OrganizationCommand::Update(command.clone()))
-                .await?;
-            self.take_name(&within(context, INSTALLATION), "organization", name, id.uuid()).await?;
+            self.organizations.execute(&check, id, update.clone()).await?;
+            self.take_name(&within(context, INSTALLATION), "organization", name, id).await?;
         }
-        let done =
-            self.organizations.execute(context, id.uuid(), OrganizationCommand::Update(command)).await?;
+        self.organization_answer(self.organizations.execute(context, id, update).await?).await
+    }
+
+    /// Archives an organization.
+    pub async fn archive_organization(
+        &self,
+        context: &Context,
+        command: ArchiveOrganization,
+    ) -> Result<Answer<OrganizationView>, Problem> {
+        let context = &self.at_organization::<ArchiveOrganization>(context, &command.organization).await?;
+        let archive = OrganizationCommand::Archive(OrganizationArchived { reason: command.reason });
+        let done = self.organizations.execute(context, context.tenant.uuid(), archive).await?;
         self.organization_answer(done).await
     }
 
-    /// The organization that is named, if there is one.
-    pub(super) async fn organization(
+    /// Restores an archived organization.
+    pub async fn restore_organization(
         &self,
+        context: &Context,
+        command: RestoreOrganization,
+    ) -> Result<Answer<OrganizationView>, Problem> {
+        let context = &self.at_organization::<RestoreOrganization>(context, &command.organization).await?;
+        let restore = OrganizationCommand::Restore(OrganizationRestored { reason: command.reason });
+        let done = self.organizations.execute(context, context.tenant.uuid(), restore).await?;
+        self.organization_answer(done).await
+    }
+
+    /// The command, about the organization that it names, if the caller may do it there.
+    async fn at_organization<C: Command>(
+        &self,
+        context: &Context,
         reference: &Reference<OrganizationId>,
-    ) -> Result<OrganizationId, Problem> {
-        match reference {
-            Reference::Id(id) => Ok(*id),
-            Reference::Name(name) => {
-                let owner = self.names.owner(INSTALLATION.uuid(), "organization", name).await?;
-                owner.map(Into::into).ok_or_else(|| Problem::not_found("organization", reference))
-            }
-        }
+    ) -> Result<Context, Problem> {
+        let context = within(context, self.organization(reference).await?);
+        self.authority.admit::<C>(&context).map_err(|denied| hidden(denied, "organization", reference))?;
+        Ok(context)
     }
 
     async fn organization_answer(
@@ -80,14 +93,9 @@ impl Handlers {
         let created_at = self.created_at(done.stream).await?;
         Ok(done.answer(|done| {
             let fields = done.state.fields().cloned().unwrap_or_default();
-            OrganizationView {
-                id: done.stream.into(),
-                name: fields.name,
-                display_name: fields.display_name,
-                country: fields.country,
-                created_at,
-                version: done.version,
-            }
+            let (id, version) = (done.stream.into(), done.version);
+            let details = fields.details();
+            OrganizationView::new(id, fields.name, done.state.status(), created_at, version, details)
         }))
     }
 }

@@ -1,80 +1,183 @@
-//! API tokens, and when they were last used.
+//! API tokens: issued, rotated, revoked.
 
-use bus::{Answer, Context, Reply};
+use std::sync::Arc;
+
+use bus::{Answer, Context};
 use contracts::{
-    Problem, TokenId,
-    directory::{IssueToken, RecordTokenUse, RevokeToken, TokenIssued, TokenRevoked, TokenStatus, TokenView},
+    AdministratorId, Code, Command, DepartmentId, OrganizationId, Problem, TokenId, Violation,
+    directory::{
+        AdministratorStatus, IssueToken, RevokeToken, RotateToken, TokenIssued, TokenRevoked, TokenStatus,
+        TokenSuperseded, TokenView,
+    },
+    id::Reference,
 };
-use runtime::repository::Executed;
+use runtime::{
+    authority::{Caller, Held, Principal, Target, covers_token},
+    repository::Executed,
+};
 
 use super::{Handlers, hidden, within};
 use crate::token::{Token, TokenCommand};
 
+/// An API token that the caller reaches, and the caller.
+struct Reached {
+    principal: Principal,
+    context: Context,
+    issued: TokenIssued,
+}
+
 impl Handlers {
-    /// Issues an API token that is no wider than the one it is issued with.
+    /// Issues an API token that is no wider than what it is issued with.
     pub async fn issue_token(
         &self,
         context: &Context,
         command: IssueToken,
     ) -> Result<Answer<TokenView>, Problem> {
         let issuer = self.authority.principal(&context.actor)?;
+        let administrator = command.administrator.unwrap_or(issuer.administrator);
+        let held = self.held_by(&issuer, administrator)?;
         let organization = match &command.organization {
             Some(reference) => self.organization(reference).await?,
-            None => issuer.organization,
+            None => usual_organization(&issuer, &held),
         };
+        let mut scope = command.scope;
+        scope.department = scope.department.or_else(|| only_department(&held, organization));
+        if let Some(department) = scope.department
+            && self.authority.department(organization, &Reference::Id(department)).is_none()
+        {
+            return Err(no_department(department));
+        }
         let context = &within(context, organization);
-        self.authority.admit::<IssueToken>(context).map_err(|denied| match &command.organization {
-            Some(reference) => hidden(denied, "organization", reference),
-            None => denied,
+        let target = Target::within(organization, scope.department).personal(administrator);
+        self.authority.admit_to::<IssueToken>(context, &target).map_err(|denied| {
+            match (&command.organization, &command.administrator) {
+                (Some(reference), _) => hidden(denied, "organization", reference),
+                (None, Some(administrator)) => hidden(denied, "administrator", administrator),
+                (None, None) => denied,
+            }
         })?;
         let issued = TokenIssued {
             id: command.id,
             name: command.name,
-            administrator_id: issuer.administrator,
+            administrator_id: administrator,
             organization_id: organization,
             all_organizations: issuer.all_organizations && command.organization.is_none(),
             hash: command.hash,
-            scope: command.scope,
+            scope,
             expires_at: self.clock.now().plus(command.ttl.duration()),
         };
-        let issue = TokenCommand::Issue { issued: Box::new(issued), issuer: issuer.scope };
+        self.may_carry(&issuer, &issued, held)?;
+        let issue = TokenCommand::Issue { issued: Box::new(issued), issuer: (*issuer.scope).clone() };
         let done = self.tokens.create(context, command.id.uuid(), issue).await?;
         self.token_answer(command.id, done).await
     }
 
-    /// Revokes an API token and answers once this instance knows it.
+    /// Issues the next token in the place of another one, which works until the overlap is over.
+    pub async fn rotate_token(
+        &self,
+        context: &Context,
+        command: RotateToken,
+    ) -> Result<Answer<TokenView>, Problem> {
+        let Reached { principal, context, issued: old } =
+            self.reached::<RotateToken>(context, command.token).await?;
+        let now = self.clock.now();
+        let supersede = TokenCommand::Supersede(TokenSuperseded {
+            by: command.id,
+            expires_at: now.plus(command.overlap.duration()),
+        });
+        let held = self.held_by(&principal, old.administrator_id)?;
+        let expires_at = now.plus(command.ttl.duration());
+        let next = TokenIssued { id: command.id, hash: command.hash, expires_at, ..old };
+        self.may_carry(&principal, &next, held)?;
+        let check = Context { dry_run: true, if_version: None, ..context.clone() };
+        let old_stream = command.token.uuid();
+        if self.tokens.reload(command.id.uuid()).await?.version == 0 {
+            // Judged first, so that a refusal leaves nothing; a repeat has superseded it already.
+            self.tokens.execute(&check, old_stream, supersede.clone()).await?;
+        }
+        let issue = TokenCommand::Issue { issued: Box::new(next), issuer: (*principal.scope).clone() };
+        let new = Context { if_version: None, ..context.clone() };
+        let done = self.tokens.create(&new, command.id.uuid(), issue).await?;
+        if done.dry_run.is_none() {
+            self.tokens.execute(&context.step("superseded"), old_stream, supersede).await?;
+        }
+        self.token_answer(command.id, done).await
+    }
+
+    /// Revokes an API token.
     pub async fn revoke_token(
         &self,
         context: &Context,
         command: RevokeToken,
     ) -> Result<Answer<TokenView>, Problem> {
-        let id = command.token.uuid();
-        let tenant =
-            self.tokens.load(id).await?.tenant.ok_or_else(|| Problem::not_found("token", command.token))?;
-        let context = &within(context, tenant);
-        self.authority
-            .admit::<RevokeToken>(context)
-            .map_err(|denied| hidden(denied, "token", &command.token))?;
+        let Reached { context, .. } = self.reached::<RevokeToken>(context, command.token).await?;
         let revoke = TokenCommand::Revoke(TokenRevoked { reason: command.reason });
-        let done = self.tokens.execute(context, id, revoke).await?;
+        let done = self.tokens.execute(&context, command.token.uuid(), revoke).await?;
         self.token_answer(command.token, done).await
     }
 
-    /// Keeps when tokens were last used.
-    pub async fn record_token_use(
-        &self,
-        context: &Context,
-        command: RecordTokenUse,
-    ) -> Result<Answer<()>, Problem> {
-        self.authority.admit::<RecordTokenUse>(context)?;
-        self.token_use.record(&command.uses).await?;
-        Ok(Answer::Done(Reply::nothing(())))
+    /// A token that the caller may do this to. Errors: `not_found`.
+    async fn reached<C: Command>(&self, context: &Context, id: TokenId) -> Result<Reached, Problem> {
+        let missing = || Problem::not_found("token", id);
+        let principal = self.authority.principal(&context.actor)?;
+        let snapshot = self.tokens.load(id.uuid()).await?;
+        let issued = snapshot.state.issued().cloned().ok_or_else(missing)?;
+        let context = within(context, issued.organization_id);
+        let target = Target::within(issued.organization_id, issued.scope.department);
+        let caller: Caller =
+            self.authority.caller::<C>(&context).map_err(|denied| hidden(denied, "token", &id))?;
+        caller
+            .permit(&target.personal(issued.administrator_id))
+            .map_err(|denied| hidden(denied, "token", &id))?;
+        Ok(Reached { principal, context, issued })
+    }
+
+    /// The grants of whom a token is for. Errors: `not_found` of somebody who is not there or beyond the caller's reach;
+    /// `invalid_state` of somebody who may not act.
+    fn held_by(&self, issuer: &Principal, id: AdministratorId) -> Result<Arc<[Held]>, Problem> {
+        if id == issuer.administrator {
+            return Ok(issuer.held.clone());
+        }
+        let missing = || Problem::not_found("administrator", id);
+        let known = self.authority.administrator(id).ok_or_else(missing)?;
+        let visible =
+            |held: &Held| held.grant.organization_id.is_some_and(|organization| issuer.reaches(organization));
+        let installation = issuer.held.iter().any(|held| held.grant.organization_id.is_none());
+        if !(installation || known.held.iter().any(visible)) {
+            return Err(missing());
+        }
+        if known.status != AdministratorStatus::Active {
+            let words = format!("the administrator '{id}' may not act: enable them first");
+            return Err(Problem::new(Code::InvalidState, words));
+        }
+        Ok(known.held)
+    }
+
+    /// Whether a token for somebody else carries no more than the caller holds. One's own tokens carry one's own
+    /// grants, within the limits of the token that issues them. Errors: `forbidden`.
+    fn may_carry(&self, issuer: &Principal, next: &TokenIssued, held: Arc<[Held]>) -> Result<(), Problem> {
+        let wanted = Principal {
+            administrator: next.administrator_id,
+            token: next.id,
+            organization: next.organization_id,
+            all_organizations: next.all_organizations,
+            carried: Principal::carried(&next.scope),
+            scope: Arc::new(next.scope.clone()),
+            held,
+            expires_at: next.expires_at,
+        };
+        if wanted.administrator == issuer.administrator || covers_token(issuer, &wanted) {
+            return Ok(());
+        }
+        let words = "nobody grants more than they hold: the token would carry more than yours does";
+        Err(Problem::new(Code::Forbidden, words))
     }
 
     async fn token_answer(&self, id: TokenId, done: Executed<Token>) -> Result<Answer<TokenView>, Problem> {
         let created_at = self.created_at(done.stream).await?;
         let last_used_at = self.token_use.last(id).await?;
         let status = if done.state.is_revoked() { TokenStatus::Revoked } else { TokenStatus::Active };
+        let superseded_by = done.state.superseded_by();
         let Some(issued) = done.state.issued().cloned() else {
             return Err(Problem::not_found("token", id));
         };
@@ -83,7 +186,9 @@ impl Handlers {
             name: issued.name,
             administrator_id: issued.administrator_id,
             organization_id: issued.organization_id,
+            all_organizations: issued.all_organizations,
             scope: issued.scope,
+            superseded_by,
             status,
             created_at,
             expires_at: issued.expires_at,
@@ -91,4 +196,33 @@ impl Handlers {
             version: done.version,
         }))
     }
+}
+
+/// The organization a token acts in that names none: the issuer's, or the first one that its administrator works in.
+fn usual_organization(issuer: &Principal, held: &[Held]) -> OrganizationId {
+    let works_in = |organization| {
+        let here = |held: &Held| held.grant.organization_id.is_none_or(|granted| granted == organization);
+        held.iter().any(here)
+    };
+    if works_in(issuer.organization) {
+        return issuer.organization;
+    }
+    held.iter().find_map(|held| held.grant.organization_id).unwrap_or(issuer.organization)
+}
+
+/// The department of somebody who works in an organization in one department only.
+fn only_department(held: &[Held], organization: OrganizationId) -> Option<DepartmentId> {
+    let here = |held: &&Held| held.grant.organization_id.is_none_or(|granted| granted == organization);
+    let mut departments = held.iter().filter(here).map(|held| held.grant.department_id);
+    let first = departments.next()??;
+    departments.all(|department| department == Some(first)).then_some(first)
+}
+
+fn no_department(department: DepartmentId) -> Problem {
+    let words = format!("the organization has no department '{department}'");
+    Problem::new(Code::ValidationFailed, words.clone()).with_errors(vec![Violation::at(
+        "#/scope/department",
+        "department_not_found",
+        words,
+    )])
 }

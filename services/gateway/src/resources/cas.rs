@@ -14,7 +14,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{self, Field, View},
+    view::{self, Field, Rights, View},
 };
 
 /// The read model.
@@ -31,6 +31,7 @@ pub static CAS: View = View {
         Field::time("notAfter", "not_after").optional(),
     ],
     document: view::part_of::<CaView>,
+    rights: Rights::Shared,
     named: true,
     labelled: false,
     search: None,

@@ -9,6 +9,7 @@ use contracts::{
         CertificateRequestEvent, CertificateRequestView, IssuedCertificate, RequestSource, RequestStatus,
         SubmitCertificateRequest,
     },
+    x509::CertificateType,
 };
 use eventlog::Recorded;
 use http::StatusCode;
@@ -31,7 +32,7 @@ use crate::{
     patience::{self, Waited},
     pem, read,
     timeline::{self, TimelineEntry},
-    view::{self, Field, View},
+    view::{self, Field, Rights, View},
 };
 
 /// The read model.
@@ -46,8 +47,11 @@ pub static REQUESTS: View = View {
         Field::text("commonName", "common_name").optional(),
         Field::id("profileId", "profile_id", "prf"),
         Field::id("certificateId", "certificate_id", "crt"),
+        Field::id("departmentId", "department", "dep").optional(),
+        Field::word::<CertificateType>("certificateType", "certificate_type").optional(),
     ],
     document: view::part_of::<CertificateRequestView>,
+    rights: Rights::CERTIFICATE,
     named: false,
     labelled: true,
     search: None,
@@ -278,7 +282,8 @@ async fn submitted(
 }
 
 fn example() -> Value {
-    json!({"id": "req_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae", "status": "issued",
+    json!({"id": "req_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "departmentId": null, "certificateType": "server", "status": "issued",
         "source": "csr", "keyId": null, "profileId": "prf_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "certificateId": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "commonName": "shop.example.com",
         "sans": [{"type": "dns", "value": "shop.example.com"}], "keyAlgorithm": "ecdsa_p256", "ttl": "90d",

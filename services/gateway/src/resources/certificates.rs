@@ -6,7 +6,7 @@ use contracts::{
     CaId, CertificateId, Code, Permission, Problem, Service,
     inventory::{AnnotateCertificate, CertificateStatus, CertificateView, Origin},
     signer::CaView,
-    x509::KeyAlgorithm,
+    x509::{CertificateType, KeyAlgorithm},
 };
 use http::StatusCode;
 use pki::Certificate;
@@ -22,10 +22,11 @@ use crate::{
     call::Call,
     operation::Operation,
     parameter::{Header, Kind, Parameter},
+    reach::Reach,
     read,
     representation::{self, Form},
     timeline::{self, TimelineEntry},
-    view::{self, Field, View},
+    view::{self, Field, Rights, View},
 };
 
 /// The read model.
@@ -43,12 +44,16 @@ pub static CERTIFICATES: View = View {
         Field::id("caId", "issuer_ca", "ca").optional(),
         Field::id("profileId", "profile_id", "prf").optional(),
         Field::id("requestId", "request_id", "req").optional(),
+        Field::id("departmentId", "department", "dep").optional(),
+        Field::word::<CertificateType>("certificateType", "certificate_type").optional(),
+        Field::id("requestedBy", "requested_by", "adm").optional(),
         Field::text("fingerprintSha256", "fingerprint_sha256"),
         Field::text("spkiSha256", "spki_sha256"),
         Field::word::<KeyAlgorithm>("keyAlgorithm", "key_algorithm"),
         Field::word::<Origin>("origin", "origin"),
     ],
     document: view::part_of::<CertificateView>,
+    rights: Rights::CERTIFICATE,
     named: false,
     labelled: true,
     search: Some("subject, subject alternative names, serial number, SHA-256 fingerprint, issuer, note"),
@@ -203,7 +208,7 @@ async fn show_chain(call: Call) -> Result<Answer, Problem> {
 pub async fn above(call: &Call, ca: Option<CaId>) -> Result<Vec<Certificate>, Problem> {
     let (mut chain, mut next) = (Vec::new(), ca);
     while let Some(id) = next.take_if(|_| chain.len() < LONGEST_CHAIN) {
-        let found = read::find(call, &CAS, &id.to_string(), "id", Scope::All).await?;
+        let found = read::find(call, &CAS, &id.to_string(), "id", Reach::EVERYTHING).await?;
         let ca: CaView = serde_json::from_str(&found.document).map_err(read::internal)?;
         next = ca.parent_id;
         if let Some(pem) = ca.certificate {
@@ -217,7 +222,7 @@ pub async fn above(call: &Call, ca: Option<CaId>) -> Result<Vec<Certificate>, Pr
 async fn show_timeline(call: Call) -> Result<Answer, Problem> {
     let found = read::one(&call, &CERTIFICATES, "id").await?;
     let sql = format!("select issuance from {} where id = $1", CERTIFICATES.table());
-    let rows = read::rows(&call, &call.scope()?, &sql, &[&found.id]).await?;
+    let rows = read::rows(&call, &Scope::All, &sql, &[&found.id]).await?;
     let issuance: Option<Uuid> = match rows.first() {
         Some(row) => row.try_get(0).map_err(read::internal)?,
         None => None,
@@ -233,6 +238,7 @@ fn parsed(document: &str) -> Result<CertificateView, Problem> {
 /// An example of a certificate.
 pub fn example() -> Value {
     json!({"id": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "departmentId": null, "certificateType": "server", "requestedBy": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "commonName": "shop.example.com", "subject": "CN=shop.example.com",
         "sans": [{"type": "dns", "value": "shop.example.com"}], "serialNumber": "13a7f09c1d",
         "fingerprints": {"sha256": "9b1e0c57…", "sha1": "c2d4…"},

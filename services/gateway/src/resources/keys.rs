@@ -15,7 +15,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{self, Field, View},
+    view::{self, Field, Rights, View},
 };
 
 /// The read model.
@@ -32,6 +32,7 @@ pub static KEYS: View = View {
         Field::text("spkiSha256", "(document ->> 'spkiSha256')"),
     ],
     document: view::part_of::<KeyView>,
+    rights: Rights::Organization,
     named: false,
     labelled: false,
     search: None,

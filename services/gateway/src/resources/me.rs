@@ -1,13 +1,15 @@
-//! `/me`: who the caller is.
+//! `/me`: who the caller is, what they may do, and why.
 
 use contracts::{
-    AdministratorId, OrganizationId, Permission, Problem, Timestamp, TokenId, directory::TokenScope,
+    AdministratorId, OrganizationId, Permission, Problem, Timestamp, TokenId,
+    directory::{Grant, TokenScope},
 };
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
+use super::explain::{self, Explanation, Question};
 use crate::{answer::Answer, call::Call, operation::Operation};
 
 /// Who is signed in, and how far they reach.
@@ -22,9 +24,11 @@ struct Me {
     token_expires_at: Timestamp,
     /// The organization they act in.
     organization_id: OrganizationId,
-    /// Whether they see every organization.
+    /// Whether the API token reaches every organization that the grants reach.
     all_organizations: bool,
-    /// What they may do.
+    /// What the administrator may do, and where.
+    grants: Vec<Grant>,
+    /// What they may do somewhere, through this API token.
     permissions: Vec<Permission>,
     /// The limits of the API token.
     scope: TokenScope,
@@ -34,14 +38,24 @@ struct Me {
 pub fn operations() -> Vec<Operation> {
     let example = json!({"administratorId": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae", "tokenId": "tok_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "tokenExpiresAt": "2027-02-19T09:00:00Z", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
-        "allOrganizations": true, "permissions": ["certificate.read", "certificate_request.create"], "scope": {}});
-    vec![
-        Operation::get("/api/v1/me", "getMe", "Show who is signed in")
+        "allOrganizations": true, "grants": [{"role": "master"}],
+        "permissions": ["certificate.read", "certificate_request.create"], "scope": {}});
+    let operations = vec![
+        Operation::get("/api/v1/me", "getMe", "Show who is signed in, and what they may do")
             .signed_in()
-            .tagged("Service")
             .answers::<Me>(StatusCode::OK, "The caller.", example)
             .handled_by(show),
-    ]
+        Operation::compute(
+            "/api/v1/me/explain",
+            "explainMyRights",
+            "Say why the caller may or may not do something",
+        )
+        .signed_in()
+        .takes::<Question>(explain::question_example())
+        .answers::<Explanation>(StatusCode::OK, "Whether they may, and why.", explain::example())
+        .handled_by(explain_mine),
+    ];
+    operations.into_iter().map(|operation| operation.tagged("Service")).collect()
 }
 
 async fn show(call: Call) -> Result<Answer, Problem> {
@@ -52,8 +66,15 @@ async fn show(call: Call) -> Result<Answer, Problem> {
         token_expires_at: caller.expires_at,
         organization_id: caller.organization,
         all_organizations: caller.all_organizations,
-        permissions: Permission::ALL.iter().copied().filter(|permission| caller.may(*permission)).collect(),
-        scope: caller.scope.clone(),
+        grants: caller.held.iter().map(|held| held.grant.clone()).collect(),
+        permissions: caller.permissions().iter().collect(),
+        scope: (*caller.scope).clone(),
     };
     Answer::json(StatusCode::OK, &me)
+}
+
+async fn explain_mine(call: Call) -> Result<Answer, Problem> {
+    let question: Question = call.json()?;
+    let asked = question.asked()?;
+    Answer::json(StatusCode::OK, &explain::explain(call.caller()?, &asked))
 }

@@ -1,11 +1,13 @@
 //! The operations, a file per resource.
 
+pub mod admins;
 pub mod cas;
 pub mod certificate_requests;
 pub mod certificates;
 pub mod compatible;
 pub mod csrs;
 pub mod events;
+pub mod explain;
 pub mod keys;
 pub mod me;
 pub mod meta;
@@ -13,6 +15,7 @@ pub mod operations;
 pub mod organizations;
 pub mod policies;
 pub mod profiles;
+pub mod roles;
 pub mod tokens;
 
 use schemars::JsonSchema;

@@ -2,7 +2,7 @@
 //! the log, so it is there from the moment that 202 was answered.
 
 use contracts::{
-    CaId, CertificateRequestId, Code, Event, OperationId, Problem, Timestamp,
+    CaId, CertificateRequestId, Code, Event, OperationId, Permission, Problem, Timestamp,
     signer::{CaEvent, CertificateRequestEvent, IssuanceEvent},
 };
 use eventlog::{CommandOutcome, Recorded};
@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{answer::Answer, call::Call, events, issuance, operation::Operation, read};
+use crate::{answer::Answer, call::Call, events, issuance, operation::Operation, read, translate};
 
 /// Where slow work stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -101,9 +101,10 @@ async fn of_outcome(
 ) -> Result<Option<OperationView>, Problem> {
     let unreadable = |error| events::unreadable(&error);
     let first = call.gateway.reader.read(outcome.first - 1, None, 1).await.map_err(unreadable)?;
-    let Some(first) = first.first().filter(|event| sees(call.caller.as_ref(), event)) else {
+    let Some(first) = first.first() else { return Ok(None) };
+    if !sees(call.caller()?, first)? {
         return Ok(None);
-    };
+    }
     let mut view = OperationView {
         id,
         kind: first.category.clone(),
@@ -165,8 +166,17 @@ async fn suspension(call: &Call, ca: CaId) -> Result<Option<Problem>, Problem> {
     Ok(reason.map(|reason| Problem { retryable: true, ..Problem::new(Code::InvalidState, words(reason)) }))
 }
 
-fn sees(caller: Option<&Principal>, event: &Recorded) -> bool {
-    caller.is_some_and(|caller| caller.reaches(event.tenant.into()))
+/// Whoever sent a command sees what became of it; others, if they may read what it is about.
+fn sees(caller: &Principal, event: &Recorded) -> Result<bool, Problem> {
+    let own = translate::principal(&event.actor) == caller.administrator.to_string();
+    if own && caller.reaches(event.tenant.into()) {
+        return Ok(true);
+    }
+    let permission = match event.category.as_str() {
+        CertificateRequestEvent::CATEGORY => Permission::RequestRead,
+        _ => Permission::EventRead,
+    };
+    events::may_read(caller, permission, event)
 }
 
 /// An example of an operation.

@@ -1,27 +1,25 @@
 //! `/organizations` and their departments.
 
 use contracts::{
-    Code, OrganizationId, Permission, Problem, Service,
+    Code, Command, OrganizationId, Permission, Problem, Service,
     directory::{
-        CreateDepartment, CreateOrganization, DepartmentView, OrganizationView, UpdateDepartment,
-        UpdateOrganization,
+        ArchiveDepartment, ArchiveOrganization, CreateDepartment, CreateOrganization, DepartmentView,
+        OrganizationChanges as Changes, OrganizationView, RecordStatus, RestoreDepartment,
+        RestoreOrganization, UpdateDepartment, UpdateOrganization,
     },
     id::Reference,
 };
 use http::StatusCode;
-use runtime::database::Scope;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Page, page};
+use super::{Page, Reason, page};
 use crate::{
     answer::Answer,
     call::Call,
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{self, Field, View},
+    view::{self, Field, Rights, View},
 };
 
 static ORGANIZATIONS: View = View {
@@ -29,8 +27,9 @@ static ORGANIZATIONS: View = View {
     name: "organization",
     kind: "organization",
     prefix: "org",
-    fields: &[Field::text("name", "name")],
+    fields: &[Field::text("name", "name"), Field::word::<RecordStatus>("status", "status")],
     document: view::part_of::<OrganizationView>,
+    rights: Rights::Shared,
     named: true,
     labelled: false,
     search: None,
@@ -42,40 +41,14 @@ static DEPARTMENTS: View = View {
     name: "department",
     kind: "department",
     prefix: "dep",
-    fields: &[Field::text("name", "name")],
+    fields: &[Field::text("name", "name"), Field::word::<RecordStatus>("status", "status")],
     document: view::part_of::<DepartmentView>,
+    rights: Rights::Shared,
     named: false,
     labelled: false,
     search: None,
     sort: "name",
 };
-
-/// What changes; a missing field stays as it is.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct OrganizationChanges {
-    /// New unique name.
-    #[serde(default)]
-    name: Option<String>,
-    /// New display name.
-    #[serde(default)]
-    display_name: Option<String>,
-    /// New country, ISO 3166-1 alpha-2.
-    #[serde(default)]
-    country: Option<String>,
-}
-
-/// What changes; a missing field stays as it is.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct DepartmentChanges {
-    /// New name.
-    #[serde(default)]
-    name: Option<String>,
-    /// New display name.
-    #[serde(default)]
-    display_name: Option<String>,
-}
 
 /// The operations.
 pub fn operations() -> Vec<Operation> {
@@ -94,11 +67,11 @@ pub fn operations() -> Vec<Operation> {
             )
             .handled_by(|call| read::list(call, &ORGANIZATIONS)),
         Operation::post(all, "createOrganization", "Create an organization")
-            .needs(Permission::OrganizationWrite)
+            .needs(Permission::OrganizationCreate)
             .sensitive()
-            .takes::<CreateOrganization>(
-                json!({"name": "hq", "displayName": "Headquarters", "country": "CA"}),
-            )
+            .takes::<CreateOrganization>(json!({"name": "hq", "displayName": "Headquarters",
+                "addressLines": ["1 Main Street"], "city": "Kanata", "state": "Ontario", "postalCode": "K2K 1A1",
+                "country": "CA"}))
             .answers::<OrganizationView>(StatusCode::CREATED, "The organization.", organization())
             .problem(Code::AlreadyExists)
             .handled_by(create),
@@ -110,10 +83,32 @@ pub fn operations() -> Vec<Operation> {
         Operation::patch(one, "updateOrganization", "Change an organization")
             .needs(Permission::OrganizationWrite)
             .sensitive()
-            .takes::<OrganizationChanges>(json!({"displayName": "Head office"}))
+            .takes::<Changes>(json!({"displayName": "Head office"}))
             .answers::<OrganizationView>(StatusCode::OK, "The organization as it is now.", organization())
-            .problem(Code::AlreadyExists)
+            .problems(&[Code::AlreadyExists, Code::InvalidState])
             .handled_by(update),
+        Operation::post(
+            "/api/v1/organizations/{id}/archive",
+            "archiveOrganization",
+            "Archive an organization: nobody asks for certificates in it, what it has stays readable",
+        )
+        .needs(Permission::OrganizationWrite)
+        .sensitive()
+        .if_match()
+        .may_take::<Reason>(json!({"reason": "sold"}))
+        .answers::<OrganizationView>(StatusCode::OK, "The organization as it is now.", organization())
+        .handled_by(archive),
+        Operation::post(
+            "/api/v1/organizations/{id}/restore",
+            "restoreOrganization",
+            "Put an archived organization into use again",
+        )
+        .needs(Permission::OrganizationWrite)
+        .sensitive()
+        .if_match()
+        .may_take::<Reason>(json!({"reason": "bought back"}))
+        .answers::<OrganizationView>(StatusCode::OK, "The organization as it is now.", organization())
+        .handled_by(restore),
         Operation::get(
             "/api/v1/organizations/{id}/timeline",
             "getOrganizationTimeline",
@@ -128,26 +123,58 @@ pub fn operations() -> Vec<Operation> {
         .handled_by(|call| timeline::of_row(call, &ORGANIZATIONS)),
         DEPARTMENTS
             .lists(Operation::get(departments, "listDepartments", "List an organization's departments"))
-            .needs(Permission::OrganizationRead)
+            .needs(Permission::DepartmentRead)
             .answers::<Page<DepartmentView>>(StatusCode::OK, "A page of departments.", page(department()))
             .handled_by(list_departments),
         Operation::post(departments, "createDepartment", "Create a department")
-            .needs(Permission::OrganizationWrite)
+            .needs(Permission::DepartmentWrite)
             .takes::<CreateDepartment>(json!({"name": "web", "displayName": "Web shop"}))
             .answers::<DepartmentView>(StatusCode::CREATED, "The department.", department())
             .problem(Code::AlreadyExists)
             .handled_by(create_department),
         DEPARTMENTS
             .shows(Operation::get(department_path, "getDepartment", "Show a department"))
-            .needs(Permission::OrganizationRead)
+            .needs(Permission::DepartmentRead)
             .answers::<DepartmentView>(StatusCode::OK, "The department.", department())
             .handled_by(show_department),
         Operation::patch(department_path, "updateDepartment", "Change a department")
-            .needs(Permission::OrganizationWrite)
-            .takes::<DepartmentChanges>(json!({"displayName": "Web"}))
+            .needs(Permission::DepartmentWrite)
+            .takes::<Changes>(json!({"displayName": "Web"}))
             .answers::<DepartmentView>(StatusCode::OK, "The department as it is now.", department())
-            .problem(Code::AlreadyExists)
+            .problems(&[Code::AlreadyExists, Code::InvalidState])
             .handled_by(update_department),
+        Operation::post(
+            "/api/v1/organizations/{id}/departments/{departmentId}/archive",
+            "archiveDepartment",
+            "Archive a department: nobody asks for certificates for it, what it has stays readable",
+        )
+        .needs(Permission::DepartmentWrite)
+        .if_match()
+        .may_take::<Reason>(json!({"reason": "merged"}))
+        .answers::<DepartmentView>(StatusCode::OK, "The department as it is now.", department())
+        .handled_by(archive_department),
+        Operation::post(
+            "/api/v1/organizations/{id}/departments/{departmentId}/restore",
+            "restoreDepartment",
+            "Put an archived department into use again",
+        )
+        .needs(Permission::DepartmentWrite)
+        .if_match()
+        .may_take::<Reason>(json!({"reason": "split off"}))
+        .answers::<DepartmentView>(StatusCode::OK, "The department as it is now.", department())
+        .handled_by(restore_department),
+        Operation::get(
+            "/api/v1/organizations/{id}/departments/{departmentId}/timeline",
+            "getDepartmentTimeline",
+            "Show what happened to a department",
+        )
+        .needs(Permission::DepartmentRead)
+        .answers::<Page<TimelineEntry>>(
+            StatusCode::OK,
+            "Its events, oldest first.",
+            timeline::example("department.created"),
+        )
+        .handled_by(show_department_timeline),
     ];
     operations.into_iter().map(|operation| operation.tagged("Organizations")).collect()
 }
@@ -161,8 +188,20 @@ async fn create(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn update(call: Call) -> Result<Answer, Problem> {
-    let OrganizationChanges { name, display_name, country } = call.json()?;
-    let command = UpdateOrganization { organization: call.parse("id")?, name, display_name, country };
+    let changes: Changes = call.json()?;
+    let command = UpdateOrganization::new(call.parse("id")?, changes.name.clone(), changes.details());
+    call.send(command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
+}
+
+async fn archive(call: Call) -> Result<Answer, Problem> {
+    let Reason { reason } = call.json()?;
+    let command = ArchiveOrganization { organization: call.parse("id")?, reason };
+    call.send(command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
+}
+
+async fn restore(call: Call) -> Result<Answer, Problem> {
+    let Reason { reason } = call.json()?;
+    let command = RestoreOrganization { organization: call.parse("id")?, reason };
     call.send(command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
 }
 
@@ -182,14 +221,24 @@ async fn named_organization(call: &Call) -> Result<OrganizationId, Problem> {
 
 async fn list_departments(call: Call) -> Result<Answer, Problem> {
     let organization = organization_of(&call).await?;
-    read::list_of(call, &DEPARTMENTS, Scope::Organizations(vec![organization])).await
+    let reach = call.reach(&DEPARTMENTS)?.within(organization);
+    read::list_of(call, &DEPARTMENTS, reach).await
 }
 
 async fn show_department(call: Call) -> Result<Answer, Problem> {
-    let organization = organization_of(&call).await?;
-    let scope = Scope::Organizations(vec![organization]);
-    let found = read::find(&call, &DEPARTMENTS, call.step("departmentId"), "departmentId", scope).await?;
+    let found = find_department(&call).await?;
     read::answer(&call, found)
+}
+
+async fn show_department_timeline(call: Call) -> Result<Answer, Problem> {
+    let found = find_department(&call).await?;
+    timeline::of_streams(&call, &[found.id]).await
+}
+
+async fn find_department(call: &Call) -> Result<read::Found, Problem> {
+    let organization = organization_of(call).await?;
+    let reach = call.reach(&DEPARTMENTS)?.within(organization);
+    read::find(call, &DEPARTMENTS, call.step("departmentId"), "departmentId", reach).await
 }
 
 async fn create_department(call: Call) -> Result<Answer, Problem> {
@@ -204,19 +253,42 @@ async fn create_department(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn update_department(call: Call) -> Result<Answer, Problem> {
-    let DepartmentChanges { name, display_name } = call.json()?;
-    let command = UpdateDepartment { department: call.parse("departmentId")?, name, display_name };
+    let changes: Changes = call.json()?;
+    let command = UpdateDepartment::new(call.parse("departmentId")?, changes.name.clone(), changes.details());
+    change_department(call, command).await
+}
+
+async fn archive_department(call: Call) -> Result<Answer, Problem> {
+    let Reason { reason } = call.json()?;
+    let command = ArchiveDepartment { department: call.parse("departmentId")?, reason };
+    change_department(call, command).await
+}
+
+async fn restore_department(call: Call) -> Result<Answer, Problem> {
+    let Reason { reason } = call.json()?;
+    let command = RestoreDepartment { department: call.parse("departmentId")?, reason };
+    change_department(call, command).await
+}
+
+/// Sends a command about a department of the organization in the path.
+async fn change_department<C: Command<Reply = DepartmentView>>(
+    call: Call,
+    command: C,
+) -> Result<Answer, Problem> {
     let mut context = call.context()?;
     context.tenant = named_organization(&call).await?;
     call.send_in(context, command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
 }
 
 fn organization() -> Value {
-    json!({"id": "org_01jdp4q2x8f7mb3v5kz6n9w0ae", "name": "hq", "displayName": "Headquarters", "country": "CA",
-        "createdAt": "2026-11-21T09:00:00Z", "version": 1})
+    json!({"id": "org_01jdp4q2x8f7mb3v5kz6n9w0ae", "name": "hq", "status": "active", "displayName": "Headquarters",
+        "description": null, "addressLines": ["1 Main Street"], "city": "Kanata", "state": "Ontario",
+        "postalCode": "K2K 1A1", "country": "CA", "createdAt": "2026-11-21T09:00:00Z", "version": 1})
 }
 
 fn department() -> Value {
     json!({"id": "dep_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae", "name": "web",
-        "displayName": "Web shop", "createdAt": "2026-11-21T09:00:00Z", "version": 1})
+        "status": "active", "displayName": "Web shop", "description": null, "addressInherited": true,
+        "addressLines": ["1 Main Street"], "city": "Kanata", "state": "Ontario", "postalCode": "K2K 1A1",
+        "country": "CA", "createdAt": "2026-11-21T09:00:00Z", "version": 1})
 }

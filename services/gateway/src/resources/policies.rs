@@ -7,7 +7,9 @@ use contracts::{
     signer::{CreatePolicy, PolicyEvent, PolicyView, UpdatePolicy},
     x509::PolicyRules,
 };
+use eventlog::Recorded;
 use http::StatusCode;
+use runtime::authority::{Target, permitted};
 use serde_json::{Map, Value, json};
 
 use super::{Page, page};
@@ -18,7 +20,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{self, Field, View},
+    view::{self, Field, Rights, View},
 };
 
 static POLICIES: View = View {
@@ -28,6 +30,7 @@ static POLICIES: View = View {
     prefix: "pol",
     fields: &[Field::text("name", "name")],
     document: view::part_of::<PolicyView>,
+    rights: Rights::Shared,
     named: true,
     labelled: false,
     search: None,
@@ -121,9 +124,11 @@ async fn current(call: &Call, policy: PolicyId) -> Result<(PolicyRules, i32), Pr
     let events = call.gateway.reader.read_stream(policy.uuid(), 0).await;
     let events = events.map_err(|error| crate::events::unreadable(&error))?;
     let caller = call.caller()?;
-    let last = events
-        .last()
-        .filter(|event| event.category == PolicyEvent::CATEGORY && caller.reaches(event.tenant.into()));
+    let shared = |event: &Recorded| Target::organization(event.tenant.into()).shared();
+    let last = events.last().filter(|event| {
+        event.category == PolicyEvent::CATEGORY
+            && permitted(caller, Permission::ProfileWrite, &shared(event)).is_ok()
+    });
     let last = last.ok_or_else(|| Problem::not_found(POLICIES.kind, policy))?;
     let event = PolicyEvent::from_payload(&last.kind, last.schema, &last.payload).map_err(read::internal)?;
     let rules = match event {

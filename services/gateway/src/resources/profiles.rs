@@ -18,7 +18,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{self, Field, View},
+    view::{self, Field, Rights, View},
 };
 
 static PROFILES: View = View {
@@ -28,6 +28,7 @@ static PROFILES: View = View {
     prefix: "prf",
     fields: &[Field::text("name", "name"), Field::word::<CertificateType>("type", "type")],
     document: view::part_of::<ProfileView>,
+    rights: Rights::Shared,
     named: true,
     labelled: false,
     search: None,

@@ -1,8 +1,9 @@
 //! `/tokens`: API tokens. The secret is drawn here, shown once, and nowhere kept: only its hash travels.
 
+use bus::Context;
 use contracts::{
-    Code, Lifetime, OrganizationId, Permission, Problem, Service, TokenId, Violation,
-    directory::{IssueToken, RevokeToken, TokenEvent, TokenScope, TokenStatus, TokenView},
+    AdministratorId, Code, Lifetime, OrganizationId, Permission, Problem, Service, TokenId, Violation,
+    directory::{IssueToken, RevokeToken, RotateToken, TokenEvent, TokenScope, TokenStatus, TokenView},
     id::Reference,
     token::TokenText,
 };
@@ -20,7 +21,7 @@ use crate::{
     operation::Operation,
     read,
     timeline::{self, TimelineEntry},
-    view::{self, Field, View},
+    view::{self, Field, Rights, View},
 };
 
 static TOKENS: View = View {
@@ -28,20 +29,29 @@ static TOKENS: View = View {
     name: "token",
     kind: "API token",
     prefix: "tok",
-    fields: &[Field::text("name", "name"), Field::word::<TokenStatus>("status", "status")],
+    fields: &[
+        Field::text("name", "name"),
+        Field::word::<TokenStatus>("status", "status"),
+        Field::id("administratorId", "owner", "adm"),
+        Field::id("departmentId", "department", "dep").optional(),
+    ],
     document: view::part_of::<TokenView>,
+    rights: Rights::Row { owner: "owner", personal: true, certificates: false },
     named: false,
     labelled: false,
     search: None,
     sort: "-createdAt",
 };
 
-/// A token to issue. It carries the caller's rights, narrowed by `scope`.
+/// A token to issue. It carries its administrator's rights, narrowed by `scope`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewToken {
     /// What it is for.
     name: String,
+    /// Whose rights it carries; missing: the caller's.
+    #[serde(default)]
+    administrator: Option<AdministratorId>,
     /// The organization it acts in; missing: the caller's.
     #[serde(default)]
     organization: Option<Reference<OrganizationId>>,
@@ -51,6 +61,18 @@ struct NewToken {
     /// How long it is valid, at most 365 days; missing: 90 days.
     #[serde(default)]
     ttl: Option<Lifetime>,
+}
+
+/// How a token is replaced.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Rotation {
+    /// How long the new one is valid, at most 365 days; missing: 90 days.
+    #[serde(default)]
+    ttl: Option<Lifetime>,
+    /// How long the old one still works; missing: 7 days.
+    #[serde(default)]
+    overlap: Option<Lifetime>,
 }
 
 /// A token, with its text: this is the only time that it is shown.
@@ -67,6 +89,7 @@ struct IssuedToken {
 pub fn operations() -> Vec<Operation> {
     let mut issued = example();
     issued["secret"] = "chy_01jdp4q2x8f7mb3v5kz6n9w0ae_…".into();
+    let rotated = issued.clone();
     let operations = vec![
         TOKENS
             .lists(Operation::get("/api/v1/tokens", "listTokens", "List API tokens"))
@@ -103,6 +126,18 @@ pub fn operations() -> Vec<Operation> {
             timeline::example("token.issued"),
         )
         .handled_by(|call| timeline::of_row(call, &TOKENS)),
+        Operation::post(
+            "/api/v1/tokens/{id}/rotate",
+            "rotateToken",
+            "Issue the next API token in its place; the old one works until the overlap is over",
+        )
+        .needs(Permission::TokenWrite)
+        .sensitive()
+        .if_match()
+        .may_take::<Rotation>(json!({"ttl": "90d", "overlap": "7d"}))
+        .answers::<IssuedToken>(StatusCode::CREATED, "The new token with its text.", rotated)
+        .problems(&[Code::AlreadyExists, Code::InvalidState])
+        .handled_by(rotate),
         Operation::delete(
             "/api/v1/tokens/{id}",
             "revokeToken",
@@ -118,32 +153,63 @@ pub fn operations() -> Vec<Operation> {
     operations.into_iter().map(|operation| operation.tagged("API tokens")).collect()
 }
 
-async fn issue(call: Call) -> Result<Answer, Problem> {
-    let new: NewToken = call.json()?;
-    let context = call.context()?;
+/// The text of a new token. With an idempotency key the id follows from it, so that a repeat can name the token that is
+/// there already; whether there is a key comes second.
+fn drawn(call: &Call, context: &Context) -> Result<(TokenText, bool), Problem> {
     let keyed = conditions::keyed_command(&call.headers, context.tenant, &context.actor)?.is_some();
-    // With a key the id follows from it, so that a repeat can name the token that is there already.
     let id =
         TokenId(if keyed { Uuid::new_v5(&context.command_id, b"token") } else { call.gateway.ids.uuid() });
     let mut secret = [0; 32];
     call.gateway.entropy.fill(&mut secret);
-    let text = TokenText::new(id, secret);
+    Ok((TokenText::new(id, secret), keyed))
+}
+
+async fn rotate(call: Call) -> Result<Answer, Problem> {
+    let Rotation { ttl, overlap } = call.json()?;
+    let context = call.context()?;
+    let (text, keyed) = drawn(&call, &context)?;
+    let command = RotateToken {
+        token: call.parse("id")?,
+        id: text.id,
+        hash: hex::encode(text.hash()),
+        ttl: ttl.unwrap_or(Lifetime::days(90)),
+        overlap: overlap.unwrap_or(Lifetime::days(7)),
+    };
+    let rotated = text.id;
+    let answered = call.send_in(context, command, |token, _| shown(&text, token)).await;
+    match answered {
+        Err(problem) if keyed && problem.code == Code::IdempotencyKeyReused => {
+            let stream = call.gateway.reader.read_stream(rotated.uuid(), 0).await;
+            let stream = stream.map_err(|error| crate::events::unreadable(&error))?;
+            Err(if stream.is_empty() { problem } else { issued_already(rotated) })
+        }
+        other => other,
+    }
+}
+
+/// The answer with the text of a new token.
+fn shown(text: &TokenText, token: TokenView) -> Result<Answer, Problem> {
+    let path = format!("/api/v1/tokens/{}", token.id);
+    let issued = IssuedToken { secret: text.reveal(), token };
+    Ok(Answer::json(StatusCode::CREATED, &issued)?.located(&path))
+}
+
+async fn issue(call: Call) -> Result<Answer, Problem> {
+    let new: NewToken = call.json()?;
+    let context = call.context()?;
+    let (text, keyed) = drawn(&call, &context)?;
+    let id = text.id;
     let command = IssueToken {
         id,
         hash: hex::encode(text.hash()),
         name: new.name.clone(),
+        administrator: new.administrator,
         organization: new.organization.clone(),
         scope: new.scope.clone(),
         ttl: new.ttl.unwrap_or(Lifetime::days(90)),
     };
     let expected = command.clone();
-    let answered = call
-        .send_in(context, command, |token, _| {
-            let path = format!("/api/v1/tokens/{}", token.id);
-            let issued = IssuedToken { secret: text.reveal(), token };
-            Ok(Answer::json(StatusCode::CREATED, &issued)?.located(&path))
-        })
-        .await;
+    let answered = call.send_in(context, command, |token, _| shown(&text, token)).await;
     match answered {
         Err(problem) if keyed && problem.code == Code::IdempotencyKeyReused => {
             Err(repeated(&call, &expected).await?.unwrap_or(problem))
@@ -164,19 +230,20 @@ async fn repeated(call: &Call, expected: &IssueToken) -> Result<Option<Problem>,
     };
     let lifetime = issued.expires_at.unix() - first.recorded_at.unix();
     let same = issued.name == expected.name
-        && issued.scope == expected.scope
+        && issued.scope
+            == TokenScope {
+                // Who works in one department gets a token for that one.
+                department: expected.scope.department.or(issued.scope.department),
+                ..expected.scope.clone()
+            }
         && (lifetime - expected.ttl.as_seconds()).abs() <= 60;
-    Ok(same.then(|| {
-        let words = format!(
-            "the API token '{}' was issued by this request already; its text was shown then",
-            issued.id
-        );
-        Problem::new(Code::AlreadyExists, words).with_errors(vec![Violation::in_header(
-            "Idempotency-Key",
-            "already_exists",
-            issued.id.to_string(),
-        )])
-    }))
+    Ok(same.then(|| issued_already(issued.id)))
+}
+
+fn issued_already(id: TokenId) -> Problem {
+    let words = format!("the API token '{id}' was issued by this request already; its text was shown then");
+    let violation = Violation::in_header("Idempotency-Key", "already_exists", id.to_string());
+    Problem::new(Code::AlreadyExists, words).with_errors(vec![violation])
 }
 
 async fn revoke(call: Call) -> Result<Answer, Problem> {
@@ -187,7 +254,7 @@ async fn revoke(call: Call) -> Result<Answer, Problem> {
 
 fn example() -> Value {
     json!({"id": "tok_01jdp4q2x8f7mb3v5kz6n9w0ae", "name": "ci", "administratorId": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
-        "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae", "scope": {"permissions": ["certificate_request.create"]},
+        "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae", "allOrganizations": false, "supersededBy": null, "scope": {"permissions": ["certificate_request.create"]},
         "status": "active", "createdAt": "2026-11-21T09:00:00Z", "expiresAt": "2027-02-19T09:00:00Z",
         "lastUsedAt": null, "version": 1})
 }

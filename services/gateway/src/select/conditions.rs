@@ -31,6 +31,15 @@ impl Conditions {
         self.texts.push(text.replacen('$', &place, 1));
     }
 
+    /// Adds a condition with several values, each where `$::` stands.
+    pub(super) fn add_all(&mut self, text: &str, values: Vec<Value>) {
+        let text = values.into_iter().fold(format!("({text})"), |text, value| {
+            let place = self.value(value);
+            text.replacen("$::", &format!("{place}::"), 1)
+        });
+        self.texts.push(text);
+    }
+
     /// Adds a filter: a field with or without operator, a label, or `q`.
     pub(super) fn filter(&mut self, view: &View, name: &str, value: &str) -> Result<(), Problem> {
         if name == "q" {

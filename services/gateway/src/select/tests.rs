@@ -2,6 +2,8 @@
 
 use contracts::{Service, Timestamp};
 
+use uuid::Uuid;
+
 use super::*;
 use crate::operation::Operation;
 
@@ -17,6 +19,7 @@ static VIEW: View = View {
         Field::id("profileId", "profile_id", "prf").optional(),
     ],
     document: crate::view::part_of::<contracts::inventory::CertificateView>,
+    rights: crate::view::Rights::CERTIFICATE,
     named: false,
     labelled: true,
     search: Some("names"),
@@ -25,7 +28,7 @@ static VIEW: View = View {
 
 fn select(text: &str) -> Result<Select<'static>, Problem> {
     let operation = VIEW.lists(Operation::get("/certificates", "listCertificates", ""));
-    Select::of(&VIEW, &Query::read(Some(text), &operation).unwrap(), None)
+    Select::of(&VIEW, &Query::read(Some(text), &operation).unwrap(), &Reach::EVERYTHING)
 }
 
 fn conditions(text: &str) -> (String, Vec<Value>) {
@@ -120,12 +123,19 @@ fn what_cannot_be_filtered_or_sorted_by_is_refused() {
 }
 
 #[test]
-fn a_token_for_some_certificates_sees_no_others() {
+fn what_the_caller_does_not_reach_is_left_out() {
     let operation = VIEW.lists(Operation::get("/certificates", "listCertificates", ""));
     let query = Query::read(Some("status=active"), &operation).unwrap();
-    let select = Select::of(&VIEW, &query, Some(vec![Uuid::from_u128(9)])).unwrap();
+    let condition = (
+        "id = any($::uuid[]) or department = $::uuid".to_owned(),
+        vec![Value::Ids(vec![]), Value::Id(Uuid::nil())],
+    );
+    let reach = Reach { scope: runtime::database::Scope::All, condition: Some(condition) };
+    let select = Select::of(&VIEW, &query, &reach).unwrap();
     assert!(
-        select.sql.contains(" where id = any($1::uuid[]) and status = any($2::text[]) "),
+        select
+            .sql
+            .contains(" where (id = any($1::uuid[]) or department = $2::uuid) and status = any($3::text[]) "),
         "{}",
         select.sql
     );

@@ -130,6 +130,7 @@ fn intended(tbs: String, pair: &KeyPair) -> IssuanceIntended {
         certificate_id: CertificateId(Uuid::nil()),
         profile_id: ProfileId(Uuid::nil()),
         key_id: None,
+        belongs: Default::default(),
         labels: Default::default(),
         note: None,
     }

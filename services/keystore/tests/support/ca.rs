@@ -156,6 +156,7 @@ impl Stage {
             certificate_id: CertificateId(Uuid::nil()),
             profile_id: ProfileId(Uuid::nil()),
             key_id: ca.is_none().then_some(key.id),
+            belongs: Default::default(),
             labels: Default::default(),
             note: None,
         };

@@ -15,7 +15,10 @@ use std::{
 use bus::{Context, Reply};
 use contracts::{
     Actor, AdministratorId, Command, Event, KeyId, OrganizationId, Problem, Service, Timestamp, TokenId,
-    directory::{AdministratorAppointed, AdministratorEvent, Role, TokenEvent, TokenIssued},
+    directory::{
+        AdministratorAppointed, AdministratorEvent, AdministratorKind, BuiltInRole, Grant, Role, TokenEvent,
+        TokenIssued,
+    },
     keystore::{GenerateCaKey, GenerateRequestKey, KeyView},
     x509::KeyAlgorithm,
 };
@@ -143,7 +146,12 @@ impl Stage {
         let directory = ServiceContext::open(&self.foundation, Service::Directory).await.unwrap();
         let gateway = ServiceContext::open(&self.foundation, Service::Gateway).await.unwrap();
         let (id, token) = (directory.ids.id::<AdministratorId>(), directory.ids.id::<TokenId>());
-        let appointed = AdministratorAppointed { id, name: "root".into(), role: Role::Master };
+        let appointed = AdministratorAppointed {
+            id,
+            name: "root".into(),
+            kind: AdministratorKind::Service,
+            grants: vec![Grant::installation(Role::BuiltIn(BuiltInRole::Master))],
+        };
         self.append(&directory, id.uuid(), 0, AdministratorEvent::from(appointed)).await;
         let issued = TokenIssued {
             id: token,

@@ -88,6 +88,7 @@ fn submit(applicant: Arc<Applicant>, policy: PolicyRules) -> Submit {
         rules: Arc::new(rules(policy)),
         issuer: Some(Arc::new(micro_ca())),
         choice: Choice::default(),
+        belongs: contracts::directory::Belonging::default(),
         ids: NewIds {
             request: CertificateRequestId(Uuid::from_u128(3)),
             certificate: CertificateId(Uuid::from_u128(4)),

@@ -8,6 +8,7 @@ use contracts::{
     signer::{
         CertificateRequestEvent, CertificateRequestSubmitted, IssuanceEvent, RequestSource, RequestStatus,
     },
+    x509::CertificateType,
 };
 use deadpool_postgres::Transaction;
 use eventlog::Recorded;
@@ -35,6 +36,7 @@ impl Projection for Requests {
                id uuid primary key, organization uuid not null, created_at timestamptz not null,
                command_id uuid not null, operation text not null,
                source text not null, profile_id uuid not null, certificate_id uuid not null, key_id uuid,
+               department uuid, certificate_type text, requested_by uuid,
                common_name text, labels jsonb not null, document jsonb not null,
                issuance uuid, ca_id uuid, serial text, intended_at timestamptz, completed_at timestamptz, withheld_at timestamptz);
              create index on {table} (organization, created_at, id);
@@ -59,7 +61,7 @@ impl Projection for Requests {
                 name: "certificate_request",
                 select: format!(
                     "select id, organization, 1 as version, created_at, {status} as status, source, profile_id,
-                       certificate_id, key_id, common_name, labels,
+                       certificate_id, key_id, department, certificate_type, requested_by, common_name, labels,
                        document || jsonb_build_object('status', {status}) as document from {table}"
                 ),
                 scope,
@@ -146,6 +148,9 @@ struct Request {
     profile_id: Uuid,
     certificate_id: Uuid,
     key_id: Option<Uuid>,
+    department: Option<Uuid>,
+    certificate_type: Option<&'static str>,
+    requested_by: Option<Uuid>,
     common_name: Option<String>,
     labels: String,
     document: String,
@@ -156,6 +161,7 @@ impl Request {
         const KIND: &str = "certificate_request.submitted";
         let requested_by = view::principal(&recorded.actor).to_owned();
         let organization = OrganizationId(recorded.tenant);
+        let belongs = submitted.belongs;
         let view = view::certificate_request(submitted, organization, requested_by, RequestStatus::Issuing);
         Ok(Self {
             id: view.id.uuid(),
@@ -170,6 +176,9 @@ impl Request {
             profile_id: view.profile_id.uuid(),
             certificate_id: view.certificate_id.uuid(),
             key_id: view.key_id.map(|key| key.uuid()),
+            department: belongs.department_id.map(|department| department.uuid()),
+            certificate_type: belongs.certificate_type.map(CertificateType::as_str),
+            requested_by: belongs.requested_by.map(|administrator| administrator.uuid()),
             labels: json(KIND, &view.labels)?,
             document: json(KIND, &view)?,
             common_name: view.common_name,
@@ -198,14 +207,17 @@ async fn insert(
     }
     let sql = format!(
         "insert into {} (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
-           key_id, common_name, labels, document, issuance, ca_id, serial, intended_at, completed_at, withheld_at)
+           key_id, department, certificate_type, requested_by, common_name, labels, document, issuance, ca_id, serial,
+           intended_at, completed_at, withheld_at)
          select id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
-           key_id, common_name, labels::jsonb, document::jsonb, issuance, ca_id, serial, intended_at, completed_at, withheld_at
+           key_id, department, certificate_type, requested_by, common_name, labels::jsonb, document::jsonb, issuance,
+           ca_id, serial, intended_at, completed_at, withheld_at
          from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::uuid[],
-             $8::uuid[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::uuid[], $15::text[],
-             $16::timestamptz[], $17::timestamptz[], $18::timestamptz[])
+             $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::text[], $15::text[],
+             $16::uuid[], $17::uuid[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[])
            as u (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
-             key_id, common_name, labels, document, issuance, ca_id, serial, intended_at, completed_at, withheld_at)
+             key_id, department, certificate_type, requested_by, common_name, labels, document, issuance, ca_id, serial,
+             intended_at, completed_at, withheld_at)
          on conflict (id) do nothing",
         generation.table("certificate_request")
     );
@@ -231,6 +243,9 @@ async fn insert(
                 &column!(request.profile_id),
                 &column!(request.certificate_id),
                 &column!(request.key_id),
+                &column!(request.department),
+                &column!(request.certificate_type),
+                &column!(request.requested_by),
                 &column!(request.common_name),
                 &column!(request.labels),
                 &column!(request.document),

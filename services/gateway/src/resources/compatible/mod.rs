@@ -119,10 +119,12 @@ async fn show(call: Call) -> Result<Answer, Problem> {
     let unreadable = |error| events::unreadable(&error);
     let request = reader.read_stream(id.uuid(), 0).await.map_err(unreadable)?;
     let caller = call.caller()?;
-    let first = request.first().filter(|event| {
-        event.category == CertificateRequestEvent::CATEGORY && caller.reaches(event.tenant.into())
-    });
-    let first = first.ok_or_else(|| Problem::not_found("certificate request", id))?;
+    let missing = || Problem::not_found("certificate request", id);
+    let first = request.first().filter(|event| event.category == CertificateRequestEvent::CATEGORY);
+    let first = first.ok_or_else(missing)?;
+    if !events::may_read(caller, Permission::RequestRead, first)? {
+        return Err(missing());
+    }
     let CertificateRequestEvent::Submitted(submitted) =
         CertificateRequestEvent::from_payload(&first.kind, first.schema, &first.payload)
             .map_err(read::internal)?;

@@ -1,0 +1,334 @@
+//! Organizations, departments, roles, administrators and tokens, as the log has them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use contracts::{
+    AdministratorId, DepartmentId, Event, OrganizationId, PermissionSet, RoleId, Timestamp, TokenId,
+    directory::{
+        AdministratorEvent, AdministratorStatus, DepartmentEvent, Grant, OrganizationEvent, Role, RoleEvent,
+        TokenEvent, TokenIssued, TokenScope,
+    },
+    event::EventError,
+    token::{TokenText, same_hash},
+};
+use eventlog::Recorded;
+
+use super::{Denied, Held, Principal};
+use crate::fold::Fold;
+
+/// The fold behind [`super::Authority`]. Whatever is asked at every call is found by id.
+#[derive(Debug, Default)]
+pub struct Directory {
+    pub(super) organizations: HashMap<OrganizationId, KnownOrganization>,
+    pub(super) organization_names: HashMap<String, OrganizationId>,
+    pub(super) departments: HashMap<DepartmentId, KnownDepartment>,
+    pub(super) department_names: HashMap<(OrganizationId, String), DepartmentId>,
+    pub(super) roles: HashMap<RoleId, KnownRole>,
+    pub(super) administrators: HashMap<AdministratorId, KnownAdministrator>,
+    pub(super) administrator_names: HashMap<String, AdministratorId>,
+    tokens: HashMap<TokenId, Token>,
+}
+
+/// An organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownOrganization {
+    /// Its unique name.
+    pub name: String,
+    /// Whether it is archived.
+    pub archived: bool,
+}
+
+/// A department.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownDepartment {
+    /// Of which organization.
+    pub organization: OrganizationId,
+    /// Its name, unique there.
+    pub name: String,
+    /// Whether it is archived.
+    pub archived: bool,
+}
+
+/// A custom role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownRole {
+    /// The organization whose role it is; `None` = the installation's.
+    pub organization: Option<OrganizationId>,
+    /// Its unique name.
+    pub name: String,
+    /// What it allows.
+    pub permissions: PermissionSet,
+    /// Whether it reaches only what its holder asked for or owns.
+    pub own_only: bool,
+    /// Whether it is archived: then it allows nothing.
+    pub archived: bool,
+}
+
+/// An administrator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownAdministrator {
+    /// Unique sign-in name.
+    pub name: String,
+    /// Whether they may act.
+    pub status: AdministratorStatus,
+    /// Their grants, with what their roles allow now.
+    pub held: Arc<[Held]>,
+}
+
+impl KnownAdministrator {
+    /// Whether they may do everything everywhere.
+    #[must_use]
+    pub fn is_active_master(&self) -> bool {
+        self.status == AdministratorStatus::Active && self.held.iter().any(Held::is_master)
+    }
+}
+
+#[derive(Debug)]
+struct Token {
+    administrator: AdministratorId,
+    organization: OrganizationId,
+    all_organizations: bool,
+    hash: [u8; 32],
+    revoked: bool,
+    scope: Arc<TokenScope>,
+    carried: PermissionSet,
+    expires_at: Timestamp,
+}
+
+impl Directory {
+    pub(super) fn authenticate(&self, text: &TokenText, now: Timestamp) -> Result<Principal, Denied> {
+        let token = self.tokens.get(&text.id);
+        // An unknown id takes the same time as a wrong secret.
+        let same = same_hash(&text.hash(), &token.map_or([0; 32], |token| token.hash));
+        match token {
+            Some(token) if same => self.valid(text.id, token, now),
+            _ => Err(Denied::Invalid),
+        }
+    }
+
+    /// Who acts through a token.
+    pub fn principal(
+        &self,
+        administrator: AdministratorId,
+        id: TokenId,
+        now: Timestamp,
+    ) -> Result<Principal, Denied> {
+        let token = self.tokens.get(&id).filter(|token| token.administrator == administrator);
+        self.valid(id, token.ok_or(Denied::Invalid)?, now)
+    }
+
+    fn valid(&self, id: TokenId, token: &Token, now: Timestamp) -> Result<Principal, Denied> {
+        let administrator = self.administrators.get(&token.administrator).ok_or(Denied::Invalid)?;
+        if token.revoked || administrator.status != AdministratorStatus::Active {
+            return Err(Denied::Invalid);
+        }
+        if now > token.expires_at {
+            return Err(Denied::Expired);
+        }
+        Ok(Principal {
+            administrator: token.administrator,
+            token: id,
+            organization: token.organization,
+            all_organizations: token.all_organizations,
+            scope: token.scope.clone(),
+            carried: token.carried,
+            held: administrator.held.clone(),
+            expires_at: token.expires_at,
+        })
+    }
+
+    /// Grants with what their roles allow now; an unknown or archived role allows nothing.
+    pub(super) fn held(&self, grants: impl IntoIterator<Item = Grant>) -> Arc<[Held]> {
+        grants.into_iter().map(|grant| self.hold(grant)).collect()
+    }
+
+    fn hold(&self, grant: Grant) -> Held {
+        match grant.role {
+            Role::BuiltIn(role) => Held::new(grant, role.row().permissions, role.row().own_only),
+            Role::Custom(id) => {
+                let role = self.roles.get(&id).filter(|role| !role.archived);
+                let (permissions, own_only) =
+                    role.map_or((PermissionSet::default(), true), |role| (role.permissions, role.own_only));
+                Held::new(grant, permissions, own_only)
+            }
+        }
+    }
+
+    /// Whoever has a changed role has it as it is now. Rare, so everybody is looked at.
+    fn role_changed(&mut self, role: RoleId) {
+        let changed = Role::Custom(role);
+        let holders: Vec<AdministratorId> = self
+            .administrators
+            .iter()
+            .filter(|(_, known)| known.held.iter().any(|held| held.grant.role == changed))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in holders {
+            let grants: Vec<Grant> = self
+                .administrators
+                .get(&id)
+                .into_iter()
+                .flat_map(|known| known.held.iter())
+                .map(|held| held.grant.clone())
+                .collect();
+            self.grant(id, grants);
+        }
+    }
+
+    fn grant(&mut self, administrator: AdministratorId, grants: Vec<Grant>) {
+        let held = self.held(grants);
+        if let Some(known) = self.administrators.get_mut(&administrator) {
+            known.held = held;
+        }
+    }
+
+    fn apply_organization(&mut self, id: OrganizationId, event: OrganizationEvent) {
+        let known = self.organizations.entry(id).or_default();
+        let name = match event {
+            OrganizationEvent::Created(created) => created.name,
+            OrganizationEvent::Updated(updated) => updated.name,
+            OrganizationEvent::Archived(_) => return known.archived = true,
+            OrganizationEvent::Restored(_) => return known.archived = false,
+        };
+        let before = std::mem::replace(&mut known.name, name.clone());
+        if self.organization_names.get(&before) == Some(&id) {
+            self.organization_names.remove(&before);
+        }
+        self.organization_names.insert(name, id);
+    }
+
+    fn apply_department(&mut self, id: DepartmentId, event: DepartmentEvent) {
+        match event {
+            DepartmentEvent::Created(created) => {
+                let organization = created.organization_id;
+                self.department_names.insert((organization, created.name.clone()), id);
+                self.departments
+                    .insert(id, KnownDepartment { organization, name: created.name, archived: false });
+            }
+            DepartmentEvent::Updated(updated) => {
+                let Some(known) = self.departments.get_mut(&id) else { return };
+                let before = std::mem::replace(&mut known.name, updated.name.clone());
+                self.department_names.remove(&(known.organization, before));
+                self.department_names.insert((known.organization, updated.name), id);
+            }
+            DepartmentEvent::Archived(_) => self.archive_department(id, true),
+            DepartmentEvent::Restored(_) => self.archive_department(id, false),
+        }
+    }
+
+    fn archive_department(&mut self, id: DepartmentId, archived: bool) {
+        if let Some(known) = self.departments.get_mut(&id) {
+            known.archived = archived;
+        }
+    }
+
+    fn apply_role(&mut self, id: RoleId, event: RoleEvent) {
+        match event {
+            RoleEvent::Created(created) => {
+                let role = KnownRole {
+                    organization: created.organization_id,
+                    name: created.name,
+                    permissions: PermissionSet::of(&created.permissions),
+                    own_only: created.own_only,
+                    archived: false,
+                };
+                self.roles.insert(id, role);
+            }
+            RoleEvent::Updated(updated) => {
+                let Some(role) = self.roles.get_mut(&id) else { return };
+                role.permissions = PermissionSet::of(&updated.permissions);
+                role.own_only = updated.own_only;
+            }
+            RoleEvent::Archived(_) => {
+                let Some(role) = self.roles.get_mut(&id) else { return };
+                role.archived = true;
+            }
+        }
+        self.role_changed(id);
+    }
+
+    fn apply_administrator(&mut self, id: AdministratorId, event: AdministratorEvent) {
+        let status = match event {
+            AdministratorEvent::Appointed(appointed) => {
+                let held = self.held(appointed.grants);
+                self.administrator_names.insert(appointed.name.clone(), id);
+                let known =
+                    KnownAdministrator { name: appointed.name, status: AdministratorStatus::Active, held };
+                self.administrators.insert(id, known);
+                return;
+            }
+            AdministratorEvent::GrantsChanged(changed) => return self.grant(id, changed.grants),
+            AdministratorEvent::Described(_) => return,
+            AdministratorEvent::Disabled(_) => AdministratorStatus::Disabled,
+            AdministratorEvent::Enabled(_) => AdministratorStatus::Active,
+            AdministratorEvent::Removed(_) => AdministratorStatus::Removed,
+        };
+        if let Some(known) = self.administrators.get_mut(&id) {
+            known.status = status;
+        }
+    }
+
+    fn issue(&mut self, issued: TokenIssued) -> Result<(), EventError> {
+        let mut hash = [0; 32];
+        hex::decode_to_slice(&issued.hash, &mut hash).map_err(|error| EventError::Payload {
+            kind: "token.issued",
+            source: serde::de::Error::custom(error),
+        })?;
+        let token = Token {
+            administrator: issued.administrator_id,
+            organization: issued.organization_id,
+            all_organizations: issued.all_organizations,
+            hash,
+            revoked: false,
+            carried: Principal::carried(&issued.scope),
+            scope: Arc::new(issued.scope),
+            expires_at: issued.expires_at,
+        };
+        self.tokens.insert(issued.id, token);
+        Ok(())
+    }
+
+    fn apply_token(&mut self, id: TokenId, event: TokenEvent) -> Result<(), EventError> {
+        match event {
+            TokenEvent::Issued(issued) => return self.issue(issued),
+            TokenEvent::Superseded(superseded) => {
+                if let Some(token) = self.tokens.get_mut(&id) {
+                    token.expires_at = token.expires_at.min(superseded.expires_at);
+                }
+            }
+            TokenEvent::Revoked(_) => {
+                if let Some(token) = self.tokens.get_mut(&id) {
+                    token.revoked = true;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fold for Directory {
+    const CATEGORIES: &'static [&'static str] = &[
+        OrganizationEvent::CATEGORY,
+        DepartmentEvent::CATEGORY,
+        RoleEvent::CATEGORY,
+        AdministratorEvent::CATEGORY,
+        TokenEvent::CATEGORY,
+    ];
+
+    fn apply(&mut self, recorded: &Recorded) -> Result<(), EventError> {
+        let id = recorded.stream;
+        match recorded.category.as_str() {
+            OrganizationEvent::CATEGORY => self.apply_organization(id.into(), read(recorded)?),
+            DepartmentEvent::CATEGORY => self.apply_department(id.into(), read(recorded)?),
+            RoleEvent::CATEGORY => self.apply_role(id.into(), read(recorded)?),
+            AdministratorEvent::CATEGORY => self.apply_administrator(id.into(), read(recorded)?),
+            TokenEvent::CATEGORY => self.apply_token(id.into(), read(recorded)?)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn read<E: Event>(recorded: &Recorded) -> Result<E, EventError> {
+    E::from_payload(&recorded.kind, recorded.schema, &recorded.payload)
+}
