@@ -22,7 +22,7 @@ pub use self::{
     principal::{Held, Part, Principal, Types},
     target::Target,
 };
-use crate::{clock::Clock, fold::Live, health::Health, shutdown::Shutdown};
+use crate::{clock::Clock, command::read_problem, fold::Live, health::Health, shutdown::Shutdown};
 
 /// The directory as of now, kept up to date from the log; clones share it.
 #[derive(Clone)]
@@ -79,6 +79,8 @@ impl From<Denied> for Problem {
     }
 }
 
+/// How long what is not known yet is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A revoked token works nowhere after one second, so the log itself is asked twice as often.
 const DOUBT: Duration = Duration::from_millis(500);
 
@@ -262,6 +264,21 @@ impl Authority {
     #[must_use]
     pub fn has_administrator(&self) -> bool {
         self.directory.read(|directory| !directory.administrators.is_empty())
+    }
+
+    /// What is looked for; what is not known yet is waited for, until everything is known that is in the log now.
+    /// What the caller must not see is left out by `look`, so that it takes the same time as what is not there.
+    ///
+    /// Errors: `service_unavailable`.
+    pub async fn find<T>(&self, look: impl Fn(&Self) -> Option<T>) -> Result<Option<T>, Problem> {
+        if let Some(found) = look(self) {
+            return Ok(Some(found));
+        }
+        tokio::time::timeout(PATIENCE, self.catch_up())
+            .await
+            .map_err(|_elapsed| Problem::unavailable("the directory is not known up to now; try again"))?
+            .map_err(read_problem)?;
+        Ok(look(self))
     }
 
     /// Waits until the directory's events up to `position` are known; bound it with a time-out.

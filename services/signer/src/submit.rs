@@ -116,7 +116,7 @@ impl Signer {
         let department = command.department.clone();
         let (applicant, profile, choice) = read(command)?;
         let selection = self.select(context, profile.as_ref()).await?;
-        let belongs = self.belongs(context, caller, department.as_ref(), &selection.rules)?;
+        let belongs = self.belongs(context, caller, department.as_ref(), &selection.rules).await?;
         let submit = Submit {
             applicant: Arc::new(applicant),
             rules: selection.rules,
@@ -245,7 +245,7 @@ impl Signer {
     /// Whose the certificate will be, if the caller may ask for it there.
     ///
     /// Errors: `not_found` of a department; `invalid_state` of what is archived; `forbidden`.
-    fn belongs(
+    async fn belongs(
         &self,
         context: &Context,
         caller: &Caller,
@@ -255,7 +255,7 @@ impl Signer {
         let (tenant, principal) = (context.tenant, caller.principal());
         let department_id = match department {
             Some(reference) => {
-                let found = self.authority.department(tenant, reference);
+                let found = self.authority.find(|authority| authority.department(tenant, reference)).await?;
                 Some(found.ok_or_else(|| Problem::not_found("department", reference))?.0)
             }
             None => principal.and_then(|one| one.only_department(Permission::RequestCreate, tenant)),

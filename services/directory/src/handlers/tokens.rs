@@ -12,7 +12,7 @@ use contracts::{
     id::Reference,
 };
 use runtime::{
-    authority::{Caller, Held, Principal, Target, covers_token},
+    authority::{Caller, Held, KnownAdministrator, Principal, Target, covers_token},
     repository::Executed,
 };
 
@@ -35,17 +35,17 @@ impl Handlers {
     ) -> Result<Answer<TokenView>, Problem> {
         let issuer = self.authority.principal(&context.actor)?;
         let administrator = command.administrator.unwrap_or(issuer.administrator);
-        let held = self.held_by(&issuer, administrator)?;
+        let held = self.held_by(&issuer, administrator).await?;
         let organization = match &command.organization {
             Some(reference) => self.organization(reference).await?,
             None => usual_organization(&issuer, &held),
         };
         let mut scope = command.scope;
         scope.department = scope.department.or_else(|| only_department(&held, organization));
-        if let Some(department) = scope.department
-            && self.authority.department(organization, &Reference::Id(department)).is_none()
-        {
-            return Err(no_department(department));
+        if let Some(department) = scope.department {
+            let named = Reference::Id(department);
+            let found = self.authority.find(|authority| authority.department(organization, &named)).await?;
+            found.ok_or_else(|| no_department(department))?;
         }
         let context = &within(context, organization);
         let target = Target::within(organization, scope.department).personal(administrator);
@@ -85,7 +85,7 @@ impl Handlers {
             by: command.id,
             expires_at: now.plus(command.overlap.duration()),
         });
-        let held = self.held_by(&principal, old.administrator_id)?;
+        let held = self.held_by(&principal, old.administrator_id).await?;
         let expires_at = now.plus(command.ttl.duration());
         let next = TokenIssued { id: command.id, hash: command.hash, expires_at, ..old };
         self.may_carry(&principal, &next, held)?;
@@ -134,18 +134,18 @@ impl Handlers {
 
     /// The grants of whom a token is for. Errors: `not_found` of somebody who is not there or beyond the caller's reach;
     /// `invalid_state` of somebody who may not act.
-    fn held_by(&self, issuer: &Principal, id: AdministratorId) -> Result<Arc<[Held]>, Problem> {
+    async fn held_by(&self, issuer: &Principal, id: AdministratorId) -> Result<Arc<[Held]>, Problem> {
         if id == issuer.administrator {
             return Ok(issuer.held.clone());
         }
-        let missing = || Problem::not_found("administrator", id);
-        let known = self.authority.administrator(id).ok_or_else(missing)?;
-        let visible =
-            |held: &Held| held.grant.organization_id.is_some_and(|organization| issuer.reaches(organization));
-        let installation = issuer.held.iter().any(|held| held.grant.organization_id.is_none());
-        if !(installation || known.held.iter().any(visible)) {
-            return Err(missing());
-        }
+        let works_here = |held: &Held| {
+            let organization = held.grant.organization_id;
+            organization.is_some_and(|organization| issuer.reaches(organization))
+        };
+        let everywhere = issuer.held.iter().any(|held| held.grant.organization_id.is_none());
+        let visible = |known: &KnownAdministrator| everywhere || known.held.iter().any(works_here);
+        let found = self.authority.find(|authority| authority.administrator(id).filter(&visible)).await?;
+        let known = found.ok_or_else(|| Problem::not_found("administrator", id))?;
         if known.status != AdministratorStatus::Active {
             let words = format!("the administrator '{id}' may not act: enable them first");
             return Err(Problem::new(Code::InvalidState, words));
