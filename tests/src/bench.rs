@@ -2,6 +2,7 @@
 //! the same run; nothing here asserts a time.
 
 pub mod append;
+pub mod authorize;
 pub mod figures;
 pub mod issue;
 pub mod load;
