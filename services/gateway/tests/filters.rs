@@ -42,17 +42,24 @@ fn a_field_with_words_of_its_own_is_filtered_by_those() {
         found.extend(words.map(|parameter| format!("{} {}", operation.id, parameter.name)));
     }
     let fields = [
+        "listAdmins kind",
+        "listAdmins status",
         "listCas kind",
         "listCas status",
+        "listCertificateRequests certificateType",
         "listCertificateRequests source",
         "listCertificateRequests status",
+        "listCertificates certificateType",
         "listCertificates keyAlgorithm",
         "listCertificates origin",
         "listCertificates status",
+        "listDepartments status",
         "listKeys algorithm",
         "listKeys purpose",
         "listKeys status",
+        "listOrganizations status",
         "listProfiles type",
+        "listRoles status",
         "listTokens status",
     ];
     let expected: BTreeSet<String> =

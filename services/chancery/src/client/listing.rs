@@ -15,6 +15,7 @@ use super::{
 
 /// Flags of every `list`.
 #[derive(Args, Debug)]
+#[group(skip)] // a variant of its name may hold it beside more
 pub struct List {
     /// Filter as in the API, such as status=active or 'notAfter[lt]=2027-01-01T00:00:00Z'; may be repeated
     #[arg(long = "filter", value_name = "FIELD=VALUE")]
