@@ -18,6 +18,7 @@ use runtime::{
     authority::Authority, clock::Clock, command::read_problem, ids::Ids, names::Names,
     repository::Repository, service::ServiceContext,
 };
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
 
 use crate::{
@@ -50,6 +51,7 @@ pub struct Handlers {
     denials: Repository<Denial>,
     token_use: TokenUse,
     people: People,
+    turns: Arc<Mutex<()>>,
 }
 
 impl Handlers {
@@ -70,6 +72,7 @@ impl Handlers {
             denials: context.repository(1),
             token_use: TokenUse::new(context.pool.clone()),
             people: People::new(context.pool.clone()),
+            turns: Arc::default(),
         }
     }
 
@@ -102,9 +105,11 @@ impl Handlers {
     /// Lets one change of rights at a time be decided, in whichever instance, on all that were decided before: two
     /// masters cannot remove each other. It ends with the session's transaction, so when what is returned is dropped.
     async fn one_at_a_time(&self) -> Result<Turn, Problem> {
+        // Within this instance they wait here, so that those who wait take no connection from the one who works.
+        let here = self.turns.clone().lock_owned().await;
         let session = self.pool.get().await.map_err(away)?;
         let take = "begin; set local lock_timeout = '10s'; select pg_advisory_xact_lock(7201, 1)";
-        let turn = Turn { session: Some(session) };
+        let turn = Turn { session: Some(session), _here: here };
         if let Some(session) = &turn.session {
             session.batch_execute(take).await.map_err(away)?;
         }
@@ -116,6 +121,7 @@ impl Handlers {
 /// The turn of one change of rights.
 struct Turn {
     session: Option<Object>,
+    _here: OwnedMutexGuard<()>,
 }
 
 impl Drop for Turn {
