@@ -106,7 +106,7 @@ async fn what_is_written_is_read_followed_and_received() {
     let denied = until(401, || reader.get("/api/v1/keys")).await;
     assert_eq!(denied.expect(403).json()["code"], "forbidden");
     let refused = reader.post("/api/v1/organizations", &json!({"name": "no"})).await.expect(403);
-    assert!(refused.json()["detail"].as_str().unwrap().contains("organization.write"));
+    assert!(refused.json()["detail"].as_str().unwrap().contains("organization.create"));
 
     // Events: by page, from any position, and on NATS.
     let events =
