@@ -118,7 +118,20 @@ impl Authority {
     /// Who sent a command, if they may send it for something in its organization: what a handler begins with whose command is
     /// about a part of an organization; [`Caller::permit`] judges the part. A service may send what its row of the table
     /// names; everyone else needs the command's permission, and commands without one are for services only.
-    pub fn caller<C: Command>(&self, context: &Context) -> Result<Caller, Problem> {
+    ///
+    /// Whoever is not admitted may have become so a moment ago, through another service that knows it already: a denial
+    /// is given only after a look at the log as it is now.
+    pub async fn caller<C: Command>(&self, context: &Context) -> Result<Caller, Problem> {
+        match self.judge_caller::<C>(context) {
+            Err(denied) if matches!(denied.code, Code::Unauthenticated | Code::Forbidden) => {
+                self.catch_up_soon().await?;
+                self.judge_caller::<C>(context)
+            }
+            judged => judged,
+        }
+    }
+
+    fn judge_caller<C: Command>(&self, context: &Context) -> Result<Caller, Problem> {
         let permission = match (C::PERMISSION, context.actor) {
             (permission, Actor::Service(service)) => {
                 if service != C::SERVICE && !service.row().commands.contains(&(C::SERVICE, C::NAME)) {
@@ -148,13 +161,13 @@ impl Authority {
 
     /// Whether a command may be done to this: the check that every handler begins with. Errors: `forbidden`,
     /// `unauthenticated`, `token_expired`.
-    pub fn admit_to<C: Command>(&self, context: &Context, target: &Target) -> Result<(), Problem> {
-        self.caller::<C>(context)?.permit(target)
+    pub async fn admit_to<C: Command>(&self, context: &Context, target: &Target) -> Result<(), Problem> {
+        self.caller::<C>(context).await?.permit(target)
     }
 
     /// Whether a command may be done to its organization as a whole.
-    pub fn admit<C: Command>(&self, context: &Context) -> Result<(), Problem> {
-        self.admit_to::<C>(context, &Target::organization(context.tenant))
+    pub async fn admit<C: Command>(&self, context: &Context) -> Result<(), Problem> {
+        self.admit_to::<C>(context, &Target::organization(context.tenant)).await
     }
 
     /// An organization.
@@ -274,10 +287,7 @@ impl Authority {
         if let Some(found) = look(self) {
             return Ok(Some(found));
         }
-        tokio::time::timeout(PATIENCE, self.catch_up())
-            .await
-            .map_err(|_elapsed| Problem::unavailable("the directory is not known up to now; try again"))?
-            .map_err(read_problem)?;
+        self.catch_up_soon().await?;
         Ok(look(self))
     }
 
@@ -289,6 +299,13 @@ impl Authority {
     /// Waits until everything that is in the log now is known; bound it with a time-out.
     pub async fn catch_up(&self) -> Result<(), ReadError> {
         self.directory.catch_up().await
+    }
+
+    async fn catch_up_soon(&self) -> Result<(), Problem> {
+        tokio::time::timeout(PATIENCE, self.catch_up())
+            .await
+            .map_err(|_elapsed| Problem::unavailable("the directory is not known up to now; try again"))?
+            .map_err(read_problem)
     }
 
     /// The fold beneath.

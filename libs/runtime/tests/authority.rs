@@ -123,19 +123,19 @@ async fn a_command_is_admitted_from_whom_the_table_and_the_permission_name() {
     let alice = authority.authenticate(&token).unwrap().actor();
     let by = |actor| bus::Context { actor, ..support::command(&signer, 1) };
     let service = |service| by(Actor::Service(service));
-    assert_eq!(authority.admit::<CreateCa>(&by(alice)), Ok(()));
-    assert_eq!(authority.admit::<CreateCa>(&service(Service::Signer)), Ok(()), "on its own account");
+    assert_eq!(authority.admit::<CreateCa>(&by(alice)).await, Ok(()));
+    assert_eq!(authority.admit::<CreateCa>(&service(Service::Signer)).await, Ok(()), "on its own account");
     for stranger in [Service::Gateway, Service::Inventory, Service::Keystore] {
         assert_eq!(
-            authority.admit::<CreateCa>(&service(stranger)).unwrap_err().code,
+            authority.admit::<CreateCa>(&service(stranger)).await.unwrap_err().code,
             Code::Forbidden,
             "{stranger}"
         );
     }
-    assert_eq!(authority.admit::<RecordTokenUse>(&service(Service::Gateway)), Ok(()));
-    assert_eq!(authority.admit::<RecordTokenUse>(&by(alice)).unwrap_err().code, Code::Forbidden);
+    assert_eq!(authority.admit::<RecordTokenUse>(&service(Service::Gateway)).await, Ok(()));
+    assert_eq!(authority.admit::<RecordTokenUse>(&by(alice)).await.unwrap_err().code, Code::Forbidden);
     assert_eq!(
-        authority.admit::<CreateOrganization>(&service(Service::Relay)).unwrap_err().code,
+        authority.admit::<CreateOrganization>(&service(Service::Relay)).await.unwrap_err().code,
         Code::Forbidden
     );
 }

@@ -1,11 +1,13 @@
 //! Who is calling: the bearer token, answered from memory.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use contracts::{Code, Problem, Timestamp, directory::Grant, token::TokenText};
+use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, header};
 use opentelemetry::{KeyValue, metrics::Counter};
 use runtime::authority::{Authority, Denied, Held, Principal};
+use tokio::time::timeout;
 
 /// Knows tokens.
 pub trait Doorkeeper: Send + Sync + 'static {
@@ -13,6 +15,8 @@ pub trait Doorkeeper: Send + Sync + 'static {
     fn authenticate(&self, token: &TokenText) -> Result<Principal, Denied>;
     /// Grants with what their roles allow now.
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]>;
+    /// Waits, though not for long, until what the directory wrote up to this position counts here.
+    fn reached(&self, position: i64) -> BoxFuture<'_, ()>;
 }
 
 impl Doorkeeper for Authority {
@@ -23,7 +27,15 @@ impl Doorkeeper for Authority {
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]> {
         Authority::held(self, grants)
     }
+
+    fn reached(&self, position: i64) -> BoxFuture<'_, ()> {
+        // Late or not, what was written is answered.
+        Box::pin(timeout(PATIENCE, Authority::reached(self, position)).map(drop))
+    }
 }
+
+/// How long an answer waits for the change that it tells of to count at this gateway: no longer than it would at others.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Counts failed sign-ins.
 #[derive(Clone, Debug)]

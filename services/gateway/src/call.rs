@@ -4,7 +4,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use bus::Context;
 use bytes::Bytes;
-use contracts::{Code, Command, Problem, Timestamp, Violation, id::IdError};
+use contracts::{Code, Command, Problem, Service, Timestamp, Violation, id::IdError};
 use http::HeaderMap;
 use runtime::authority::Principal;
 use serde::de::DeserializeOwned;
@@ -134,6 +134,10 @@ impl Call {
         }
         let reply = self.gateway.bus.call(&context, &command).await?;
         let (position, version, replayed) = (reply.position, reply.version, reply.replayed);
+        if C::SERVICE == Service::Directory {
+            // Whoever was appointed or given a token can use it once they read of it.
+            self.gateway.doorkeeper.reached(position).await;
+        }
         Ok(self.written(answer(reply.result, version)?, position, version, replayed))
     }
 

@@ -53,7 +53,7 @@ impl Annotations {
         context: &Context,
         change: AnnotateCertificate,
     ) -> Result<Answer<CertificateAnnotated>, Problem> {
-        let caller = self.authority.caller::<AnnotateCertificate>(context)?;
+        let caller = self.authority.caller::<AnnotateCertificate>(context).await?;
         let id = change.certificate;
         let view = self.view(&caller, id).await?;
         let context = &Context { tenant: view.organization_id, ..context.clone() };

@@ -79,7 +79,7 @@ const NEWS: Duration = Duration::from_secs(2);
 impl Keys {
     /// Makes a user's end-entity key.
     pub async fn generate(&self, context: Context, command: GenerateKey) -> Result<Answer<KeyView>, Problem> {
-        self.authority.admit::<GenerateKey>(&context)?;
+        self.authority.admit::<GenerateKey>(&context).await?;
         let GenerateKey { algorithm, exportable, label } = command;
         self.make(&context, Wanted { algorithm, purpose: KeyPurpose::EndEntity, exportable, label }).await
     }
@@ -168,7 +168,7 @@ impl Keys {
 
     /// Destroys a key: its blob goes in the same transaction in which its end is recorded (K-8).
     pub async fn destroy(&self, context: Context, command: DestroyKey) -> Result<Answer<KeyView>, Problem> {
-        self.authority.admit::<DestroyKey>(&context)?;
+        self.authority.admit::<DestroyKey>(&context).await?;
         self.vault.check()?;
         let stream = command.key.uuid();
         if !context.dry_run

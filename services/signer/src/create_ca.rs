@@ -35,7 +35,7 @@ use crate::{
 impl Signer {
     /// Answers the command.
     pub async fn create_ca(&self, context: Context, command: CreateCa) -> Result<Answer<CaView>, Problem> {
-        self.authority.admit::<CreateCa>(&context)?;
+        self.authority.admit::<CreateCa>(&context).await?;
         if let Some(first) = log::first_event(&self.reader, &context).await? {
             let reply = self.finished_ca(&context, CaId(first.stream)).await?;
             return Ok(Reply { replayed: true, ..reply }.into());

@@ -21,7 +21,7 @@ impl Signer {
         context: Context,
         command: CreatePolicy,
     ) -> Result<Answer<PolicyView>, Problem> {
-        self.authority.admit::<CreatePolicy>(&context)?;
+        self.authority.admit::<CreatePolicy>(&context).await?;
         if let Some(first) = log::first_event(&self.reader, &context).await? {
             let executed =
                 self.policies.repeated(&context, first.stream).await?.ok_or_else(Problem::internal)?;
@@ -49,7 +49,7 @@ impl Signer {
         context: Context,
         command: UpdatePolicy,
     ) -> Result<Answer<PolicyView>, Problem> {
-        self.authority.admit::<UpdatePolicy>(&context)?;
+        self.authority.admit::<UpdatePolicy>(&context).await?;
         let UpdatePolicy { policy, rules } = command;
         let id = self.find_policy(&context, &policy).await?;
         let executed = self.policies.execute(&context, id.uuid(), PolicyCommand::Update(rules)).await?;

@@ -27,7 +27,7 @@ impl Signer {
             certificate_type: Some(command.certificate_type),
             ..Target::organization(context.tenant)
         };
-        self.authority.admit_to::<CreateProfile>(&context, &target)?;
+        self.authority.admit_to::<CreateProfile>(&context, &target).await?;
         if let Some(first) = log::first_event(&self.reader, &context).await? {
             let executed =
                 self.profiles.repeated(&context, first.stream).await?.ok_or_else(Problem::internal)?;
@@ -56,7 +56,7 @@ impl Signer {
         context: Context,
         command: UpdateProfile,
     ) -> Result<Answer<ProfileView>, Problem> {
-        let caller = self.authority.caller::<UpdateProfile>(&context)?;
+        let caller = self.authority.caller::<UpdateProfile>(&context).await?;
         let UpdateProfile { profile, ca, policy, ttl, key_usages, extended_key_usages, exportable } = command;
         let current = self
             .find(|catalog| catalog.profile(context.tenant, &profile).cloned())

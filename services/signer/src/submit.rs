@@ -71,7 +71,7 @@ impl Signer {
         context: Context,
         command: SubmitCertificateRequest,
     ) -> Result<Answer<IssuedCertificate>, Problem> {
-        let caller = self.authority.caller::<SubmitCertificateRequest>(&context)?;
+        let caller = self.authority.caller::<SubmitCertificateRequest>(&context).await?;
         let (began, source, profile) = (self.clock.monotonic(), source(&command), command.profile.clone());
         let (tenant, dry_run) = (context.tenant, context.dry_run);
         let answer = self.submit_admitted(context, &caller, command).await;

@@ -16,14 +16,14 @@ use crate::{
 impl Signer {
     /// Answers the command.
     pub async fn suspend_ca(&self, context: Context, command: SuspendCa) -> Result<Answer<CaView>, Problem> {
-        self.authority.admit::<SuspendCa>(&context)?;
+        self.authority.admit::<SuspendCa>(&context).await?;
         let SuspendCa { ca, reason } = command;
         self.change_ca(&context, &ca, CaCommand::Suspend { reason }).await
     }
 
     /// Answers the command.
     pub async fn resume_ca(&self, context: Context, command: ResumeCa) -> Result<Answer<CaView>, Problem> {
-        self.authority.admit::<ResumeCa>(&context)?;
+        self.authority.admit::<ResumeCa>(&context).await?;
         let ResumeCa { ca, reason } = command;
         self.change_ca(&context, &ca, CaCommand::Resume { reason }).await
     }

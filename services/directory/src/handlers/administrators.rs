@@ -36,7 +36,7 @@ impl Handlers {
         context: &Context,
         command: AppointAdministrator,
     ) -> Result<Answer<AdministratorView>, Problem> {
-        let caller = self.authority.caller::<AppointAdministrator>(context)?;
+        let caller = self.authority.caller::<AppointAdministrator>(context).await?;
         let principal = self.authority.principal(&context.actor)?;
         let name = fields::sign_in_name(&command.name);
         let person = Person::default().changed(command.display_name, command.email);
@@ -163,7 +163,7 @@ impl Handlers {
 
     /// An administrator of whose grants one is within the caller's reach; oneself is, too. Errors: `not_found`.
     async fn seen<C: Command>(&self, context: &Context, id: AdministratorId) -> Result<Seen, Problem> {
-        let caller = self.authority.caller::<C>(context)?;
+        let caller = self.authority.caller::<C>(context).await?;
         let principal = self.authority.principal(&context.actor)?;
         let missing = || Problem::not_found("administrator", id);
         let snapshot = self.administrators.reload(id.uuid()).await?;

@@ -15,7 +15,7 @@ impl Handlers {
         context: &Context,
         command: RecordTokenUse,
     ) -> Result<Answer<()>, Problem> {
-        self.authority.admit::<RecordTokenUse>(context)?;
+        self.authority.admit::<RecordTokenUse>(context).await?;
         self.token_use.record(&command.uses).await?;
         Ok(Answer::Done(Reply::nothing(())))
     }

@@ -20,7 +20,7 @@ impl Handlers {
         context: &Context,
         command: CreateDepartment,
     ) -> Result<Answer<DepartmentView>, Problem> {
-        self.authority.admit::<CreateDepartment>(context)?;
+        self.authority.admit::<CreateDepartment>(context).await?;
         let new = self.ids.uuid();
         let (tenant, name) = (context.tenant, &command.name);
         let created = |id| DepartmentCreated::new(id, tenant, name.clone(), command.details());
@@ -38,7 +38,7 @@ impl Handlers {
         context: &Context,
         command: UpdateDepartment,
     ) -> Result<Answer<DepartmentView>, Problem> {
-        self.at_department::<UpdateDepartment>(context, command.department)?;
+        self.at_department::<UpdateDepartment>(context, command.department).await?;
         let id = command.department.uuid();
         let update = DepartmentCommand::Update { name: command.name.clone(), details: command.details() };
         if let Some(name) = &command.name {
@@ -55,7 +55,7 @@ impl Handlers {
         context: &Context,
         command: ArchiveDepartment,
     ) -> Result<Answer<DepartmentView>, Problem> {
-        self.at_department::<ArchiveDepartment>(context, command.department)?;
+        self.at_department::<ArchiveDepartment>(context, command.department).await?;
         let archive = DepartmentCommand::Archive(DepartmentArchived { reason: command.reason });
         let done = self.departments.execute(context, command.department.uuid(), archive).await?;
         self.department_answer(context.tenant, done).await
@@ -67,16 +67,20 @@ impl Handlers {
         context: &Context,
         command: RestoreDepartment,
     ) -> Result<Answer<DepartmentView>, Problem> {
-        self.at_department::<RestoreDepartment>(context, command.department)?;
+        self.at_department::<RestoreDepartment>(context, command.department).await?;
         let restore = DepartmentCommand::Restore(DepartmentRestored { reason: command.reason });
         let done = self.departments.execute(context, command.department.uuid(), restore).await?;
         self.department_answer(context.tenant, done).await
     }
 
     /// Whether the caller may do a command to a department of the command's organization.
-    fn at_department<C: Command>(&self, context: &Context, department: DepartmentId) -> Result<(), Problem> {
+    async fn at_department<C: Command>(
+        &self,
+        context: &Context,
+        department: DepartmentId,
+    ) -> Result<(), Problem> {
         let target = Target::within(context.tenant, Some(department));
-        let admitted = self.authority.admit_to::<C>(context, &target);
+        let admitted = self.authority.admit_to::<C>(context, &target).await;
         admitted.map_err(|denied| hidden(denied, "department", &department))
     }
 

@@ -21,7 +21,7 @@ impl Handlers {
         context: &Context,
         command: CreateOrganization,
     ) -> Result<Answer<OrganizationView>, Problem> {
-        self.authority.admit_to::<CreateOrganization>(context, &Target::INSTALLATION)?;
+        self.authority.admit_to::<CreateOrganization>(context, &Target::INSTALLATION).await?;
         let new = self.ids.uuid();
         let created = |id| OrganizationCreated::new(id, command.name.clone(), command.details());
         // Fields are checked before the name is taken, so that a refusal leaves nothing.
@@ -82,7 +82,10 @@ impl Handlers {
         reference: &Reference<OrganizationId>,
     ) -> Result<Context, Problem> {
         let context = within(context, self.organization(reference).await?);
-        self.authority.admit::<C>(&context).map_err(|denied| hidden(denied, "organization", reference))?;
+        self.authority
+            .admit::<C>(&context)
+            .await
+            .map_err(|denied| hidden(denied, "organization", reference))?;
         Ok(context)
     }
 

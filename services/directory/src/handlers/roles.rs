@@ -22,7 +22,7 @@ impl Handlers {
         context: &Context,
         command: CreateRole,
     ) -> Result<Answer<RoleView>, Problem> {
-        let caller = self.authority.caller::<CreateRole>(context)?;
+        let caller = self.authority.caller::<CreateRole>(context).await?;
         let principal = self.authority.principal(&context.actor)?;
         let organization = match &command.organization {
             None => None,
@@ -87,7 +87,7 @@ impl Handlers {
         context: &Context,
         id: RoleId,
     ) -> Result<(Context, Principal), Problem> {
-        let caller: Caller = self.authority.caller::<C>(context)?;
+        let caller: Caller = self.authority.caller::<C>(context).await?;
         let principal = self.authority.principal(&context.actor)?;
         let snapshot = self.roles.reload(id.uuid()).await?;
         let missing = || Problem::not_found("role", id);

@@ -49,7 +49,7 @@ impl Handlers {
         }
         let context = &within(context, organization);
         let target = Target::within(organization, scope.department).personal(administrator);
-        self.authority.admit_to::<IssueToken>(context, &target).map_err(|denied| {
+        self.authority.admit_to::<IssueToken>(context, &target).await.map_err(|denied| {
             match (&command.organization, &command.administrator) {
                 (Some(reference), _) => hidden(denied, "organization", reference),
                 (None, Some(administrator)) => hidden(denied, "administrator", administrator),
@@ -125,7 +125,7 @@ impl Handlers {
         let context = within(context, issued.organization_id);
         let target = Target::within(issued.organization_id, issued.scope.department);
         let caller: Caller =
-            self.authority.caller::<C>(&context).map_err(|denied| hidden(denied, "token", &id))?;
+            self.authority.caller::<C>(&context).await.map_err(|denied| hidden(denied, "token", &id))?;
         caller
             .permit(&target.personal(issued.administrator_id))
             .map_err(|denied| hidden(denied, "token", &id))?;
