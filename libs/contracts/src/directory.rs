@@ -1,11 +1,13 @@
-//! `directory`: organizations, departments, administrators and their roles, API tokens, denials.
+//! `directory`: organizations, departments, domains, administrators and their roles, API tokens, denials.
 //!
 //! Each kind has a module: its events, then the commands that bring them about, then what a reader is shown.
 
 mod administrator;
+mod delegate;
 mod denial;
 mod department;
 mod details;
+mod domain;
 mod grant;
 mod name;
 mod organization;
@@ -18,12 +20,19 @@ pub use administrator::{
     AdministratorRemoved, AdministratorStatus, AdministratorView, AppointAdministrator, DisableAdministrator,
     EnableAdministrator, RemoveAdministrator, RoleV1, UpdateAdministrator,
 };
+pub use delegate::{Delegate, DelegateReference, DelegationStatus};
 pub use denial::{DenialEvent, DenialRecorded, RecordDenial};
 pub use department::{
     ArchiveDepartment, CreateDepartment, DepartmentArchived, DepartmentCreated, DepartmentEvent,
     DepartmentRestored, DepartmentUpdated, DepartmentView, RestoreDepartment, UpdateDepartment,
 };
 pub use details::Details;
+pub use domain::{
+    ActivateDomain, ApproveDelegation, CreateDomain, DeactivateDomain, DelegateDomain, DelegationView,
+    DomainActivated, DomainCreated, DomainDeactivated, DomainDelegated, DomainDelegationApproved,
+    DomainDelegationRefused, DomainDelegationRequested, DomainDelegationWithdrawn, DomainEvent, DomainStatus,
+    DomainUpdated, DomainView, EVERY_NAME, RejectDelegation, UpdateDomain, WithdrawDelegation,
+};
 pub use grant::{Belonging, Grant, NewGrant};
 pub use name::{DirectoryNameEvent, NameReserved};
 pub use organization::{

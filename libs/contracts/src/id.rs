@@ -130,6 +130,8 @@ ids! {
     OrganizationId = "org", "an organization";
     /// A department of an organization.
     DepartmentId = "dep", "a department";
+    /// A domain.
+    DomainId = "dom", "a domain";
     /// A person or robot that may act.
     AdministratorId = "adm", "an administrator";
     /// A custom role.

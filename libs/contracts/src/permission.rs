@@ -30,6 +30,10 @@ permissions! {
     AdministratorWrite = "administrator.write", "Appoint administrators, change their grants, disable and remove them.";
     RoleRead = "role.read", "Read roles.";
     RoleWrite = "role.write", "Create, change and archive custom roles.";
+    DomainRead = "domain.read", "Read domains and their delegations.";
+    DomainRequest = "domain.request", "Ask for a domain's delegation, and give one back.";
+    DomainDelegate = "domain.delegate", "Delegate domains at once, and decide what others ask for.";
+    DomainWrite = "domain.write", "Create, change, activate and deactivate domains.";
     TokenRead = "token.read", "List API tokens.";
     TokenWrite = "token.write", "Issue, rotate and revoke API tokens.";
     KeyRead = "key.read", "Read keys' descriptions and public halves.";

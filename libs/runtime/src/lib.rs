@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod database;
 pub mod dependencies;
+pub mod domains;
 pub mod entropy;
 pub mod error;
 pub mod failpoint;

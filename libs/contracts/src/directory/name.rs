@@ -9,7 +9,7 @@ use crate::events;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NameReserved {
-    /// Kind of thing: `organization`, `department`, `ca`, `profile`, `policy`.
+    /// Kind of thing: `organization`, `department`, `domain`, `ca`, `profile`, `policy`.
     pub kind: String,
     /// The name.
     pub name: String,
@@ -18,7 +18,7 @@ pub struct NameReserved {
 }
 
 events! {
-    /// Names of organizations and departments.
+    /// Names of organizations, departments and domains.
     DirectoryNameEvent in "directory_name" {
         Reserved(NameReserved) = "directory_name.reserved" v 1,
     }

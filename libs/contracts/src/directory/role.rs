@@ -41,11 +41,18 @@ pub struct RoleRow {
 use Permission as P;
 
 /// What belongs to an organization as a whole and whoever works in it has to see.
-const SHARED: PermissionSet =
-    PermissionSet::of(&[P::OrganizationRead, P::DepartmentRead, P::RoleRead, P::CaRead, P::ProfileRead]);
+const SHARED: PermissionSet = PermissionSet::of(&[
+    P::OrganizationRead,
+    P::DepartmentRead,
+    P::DomainRead,
+    P::RoleRead,
+    P::CaRead,
+    P::ProfileRead,
+]);
 
 /// What a department officer may do; an organization officer may, too.
 const DEPARTMENT: PermissionSet = SHARED.or(PermissionSet::of(&[
+    P::DomainRequest,
     P::AdministratorRead,
     P::AdministratorWrite,
     P::TokenRead,

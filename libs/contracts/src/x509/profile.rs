@@ -20,7 +20,9 @@ pub enum ProfileIssuer {
 }
 
 /// What a profile's certificates are for; fixes their key usage and extended key usage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateType {
     /// TLS servers: serverAuth.
@@ -38,7 +40,7 @@ impl CertificateType {
     /// Every type.
     pub const ALL: &'static [Self] = &[Self::Server, Self::Client, Self::CodeSigning, Self::Device];
 
-    /// Its word.
+    /// Its text, as in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
