@@ -12,8 +12,8 @@ pub enum HostnameError {
     /// A character other than letters, digits and hyphens, or a hyphen at an end.
     #[error("a label has something other than letters, digits and inner hyphens")]
     NotLdh,
-    /// A label that starts `xn--` and is no A-label, or has `--` at the same place.
-    #[error("a label with '--' in third place is not a valid A-label")]
+    /// A label that starts `xn--` and is no A-label, has `--` at the same place, or has no A-label (RFC 5891).
+    #[error("a label is no valid A-label, or cannot be written as one")]
     NotALabel,
     /// A `*` that is not the whole leftmost label, or stands alone.
     #[error("a wildcard stands only for the whole leftmost label, as in '*.example.com'")]
@@ -47,6 +47,26 @@ pub fn check(name: &str) -> Result<(), HostnameError> {
 #[must_use]
 pub fn is_host(name: &str) -> bool {
     (name.contains('.') || name.eq_ignore_ascii_case("localhost")) && check(name).is_ok()
+}
+
+/// A DNS name in A-labels and lower case, as certificates carry it, from the way that people write it (UTS 46).
+pub fn to_a_labels(name: &str) -> Result<String, HostnameError> {
+    if name.contains('*') {
+        return Err(HostnameError::Wildcard);
+    }
+    // What has no other script is checked as it is, for the sake of the cause.
+    let ascii = if name.is_ascii() {
+        name.to_ascii_lowercase()
+    } else {
+        idna::domain_to_ascii_strict(name).map_err(|_| HostnameError::NotALabel)?
+    };
+    check(&ascii).map(|()| ascii)
+}
+
+/// A DNS name as people write it, from A-labels. What does not decode stays as it is.
+#[must_use]
+pub fn to_u_labels(name: &str) -> String {
+    idna::domain_to_unicode(name).0
 }
 
 fn check_label(label: &str) -> Result<(), HostnameError> {
@@ -123,6 +143,28 @@ mod tests {
         }
         assert_eq!(check(&format!("{}.com", "a".repeat(64))), Err(HostnameError::TooLong));
         assert_eq!(check(&format!("{}com", "a.".repeat(126))), Err(HostnameError::TooLong));
+    }
+
+    #[test]
+    fn names_of_every_script_have_one_form_in_certificates() {
+        for (written, certified, shown) in [
+            ("Example.COM", "example.com", "example.com"),
+            ("bücher.example", "xn--bcher-kva.example", "bücher.example"),
+            ("BÜCHER.Example", "xn--bcher-kva.example", "bücher.example"),
+            ("bu\u{308}cher.example", "xn--bcher-kva.example", "bücher.example"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example", "bücher.example"),
+            ("XN--BCHER-KVA.example", "xn--bcher-kva.example", "bücher.example"),
+            ("faß.de", "xn--fa-hia.de", "faß.de"),
+            ("例え。テスト", "xn--r8jz45g.xn--zckzah", "例え.テスト"),
+        ] {
+            assert_eq!(to_a_labels(written).as_deref(), Ok(certified), "{written}");
+            assert_eq!(to_u_labels(certified), shown);
+        }
+        for name in
+            ["", "*.example.com", "a_b.example", "ex ample.com", "10.0.0.1", "a..b", "\u{200b}", "a\u{0}ü.de"]
+        {
+            assert!(to_a_labels(name).is_err(), "{name:?}");
+        }
     }
 
     #[test]

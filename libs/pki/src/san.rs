@@ -126,6 +126,35 @@ pub(crate) fn write(writer: &mut Writer, names: &[SubjectAltName]) {
     });
 }
 
+/// The DNS name that a name lies under: itself, a mailbox's host, a URI's host. `None` for addresses, and for URIs
+/// without a host.
+#[must_use]
+pub fn host(name: &SubjectAltName) -> Option<&str> {
+    match name {
+        SubjectAltName::Dns(name) => Some(name),
+        SubjectAltName::Ip(_) => None,
+        SubjectAltName::Email(mailbox) => host_of_mailbox(mailbox),
+        SubjectAltName::Uri(uri) => host_of_uri(uri),
+    }
+}
+
+/// The host of a mailbox.
+#[must_use]
+pub fn host_of_mailbox(text: &str) -> Option<&str> {
+    is_mailbox(text).then(|| text.rsplit_once('@').map(|(_, host)| host)).flatten()
+}
+
+fn host_of_uri(uri: &str) -> Option<&str> {
+    let (_, rest) = uri.split_once(':')?;
+    let authority = rest.strip_prefix("//")?.split(['/', '?', '#']).next()?;
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    if place.starts_with('[') {
+        return None; // an IPv6 address
+    }
+    let host = place.split_once(':').map_or(place, |(host, _)| host);
+    (!host.is_empty() && host.parse::<IpAddr>().is_err()).then_some(host)
+}
+
 fn one(element: Element<'_>) -> Result<SubjectAltName, SanError> {
     let text = || match std::str::from_utf8(element.value) {
         Ok(text) if text.bytes().all(|b| (0x20..0x7f).contains(&b)) => Ok(text.to_owned()),
@@ -209,6 +238,27 @@ mod tests {
         let mut writer = Writer::default();
         write(&mut writer, &names);
         assert_eq!(read(&writer.finish()).unwrap(), names);
+    }
+
+    #[test]
+    fn each_kind_of_name_has_its_host() {
+        let uri = |uri: &str| SubjectAltName::Uri(uri.into());
+        for (name, expected) in [
+            (SubjectAltName::Dns("*.example.com".into()), Some("*.example.com")),
+            (SubjectAltName::Email("a@b@mail.example.com".into()), None),
+            (SubjectAltName::Email("ada@mail.example.com".into()), Some("mail.example.com")),
+            (SubjectAltName::Ip("192.0.2.1".parse().unwrap()), None),
+            (uri("spiffe://example.com/web"), Some("example.com")),
+            (uri("https://ada:secret@example.com:8443/?a=@b.test"), Some("example.com")),
+            (uri("https://example.com@attacker.test/"), Some("attacker.test")),
+            (uri("https://attacker.test#@example.com"), Some("attacker.test")),
+            (uri("https://192.0.2.1/"), None),
+            (uri("https://[2001:db8::1]:443/"), None),
+            (uri("urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"), None),
+            (uri("mailto:ada@example.com"), None),
+        ] {
+            assert_eq!(host(&name), expected, "{name}");
+        }
     }
 
     #[test]

@@ -107,7 +107,7 @@ pub fn email(pointer: &str, value: &str) -> Option<Violation> {
 }
 
 /// A value as it may be repeated in an answer: short and without control characters (P-3).
-fn shown(value: &str) -> String {
+pub fn shown(value: &str) -> String {
     value.chars().take(64).flat_map(char::escape_debug).collect()
 }
 

@@ -1,4 +1,4 @@
-//! The very first start: organization, master administrator and first token, once whatever happens.
+//! The very first start: organization, domain `*`, first token and master administrator, once whatever happens.
 //!
 //! All ids and command ids are UUIDv5 of the installation's id, so a crash, a repeat and a second instance give one
 //! of each: the log answers the second with what the first did.
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     administrator::{Administrator, AdministratorCommand},
+    first_domain::first_domain,
     handlers::INSTALLATION,
     organization::{Organization, OrganizationCommand},
     token::{Token, TokenCommand},
@@ -44,24 +45,23 @@ pub fn spawn(context: &ServiceContext) {
 
 async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
     context.authority.catch_up().await.map_err(read_problem)?;
-    if context.authority.has_administrator() {
-        return Ok(());
-    }
-    let text = context.secrets.first_token().map_err(|error| {
-        Problem::unavailable(format!("the first token cannot be read: {}", runtime::error::words(&error)))
-    })?;
     let installation = context.reader.installation().await.map_err(read_problem)?;
-    let id = |what: &str| Uuid::new_v5(&installation, what.as_bytes());
-    let organization = OrganizationId(id("organization/default"));
-    let administrator = AdministratorId(id("administrator/master"));
-    let now = context.clock.now();
-    let command = |step: &str, tenant| first(id(&format!("command/{step}")), tenant, now);
-
+    let steps = Steps { installation, now: context.clock.now() };
     let names = Names::<DirectoryNameEvent>::new(
         context.repository(1),
         context.reader.clone(),
         context.clock.clone(),
     );
+    if context.authority.has_administrator() {
+        return first_domain(context, &names, &steps).await;
+    }
+    let text = context.secrets.first_token().map_err(|error| {
+        Problem::unavailable(format!("the first token cannot be read: {}", runtime::error::words(&error)))
+    })?;
+    let organization = OrganizationId(steps.id("organization/default"));
+    let administrator = AdministratorId(steps.id("administrator/master"));
+    let command = |step: &str, tenant| steps.command(step, tenant);
+
     names.reserve(&command("name", INSTALLATION), "organization", "default", organization.uuid()).await?;
     let created = OrganizationCreated::new(organization, "default".into(), Details::default());
     context
@@ -72,6 +72,7 @@ async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
             OrganizationCommand::Create(created),
         )
         .await?;
+    first_domain(context, &names, &steps).await?;
     let issued = TokenIssued {
         id: text.id,
         name: "first".into(),
@@ -80,7 +81,7 @@ async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
         all_organizations: true,
         hash: hex::encode(text.hash()),
         scope: TokenScope::default(),
-        expires_at: now.plus(FIRST_TOKEN.duration()),
+        expires_at: steps.now.plus(FIRST_TOKEN.duration()),
     };
     let issue = TokenCommand::Issue { issued: Box::new(issued), issuer: TokenScope::default() };
     context.repository::<Token>(1).execute(&command("token", organization), text.id.uuid(), issue).await?;
@@ -102,6 +103,26 @@ async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
     Ok(())
 }
 
-fn first(id: Uuid, tenant: OrganizationId, now: Timestamp) -> Context {
-    Context::new(id, tenant, Actor::Service(Service::Directory), now.plus(Lifetime::seconds(30).duration()))
+/// What the steps of a first start are known by, whoever takes them and however often.
+pub struct Steps {
+    installation: Uuid,
+    now: Timestamp,
+}
+
+impl Steps {
+    /// The id of something that is made.
+    pub fn id(&self, what: &str) -> Uuid {
+        Uuid::new_v5(&self.installation, what.as_bytes())
+    }
+
+    /// The command that makes it.
+    pub fn command(&self, step: &str, tenant: OrganizationId) -> Context {
+        let deadline = self.now.plus(Lifetime::seconds(30).duration());
+        Context::new(
+            self.id(&format!("command/{step}")),
+            tenant,
+            Actor::Service(Service::Directory),
+            deadline,
+        )
+    }
 }

@@ -3,6 +3,7 @@
 mod administrators;
 mod denials;
 mod departments;
+pub mod domains;
 mod grants;
 mod organizations;
 mod roles;
@@ -25,6 +26,7 @@ use crate::{
     administrator::Administrator,
     denial::Denial,
     department::Department,
+    domain::Domain,
     organization::Organization,
     person::{People, away},
     role::CustomRole,
@@ -45,6 +47,7 @@ pub struct Handlers {
     names: Names<DirectoryNameEvent>,
     organizations: Repository<Organization>,
     departments: Repository<Department>,
+    domains: Repository<Domain>,
     administrators: Repository<Administrator>,
     roles: Repository<CustomRole>,
     tokens: Repository<Token>,
@@ -66,6 +69,7 @@ impl Handlers {
             names: Names::new(context.repository(1_000), context.reader.clone(), context.clock.clone()),
             organizations: context.repository(1_000),
             departments: context.repository(1_000),
+            domains: context.repository(1_000),
             administrators: context.repository(1_000),
             roles: context.repository(1_000),
             tokens: context.repository(1_000),

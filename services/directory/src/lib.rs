@@ -1,19 +1,22 @@
-//! Who may do what, where: organizations, departments, administrators, roles, API tokens, and what was denied.
+//! Who may do what, where: organizations, departments, domains, administrators, roles, API tokens, and what was denied.
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `record_token_use` `record_denial` |
-//! | events written | `organization.*` `department.*` `administrator.*` `role.*` `token.*` `denial.*` `directory_name.*` |
-//! | events followed | its own, for the read model |
-//! | tables owned | `directory.organization` `department` `administrator` `role` `token` `denial` (read model), `directory.token_use`, `directory.person` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `record_token_use` `record_denial` |
+//! | events written | `organization.*` `department.*` `domain.*` `administrator.*` `role.*` `token.*` `denial.*` `directory_name.*` |
+//! | events followed | its own, for the read models |
+//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `administrator` `role` `token` `denial` (read models), `directory.token_use`, `directory.person` |
 //!
-//! At the very first start it appends the first organization, administrator and token ([`first_start`]).
+//! At the very first start it appends the first organization, domain, token and administrator ([`first_start`]).
 
 mod administrator;
 mod country;
 mod denial;
 mod department;
+mod domain;
+mod domain_view;
 mod fields;
+mod first_domain;
 mod first_start;
 mod handlers;
 mod organization;
@@ -27,14 +30,18 @@ use std::sync::Arc;
 
 use bus::BusError;
 use contracts::directory::{
-    AppointAdministrator, ArchiveDepartment, ArchiveOrganization, ArchiveRole, CreateDepartment,
-    CreateOrganization, CreateRole, DisableAdministrator, EnableAdministrator, IssueToken, RecordDenial,
-    RecordTokenUse, RemoveAdministrator, RestoreDepartment, RestoreOrganization, RevokeToken, RotateToken,
-    UpdateAdministrator, UpdateDepartment, UpdateOrganization, UpdateRole,
+    ActivateDomain, AppointAdministrator, ApproveDelegation, ArchiveDepartment, ArchiveOrganization,
+    ArchiveRole, CreateDepartment, CreateDomain, CreateOrganization, CreateRole, DeactivateDomain,
+    DelegateDomain, DisableAdministrator, EnableAdministrator, IssueToken, RecordDenial, RecordTokenUse,
+    RejectDelegation, RemoveAdministrator, RestoreDepartment, RestoreOrganization, RevokeToken, RotateToken,
+    UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization, UpdateRole, WithdrawDelegation,
 };
 use runtime::service::ServiceContext;
 
-use crate::{handlers::Handlers, projection::DirectoryProjection};
+use crate::{
+    handlers::Handlers,
+    projection::{DirectoryProjection, domains::DomainProjection},
+};
 
 /// Tables beside the read model.
 pub const MIGRATIONS: &[&str] =
@@ -44,6 +51,7 @@ pub const MIGRATIONS: &[&str] =
 pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     first_start::spawn(&context);
     runtime::projection::start(&context, DirectoryProjection);
+    runtime::projection::start(&context, DomainProjection);
     let handlers = Arc::new(Handlers::new(&context));
     let bus = &context.bus;
     macro_rules! serve {
@@ -65,6 +73,14 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
         UpdateDepartment => update_department,
         ArchiveDepartment => archive_department,
         RestoreDepartment => restore_department,
+        CreateDomain => create_domain,
+        UpdateDomain => update_domain,
+        ActivateDomain => activate_domain,
+        DeactivateDomain => deactivate_domain,
+        DelegateDomain => delegate_domain,
+        ApproveDelegation => approve_delegation,
+        RejectDelegation => reject_delegation,
+        WithdrawDelegation => withdraw_delegation,
         AppointAdministrator => appoint_administrator,
         UpdateAdministrator => update_administrator,
         DisableAdministrator => disable_administrator,

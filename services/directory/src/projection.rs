@@ -16,6 +16,7 @@ use uuid::Uuid;
 use self::row::row;
 use crate::handlers::INSTALLATION;
 
+pub mod domains;
 mod row;
 
 /// The read model of the directory.

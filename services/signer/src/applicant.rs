@@ -102,6 +102,32 @@ impl Applicant {
         }
     }
 
+    /// The DNS names that the certificate's names lie under, each with its place among `sans`; `None` is the common
+    /// name, where it stands for a host or a mailbox and is not among them. `sans`: those of [`Applicant::sans`].
+    #[must_use]
+    pub fn hosts<'a>(&'a self, sans: &'a [SubjectAltName]) -> Vec<(Option<usize>, &'a str)> {
+        let named = sans.iter().enumerate().filter_map(|(at, name)| Some((Some(at), san::host(name)?)));
+        let common_name = self.subject().common_name.as_deref();
+        let common_name = common_name.and_then(|name| match hostname::is_host(name) {
+            true => Some(name),
+            false => san::host_of_mailbox(name),
+        });
+        let alone = common_name.filter(|host| {
+            !sans.iter().any(|name| san::host(name).is_some_and(|known| known.eq_ignore_ascii_case(host)))
+        });
+        named.chain(alone.map(|host| (None, host))).collect()
+    }
+
+    /// Where in the body one of [`Applicant::hosts`] stands.
+    #[must_use]
+    pub fn pointer(&self, place: Option<usize>) -> String {
+        match (self, place) {
+            (Self::Csr(_), _) => "#/csr".to_owned(),
+            (Self::Managed { sans, .. }, Some(at)) if at < sans.len() => format!("#/sans/{at}/value"),
+            (Self::Managed { .. }, _) => "#/subject/commonName".to_owned(),
+        }
+    }
+
     /// What no policy could allow. A CSR was checked when it was read.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {

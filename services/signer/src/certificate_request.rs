@@ -35,6 +35,8 @@ pub struct Submit {
     pub rules: Arc<Rules>,
     /// The CA of the profile; `None` for a self-signed certificate.
     pub issuer: Option<Arc<Issuer>>,
+    /// Names that the organization may not have certified.
+    pub refused_names: Vec<Violation>,
     /// What the subscriber may choose.
     pub choice: Choice,
     /// Whose it will be.
@@ -173,7 +175,7 @@ impl Aggregate for CertificateRequest {
 
 impl Submit {
     fn judge(self, now: Timestamp) -> Result<CertificateRequestSubmitted, Refusal> {
-        let Self { applicant, rules, issuer, choice, belongs, ids } = self;
+        let Self { applicant, rules, issuer, refused_names, choice, belongs, ids } = self;
         if rules.is_self_signed() && applicant.csr().is_some() {
             return Err(Refusal::SelfSignedWithCsr);
         }
@@ -189,6 +191,7 @@ impl Submit {
             rules.profile.ttl.default
         });
         violations.extend(applicant.policy_violations(&rules.policy));
+        violations.extend(refused_names);
         if !violations.is_empty() {
             return Err(Refusal::Rules { policy: rules.policy_name.clone(), violations });
         }

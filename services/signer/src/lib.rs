@@ -13,7 +13,7 @@
 //! |---|---|
 //! | [`submit`] | the command: judge, record, issue, answer; [`repeat`]: the same command again |
 //! | [`select`], [`catalog`] | which profile, policy and CA it is judged by, from memory; [`rules`], [`issuer`]: those, read once |
-//! | [`certificate_request`], [`applicant`] | what is refused, all at once |
+//! | [`certificate_request`], [`applicant`], [`names`] | what is refused, all at once |
 //! | [`draft`], [`throwaway`] | the bytes that will be signed, judged before they are |
 //! | [`issue`] | keystore's signature, the last checks, the certificate in the log |
 //! | [`finisher`] | what was left open by a crash |
@@ -43,6 +43,7 @@ pub mod issuer;
 pub mod log;
 pub mod metrics;
 pub mod micro_ca;
+pub mod names;
 pub mod policies;
 pub mod policy;
 pub mod profile;

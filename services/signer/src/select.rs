@@ -71,7 +71,7 @@ impl Signer {
         self.level(self.catalog.reached(position)).await
     }
 
-    async fn level(
+    pub(crate) async fn level(
         &self,
         wait: impl Future<Output = Result<(), eventlog::ReadError>>,
     ) -> Result<(), Problem> {

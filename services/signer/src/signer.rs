@@ -6,8 +6,8 @@ use bus::Bus;
 use contracts::signer::SignerNameEvent;
 use eventlog::{Appender, Reader};
 use runtime::{
-    authority::Authority, clock::Clock, fold::Live, ids::Ids, names::Names, repository::Repository,
-    service::ServiceContext,
+    authority::Authority, clock::Clock, domains::Domains, fold::Live, ids::Ids, names::Names,
+    repository::Repository, service::ServiceContext,
 };
 
 use tokio::sync::Mutex;
@@ -20,11 +20,14 @@ use crate::{
 const CAPACITY: usize = 1_000;
 /// When no news came for so long, the catalog asks the log.
 const DOUBT: Duration = Duration::from_secs(1);
+/// A domain that is withdrawn counts nowhere after one second, so they ask twice as often.
+const DOMAINS_DOUBT: Duration = Duration::from_millis(500);
 
 /// The signer at work.
 pub struct Signer {
     pub(crate) authority: Authority,
     pub(crate) catalog: Live<Catalog>,
+    pub(crate) domains: Live<Domains>,
     pub(crate) appender: Appender,
     pub(crate) reader: Reader,
     pub(crate) bus: Bus,
@@ -46,9 +49,11 @@ impl Signer {
         let ServiceContext { authority, appender, reader, bus, clock, ids, health, shutdown, .. } =
             context.clone();
         let catalog = Live::start("catalog_in_memory", &reader, &bus, &health, &shutdown, DOUBT);
+        let domains = Live::start("domains_in_memory", &reader, &bus, &health, &shutdown, DOMAINS_DOUBT);
         Arc::new(Self {
             authority,
             catalog,
+            domains,
             appender,
             bus,
             ids,

@@ -9,7 +9,7 @@ use bus::{Answer, Context, Reply};
 use contracts::{
     Actor, Code, DepartmentId, KeyId, Permission, Problem, ProfileId, Service, Timestamp, Violation,
     command::DryRun,
-    directory::Belonging,
+    directory::{Belonging, Delegate},
     id::Reference,
     keystore::GenerateRequestKey,
     signer::{
@@ -117,7 +117,10 @@ impl Signer {
         let (applicant, profile, choice) = read(command)?;
         let selection = self.select(context, profile.as_ref()).await?;
         let belongs = self.belongs(context, caller, department.as_ref(), &selection.rules).await?;
+        let delegate = Delegate { organization_id: context.tenant, department_id: belongs.department_id };
+        let kind = selection.rules.profile.certificate_type;
         let submit = Submit {
+            refused_names: self.refused_names(delegate, &applicant, kind).await?,
             applicant: Arc::new(applicant),
             rules: selection.rules,
             issuer: selection.issuer,

@@ -87,6 +87,7 @@ fn submit(applicant: Arc<Applicant>, policy: PolicyRules) -> Submit {
         applicant,
         rules: Arc::new(rules(policy)),
         issuer: Some(Arc::new(micro_ca())),
+        refused_names: vec![],
         choice: Choice::default(),
         belongs: contracts::directory::Belonging::default(),
         ids: NewIds {
