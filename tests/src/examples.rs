@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use contracts::{
-    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, Event, KeyId, Lifetime,
-    OrganizationId, Permission, PolicyId, ProfileId, RoleId, Timestamp, TokenId, directory as d,
+    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, DomainId, Event, KeyId,
+    Lifetime, OrganizationId, Permission, PolicyId, ProfileId, RoleId, Timestamp, TokenId, directory as d,
     inventory as i, keystore as k, public as p,
     public::PublicEvent,
     signer as s,
@@ -67,6 +67,27 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         role: d::RoleV1::Master,
     };
     all.push(("administrator.appointed", 1, serde_json::to_value(first).unwrap_or_default()));
+    let hq = d::Delegate { organization_id: organization, department_id: None };
+    let web = d::Delegate { organization_id: organization, department_id: Some(DepartmentId(uuid(2))) };
+    let types = || vec![CertificateType::Server, CertificateType::Client];
+    for event in [
+        d::DomainEvent::from(d::DomainCreated {
+            id: DomainId(uuid(13)),
+            name: "xn--bcher-kva.example".into(),
+            description: Some("The book shop".into()),
+            types: types(),
+        }),
+        d::DomainUpdated { description: None, types: vec![CertificateType::Server] }.into(),
+        d::DomainActivated { reason: Some("the transfer is done".into()) }.into(),
+        d::DomainDeactivated { reason: None }.into(),
+        d::DomainDelegated { delegate: hq, types: types() }.into(),
+        d::DomainDelegationRequested { delegate: web, types: types() }.into(),
+        d::DomainDelegationApproved { delegate: web, types: types() }.into(),
+        d::DomainDelegationRefused { delegate: web, reason: "it is another department's".into() }.into(),
+        d::DomainDelegationWithdrawn { delegate: hq, reason: Some("contract ended".into()) }.into(),
+    ] {
+        push(&mut all, event);
+    }
     push(
         &mut all,
         d::AdministratorEvent::from(d::AdministratorAppointed {

@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 
 use bus::{Context, Reply};
 use contracts::{Actor, AdministratorId, Command, OrganizationId, Problem, Service, command::DryRun};
-use eventlog::relay::{Relay, RelayConfig};
+use eventlog::{
+    Expected,
+    relay::{Relay, RelayConfig},
+};
 use runtime::{
     clock::SystemClock,
     config::{Config, Environment, Sources},
@@ -92,6 +95,19 @@ impl House {
             Service::Signer => signer::start(context).await.expect("it starts"),
             Service::Gateway | Service::Inventory | Service::Relay => panic!("{service} is not run here"),
         }
+    }
+
+    /// Appends an event of a service that does not run, as the first of its stream.
+    pub async fn append<E: contracts::Event>(&self, service: Service, tenant: Uuid, stream: Uuid, event: E) {
+        let context =
+            ServiceContext::open(&self.foundation, service).await.expect("the service's context opens");
+        let deadline = context.clock.now().plus(time::Duration::seconds(30));
+        let command = Context::new(context.ids.uuid(), tenant.into(), Actor::Service(service), deadline);
+        let first = Expected::Version(0);
+        let append = runtime::command::append(&command, &context.ids, stream, first, &[event])
+            .expect("the event can be written");
+        context.appender.append(append).await.expect("the log takes it");
+        context.running().stop(Duration::from_secs(5)).await;
     }
 
     /// Stops a service.

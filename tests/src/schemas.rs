@@ -30,6 +30,7 @@ pub fn log_events() -> Vec<EventDescription> {
         d::TokenEvent::descriptions(),
         d::DenialEvent::descriptions(),
         d::DirectoryNameEvent::descriptions(),
+        d::DomainEvent::descriptions(),
         k::KeyEvent::descriptions(),
         s::CaEvent::descriptions(),
         s::PolicyEvent::descriptions(),

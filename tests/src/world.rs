@@ -114,6 +114,31 @@ impl World {
         eventually("the Micro CA is listed", look).await
     }
 
+    /// A new organization, and a client of its own that may name whatever it likes.
+    pub async fn organization(&self, name: &str) -> Https {
+        let client = self.organization_without_domain(name).await;
+        let delegation = json!({"delegateTo": format!("name:{name}")});
+        _ = self.api.post("/api/v1/domains/name:*/delegations", &delegation).await.expect(201);
+        client
+    }
+
+    /// A new organization to which nothing is delegated, and a client of its own.
+    pub async fn organization_without_domain(&self, name: &str) -> Https {
+        _ = self.api.post("/api/v1/organizations", &json!({"name": name})).await.expect(201);
+        self.new_token(json!({"name": name, "organization": format!("name:{name}")})).await.1
+    }
+
+    /// A new token that is known everywhere: its id, and a client with it.
+    pub async fn new_token(&self, body: Value) -> (String, Https) {
+        let token = self.api.post("/api/v1/tokens", &body).await.expect(201).json();
+        let client = self.api.with_token(token["secret"].as_str());
+        eventually("the token is known", async || {
+            client.get("/api/v1/me").await.status.is_success().then_some(())
+        })
+        .await;
+        (token["id"].as_str().unwrap().to_owned(), client)
+    }
+
     /// Gets a certificate for a CSR.
     pub async fn issue(&self, csr: &str) -> Value {
         self.api.post("/api/v1/certificate-requests", &json!({"csr": csr})).await.expect(201).json()

@@ -39,7 +39,7 @@ async fn nothing_is_answered_without_a_token(world: &mut World) {
 }
 
 async fn nothing_of_another_organization_is_found(world: &mut World) {
-    let other = organization(world, "other").await;
+    let other = world.organization("other").await;
     let ours = things_of(world).await;
     let before = world.head().await;
     let mut walked = 0;
@@ -50,9 +50,17 @@ async fn nothing_of_another_organization_is_found(world: &mut World) {
         walked += 1;
     }
     assert!(walked > 25, "{walked}");
-    for path in
-        ["certificates", "certificate-requests", "keys", "cas", "profiles", "policies", "tokens", "events"]
-    {
+    for path in [
+        "certificates",
+        "certificate-requests",
+        "keys",
+        "cas",
+        "profiles",
+        "policies",
+        "tokens",
+        "domains",
+        "events",
+    ] {
         let list = other.get(&format!("/api/v1/{path}?limit=200")).await.expect(200).text();
         for id in ours.values() {
             assert!(!list.contains(id.as_str()), "{path} shows {id} of another organization");
@@ -100,14 +108,14 @@ async fn nothing_of_another_organization_is_found(world: &mut World) {
 }
 
 async fn a_token_ends_when_it_should(world: &mut World) {
-    let short = token(world, json!({"name": "short", "ttl": "2s"})).await;
+    let short = world.new_token(json!({"name": "short", "ttl": "2s"})).await;
     let expired = eventually("it expires", async || {
         let answer = short.1.get("/api/v1/me").await;
         (answer.status == 401 && answer.json()["code"] == "token_expired").then_some(answer)
     });
     _ = expired.await;
 
-    let (id, client) = token(world, json!({"name": "revoked"})).await;
+    let (id, client) = world.new_token(json!({"name": "revoked"})).await;
     let path = format!("/api/v1/tokens/{id}");
     _ = world.api().request(Method::DELETE, &path, &[], Bytes::new()).await.unwrap().expect(200);
     let revoked = Instant::now();
@@ -125,7 +133,7 @@ async fn a_token_does_what_it_is_for(world: &mut World) {
     let csr = p256("scoped.example.com").pem;
     let request = "/api/v1/certificate-requests";
     let reader =
-        token(world, json!({"name": "reader", "scope": {"permissions": ["certificate.read"]}})).await.1;
+        world.new_token(json!({"name": "reader", "scope": {"permissions": ["certificate.read"]}})).await.1;
     _ = reader.get("/api/v1/certificates").await.expect(200);
     for answer in [reader.get("/api/v1/keys").await, reader.post(request, &json!({"csr": csr})).await] {
         let problem = answer.expect(403).json();
@@ -133,13 +141,13 @@ async fn a_token_does_what_it_is_for(world: &mut World) {
         assert!(problem["detail"].as_str().unwrap().contains("permission"), "{problem}");
     }
     let profile = world.api().post("/api/v1/profiles", &json!({"name": "only"})).await.expect(201).json();
-    let narrow = token(world, json!({"name": "narrow", "scope": {"profiles": [profile["id"]]}})).await.1;
+    let narrow = world.new_token(json!({"name": "narrow", "scope": {"profiles": [profile["id"]]}})).await.1;
     _ = narrow.post(request, &json!({"csr": csr, "profile": "name:only"})).await.expect(201);
     _ = narrow.post(request, &json!({"csr": csr})).await.expect(403);
 
     let (one, two) = (world.issue(&csr).await, world.issue(&csr).await);
     let (one, two) = (one["certificateId"].as_str().unwrap(), two["certificateId"].as_str().unwrap());
-    let single = token(world, json!({"name": "single", "scope": {"certificates": [one]}})).await.1;
+    let single = world.new_token(json!({"name": "single", "scope": {"certificates": [one]}})).await.1;
     let head = world.head().await.to_string();
     let get = async |id: &str| {
         let (path, headers) =
@@ -150,23 +158,6 @@ async fn a_token_does_what_it_is_for(world: &mut World) {
     _ = get(two).await.expect(404);
     let list = single.get("/api/v1/certificates").await.expect(200).json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
-}
-
-/// An organization and a client of its own.
-async fn organization(world: &World, name: &str) -> Https {
-    _ = world.api().post("/api/v1/organizations", &json!({"name": name})).await.expect(201);
-    token(world, json!({"name": name, "organization": format!("name:{name}")})).await.1
-}
-
-/// A token that is known everywhere: its id and a client with it.
-async fn token(world: &World, body: Value) -> (String, Https) {
-    let token = world.api().post("/api/v1/tokens", &body).await.expect(201).json();
-    let client = world.api().with_token(token["secret"].as_str());
-    eventually("the token is known", async || {
-        client.get("/api/v1/me").await.status.is_success().then_some(())
-    })
-    .await;
-    (token["id"].as_str().unwrap().to_owned(), client)
 }
 
 /// One thing of each kind, of the first organization.
@@ -198,6 +189,10 @@ async fn things_of(world: &World) -> BTreeMap<String, String> {
         ("profiles".to_owned(), make("/api/v1/profiles", json!({"name": "ours"})).await),
         ("tokens".to_owned(), make("/api/v1/tokens", json!({"name": "ours"})).await),
         (
+            "domains".to_owned(),
+            make("/api/v1/domains", json!({"name": "ours.example", "delegateTo": [home]})).await,
+        ),
+        (
             "departments".to_owned(),
             make(&format!("/api/v1/organizations/{home}/departments"), json!({"name": "ours"})).await,
         ),
@@ -205,7 +200,7 @@ async fn things_of(world: &World) -> BTreeMap<String, String> {
         ("operations".to_owned(), operation),
     ]);
     let head = world.head().await.to_string();
-    for path in ["certificates", "keys", "cas"] {
+    for path in ["certificates", "keys", "cas", "domains"] {
         let (path, headers) =
             (format!("/api/v1/{path}/{}", things[path]), [("chancery-min-position", head.as_str())]);
         _ = api.request(Method::GET, &path, &headers, Bytes::new()).await.unwrap().expect(200);

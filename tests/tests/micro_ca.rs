@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chancery_tests::{
     subscriber::{self, p256},
-    world::{Mode, World, eventually},
+    world::{Mode, World},
 };
 use futures::future::join_all;
 use serde_json::json;
@@ -46,15 +46,7 @@ async fn an_empty_folder_becomes_a_verified_certificate(mode: Mode) {
 }
 
 async fn twenty_first_requests_of_an_organization_make_one_micro_ca(world: &World) {
-    let organization = json!({"name": "branch", "displayName": "Branch office"});
-    _ = world.api().post("/api/v1/organizations", &organization).await.expect(201);
-    let token = json!({"name": "branch", "organization": "name:branch"});
-    let token = world.api().post("/api/v1/tokens", &token).await.expect(201).json();
-    let branch = world.api().with_token(token["secret"].as_str());
-    eventually("the token is known", async || {
-        branch.get("/api/v1/me").await.status.is_success().then_some(())
-    })
-    .await;
+    let branch = world.organization("branch").await;
     let requests = (0..20).map(|number| {
         let body = json!({"csr": p256(&format!("branch{number}.example.com")).pem});
         let branch = branch.clone();

@@ -50,6 +50,7 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
     let readers: BTreeMap<&str, Read> = BTreeMap::from([
         ("organization", read_as::<d::OrganizationEvent> as Read),
         ("department", read_as::<d::DepartmentEvent>),
+        ("domain", read_as::<d::DomainEvent>),
         ("administrator", read_as::<d::AdministratorEvent>),
         ("role", read_as::<d::RoleEvent>),
         ("token", read_as::<d::TokenEvent>),

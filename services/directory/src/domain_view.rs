@@ -35,6 +35,7 @@ pub fn delegation(
     DelegationView {
         id: delegate.reference(),
         domain_id: domain.id,
+        domain_name: domain.name.clone(),
         organization_id: delegate.organization_id,
         department_id: delegate.department_id,
         status: known.status(),

@@ -16,6 +16,7 @@ pub fn table() -> Vec<Operation> {
         resources::organizations::operations(),
         resources::admins::operations(),
         resources::roles::operations(),
+        resources::domains::operations(),
         resources::tokens::operations(),
         resources::events::operations(),
         resources::operations::operations(),

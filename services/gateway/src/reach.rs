@@ -47,6 +47,17 @@ impl Reach {
         Self { scope, condition }
     }
 
+    /// Those of them whose column holds this id.
+    #[must_use]
+    pub fn of_one(self, column: &str, id: uuid::Uuid) -> Self {
+        let (mut text, mut values) = (format!("{column} = $::uuid"), vec![Value::Id(id)]);
+        if let Some((condition, more)) = self.condition {
+            text = format!("{text} and ({condition})");
+            values.extend(more);
+        }
+        Self { condition: Some((text, values)), ..self }
+    }
+
     /// Those of them that are in one organization.
     #[must_use]
     pub fn within(self, organization: contracts::OrganizationId) -> Self {

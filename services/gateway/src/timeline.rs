@@ -45,8 +45,16 @@ pub async fn of_row(call: Call, view: &'static View) -> Result<Answer, Problem> 
 
 /// Answers with the events of several streams, in the order of the log.
 pub async fn of_streams(call: &Call, streams: &[Uuid]) -> Result<Answer, Problem> {
-    let events =
-        call.gateway.reader.read_streams(streams).await.map_err(|error| events::unreadable(&error))?;
+    of_events(&events_of(call, streams).await?)
+}
+
+/// The events of several streams, in the order of the log.
+pub async fn events_of(call: &Call, streams: &[Uuid]) -> Result<Vec<Recorded>, Problem> {
+    call.gateway.reader.read_streams(streams).await.map_err(|error| events::unreadable(&error))
+}
+
+/// Answers with these events.
+pub fn of_events(events: &[Recorded]) -> Result<Answer, Problem> {
     let items = events.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
     Answer::json(StatusCode::OK, &Page { items, next_cursor: None })
 }
@@ -84,6 +92,11 @@ fn summary(kind: &str) -> String {
         "ca.created" => "The CA's certificate was signed; it may issue.",
         "ca.suspended" => "The CA was suspended: it signs nothing.",
         "ca.resumed" => "The CA signs again.",
+        "domain.delegated" => "The domain was delegated.",
+        "domain.delegation_requested" => "A delegation was asked for; a master decides.",
+        "domain.delegation_approved" => "The delegation that was asked for counts.",
+        "domain.delegation_refused" => "The delegation that was asked for was refused.",
+        "domain.delegation_withdrawn" => "The delegation was taken back.",
         "key.generated" => "The key was generated in the keystore.",
         "key.destroyed" => "The key was destroyed.",
         "administrator.grants_changed" => "What the administrator may do changed.",

@@ -5,8 +5,8 @@ use contracts::{
     Actor, CaId, CertificateId, CertificateRequestId, Event, EventError, EventId, KeyId, OperationId,
     OrganizationId, PolicyId, ProfileId, TokenId,
     directory::{
-        AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, OrganizationEvent, RoleEvent,
-        TokenEvent,
+        AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, DomainEvent, OrganizationEvent,
+        RoleEvent, TokenEvent,
     },
     inventory::CertificateEvent,
     keystore::KeyEvent,
@@ -150,6 +150,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | RoleEvent::CATEGORY
         | DenialEvent::CATEGORY
         | DirectoryNameEvent::CATEGORY
+        | DomainEvent::CATEGORY
         | SignerNameEvent::CATEGORY => None,
         _ => {
             let kind = recorded.kind.clone();

@@ -86,6 +86,8 @@ pub enum FieldKind {
     Time,
     /// An id with this prefix.
     Id(&'static str),
+    /// Several ids with this prefix; one of them is enough.
+    Ids(&'static str),
 }
 
 /// A field of every view.
@@ -134,6 +136,12 @@ impl Field {
         Self { name, column, kind: FieldKind::Id(prefix), optional: false }
     }
 
+    /// Several ids.
+    #[must_use]
+    pub const fn ids(name: &'static str, column: &'static str, prefix: &'static str) -> Self {
+        Self { name, column, kind: FieldKind::Ids(prefix), optional: false }
+    }
+
     /// That may be absent.
     #[must_use]
     pub const fn optional(mut self) -> Self {
@@ -147,7 +155,7 @@ impl Field {
         let mut operators: Vec<&str> = match self.kind {
             FieldKind::Text | FieldKind::Word(_) => vec!["ne", "contains", "startsWith"],
             FieldKind::Time => vec!["lt", "lte", "gt", "gte"],
-            FieldKind::Id(_) => vec!["ne"],
+            FieldKind::Id(_) | FieldKind::Ids(_) => vec!["ne"],
         };
         if self.optional {
             operators.push("exists");
@@ -167,7 +175,10 @@ impl Field {
     /// Whether lists can be sorted by it.
     #[must_use]
     pub fn sortable(&self) -> bool {
-        !self.optional || self.is_text()
+        match self.kind {
+            FieldKind::Ids(_) => false,
+            _ => !self.optional || self.is_text(),
+        }
     }
 
     fn is_text(&self) -> bool {
@@ -177,7 +188,7 @@ impl Field {
     /// What may stand for it without an operator, and with `ne`.
     fn values(&self) -> Kind {
         match self.kind {
-            FieldKind::Text | FieldKind::Id(_) => Kind::Text,
+            FieldKind::Text | FieldKind::Id(_) | FieldKind::Ids(_) => Kind::Text,
             FieldKind::Time => Kind::Time,
             FieldKind::Word(schema) => Kind::AnyOf(words(&schema(&mut SchemaGenerator::default()))),
         }
@@ -191,9 +202,10 @@ impl View {
         format!("api_{}.{}", self.service, self.name)
     }
 
-    /// Every field.
+    /// Every field: its own, and those that rows of every view have, unless its own go by that name.
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.fields.iter().chain([&CREATED_AT, &ORGANIZATION])
+        let own = |name| self.fields.iter().any(|field| field.name == name);
+        self.fields.iter().chain([&CREATED_AT, &ORGANIZATION].into_iter().filter(move |f| !own(f.name)))
     }
 
     /// The field of this name.

@@ -33,9 +33,35 @@ fn every_operation_says_who_may_call_it() {
 fn ids_are_a_verb_and_a_noun_and_stand_once() {
     let mut seen = BTreeSet::new();
     let verbs = [
-        "list", "get", "create", "update", "issue", "revoke", "suspend", "resume", "destroy", "generate",
-        "submit", "validate", "annotate", "inspect", "stream", "archive", "restore", "appoint", "remove",
-        "disable", "enable", "rotate", "explain",
+        "list",
+        "get",
+        "create",
+        "update",
+        "issue",
+        "revoke",
+        "suspend",
+        "resume",
+        "destroy",
+        "generate",
+        "submit",
+        "validate",
+        "annotate",
+        "inspect",
+        "stream",
+        "archive",
+        "restore",
+        "appoint",
+        "remove",
+        "disable",
+        "enable",
+        "rotate",
+        "explain",
+        "activate",
+        "deactivate",
+        "delegate",
+        "withdraw",
+        "approve",
+        "reject",
     ];
     for operation in table() {
         assert!(seen.insert(operation.id), "{operation:?}");

@@ -302,6 +302,8 @@ pub struct DelegationView {
     pub id: DelegateReference,
     /// The domain.
     pub domain_id: DomainId,
+    /// Its name in A-labels, or `*`.
+    pub domain_name: String,
     /// The organization, also of a department.
     pub organization_id: OrganizationId,
     /// The department.

@@ -40,6 +40,12 @@ impl List {
         Self { filters: Vec::new(), text: None, sort: None, limit: 0, all: true }
     }
 
+    /// The same, narrowed by a filter.
+    pub fn only(mut self, filter: &str) -> Self {
+        self.filters.push(filter.to_owned());
+        self
+    }
+
     /// Prints the list at `path`.
     pub async fn run(self, api: &Api, path: &str, columns: &[Column]) -> Result<(), Failure> {
         let mut query = Vec::new();

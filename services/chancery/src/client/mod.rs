@@ -14,6 +14,7 @@ mod ca;
 mod cert;
 pub mod context;
 mod department;
+mod domain;
 mod failure;
 mod inspect;
 mod issue;
@@ -137,6 +138,9 @@ pub enum ClientCommand {
     /// Roles: what may be granted
     #[command(subcommand)]
     Role(role::Role),
+    /// Domains, and whom they are delegated to
+    #[command(subcommand)]
+    Domain(domain::Domain),
     /// Operations that take longer
     #[command(subcommand)]
     Op(op::Op),
@@ -185,6 +189,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Department(department) => department.run(&api).await,
         ClientCommand::Admin(admin) => admin.run(&api).await,
         ClientCommand::Role(role) => role.run(&api).await,
+        ClientCommand::Domain(domain) => domain.run(&api).await,
         ClientCommand::Op(op) => op.run(&api).await,
         ClientCommand::Watch(watch) => watch.run(&api).await,
         ClientCommand::Api(raw) => raw.run(&api).await,

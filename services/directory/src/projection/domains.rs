@@ -37,9 +37,9 @@ impl Projection for DomainProjection {
                name text not null generated always as (document->>'name') stored);
              create index on {domain} (name);
              create table {delegation} (
-               domain uuid not null, id uuid not null, organization uuid not null, department uuid,
-               version int not null, created_at timestamptz not null, document jsonb not null,
-               primary key (domain, id));",
+               id uuid primary key, domain uuid not null, organization uuid not null, department uuid,
+               version int not null, created_at timestamptz not null, document jsonb not null);
+             create index on {delegation} (domain);",
             domain = generation.table("domain"),
             delegation = generation.table("domain_delegation"),
         )
@@ -61,7 +61,8 @@ impl Projection for DomainProjection {
                 name: "domain_delegation",
                 select: format!(
                     "select id, domain, organization, department, version, created_at, document,
-                       document->>'status' as status from {}",
+                       document->>'domainName' as domain_name, document->>'status' as status,
+                       nullif(document->>'requestedTypes', '[]') as requested_types from {}",
                     generation.table("domain_delegation")
                 ),
                 scope: Scope::Organization("organization"),
@@ -154,8 +155,8 @@ impl Tables<'_> {
         domain: &mut Domain,
         delegate: Delegate,
     ) -> Result<Option<Timestamp>, ProjectionError> {
-        let sql = format!("select document from {} where domain = $1 and id = $2", self.delegation);
-        let found = self.document::<DelegationView>(&sql, &[&domain.id.uuid(), &id(delegate)]).await?;
+        let sql = format!("select document from {} where id = $1", self.delegation);
+        let found = self.document::<DelegationView>(&sql, &[&row(domain.id, delegate)]).await?;
         let Some(view) = found else { return Ok(None) };
         let known = runtime::domains::Delegation {
             types: view.types,
@@ -168,17 +169,17 @@ impl Tables<'_> {
 
     async fn put_delegation(&self, view: &DelegationView, to: Delegate) -> Result<(), ProjectionError> {
         let sql = format!(
-            "insert into {} (domain, id, organization, department, version, created_at, document)
+            "insert into {} (id, domain, organization, department, version, created_at, document)
              values ($1, $2, $3, $4, $5, $6, $7)
-             on conflict (domain, id) do update set version = excluded.version, document = excluded.document",
+             on conflict (id) do update set version = excluded.version, document = excluded.document",
             self.delegation
         );
         let department = to.department_id.map(|department| department.uuid());
         self.execute(
             &sql,
             &[
+                &row(view.domain_id, to),
                 &view.domain_id.uuid(),
-                &id(to),
                 &to.organization_id.uuid(),
                 &department,
                 &view.version,
@@ -191,9 +192,12 @@ impl Tables<'_> {
 
     /// Takes out a delegation, and with an organization's those of its departments.
     async fn forget(&self, domain: DomainId, from: Delegate) -> Result<(), ProjectionError> {
-        let column = if from.department_id.is_some() { "id" } else { "organization" };
+        let (column, whose) = match from.department_id {
+            Some(department) => ("department", department.uuid()),
+            None => ("organization", from.organization_id.uuid()),
+        };
         let sql = format!("delete from {} where domain = $1 and {column} = $2", self.delegation);
-        self.execute(&sql, &[&domain.uuid(), &id(from)]).await
+        self.execute(&sql, &[&domain.uuid(), &whose]).await
     }
 
     async fn document<D: DeserializeOwned>(
@@ -213,8 +217,10 @@ impl Tables<'_> {
     }
 }
 
-fn id(delegate: Delegate) -> Uuid {
-    delegate.department_id.map_or(delegate.organization_id.uuid(), |department| department.uuid())
+/// The row of a delegation: UUIDv5(domain, department or else organization).
+fn row(domain: DomainId, delegate: Delegate) -> Uuid {
+    let whose = delegate.department_id.map_or(delegate.organization_id.uuid(), |id| id.uuid());
+    Uuid::new_v5(&domain.uuid(), whose.as_bytes())
 }
 
 fn json(document: &impl Serialize) -> Result<Value, ProjectionError> {

@@ -6,6 +6,7 @@ pub mod certificate_requests;
 pub mod certificates;
 pub mod compatible;
 pub mod csrs;
+pub mod domains;
 pub mod events;
 pub mod explain;
 pub mod keys;

@@ -56,9 +56,14 @@ impl Conditions {
         let array = match field.kind {
             FieldKind::Text | FieldKind::Word(_) => "text[]",
             FieldKind::Time => "timestamptz[]",
-            FieldKind::Id(_) => "uuid[]",
+            FieldKind::Id(_) | FieldKind::Ids(_) => "uuid[]",
         };
+        let several_ids = matches!(field.kind, FieldKind::Ids(_));
         match operator {
+            "" if several_ids => self.add(&format!("{column} && $::{array}"), several(field, name, value)?),
+            "ne" if several_ids => {
+                self.add(&format!("not {column} && $::{array}"), several(field, name, value)?)
+            }
             "" => self.add(&format!("{column} = any($::{array})"), several(field, name, value)?),
             "ne" => {
                 self.add(&format!("({column} = any($::{array})) is not true"), several(field, name, value)?)
@@ -115,7 +120,7 @@ impl Conditions {
                 FieldKind::Time => {
                     (Value::Time(text.parse::<Timestamp>().map_err(|_| cursor::refused())?.0), "timestamptz")
                 }
-                FieldKind::Id(_) => {
+                FieldKind::Id(_) | FieldKind::Ids(_) => {
                     (Value::Id(Uuid::try_parse(&text).map_err(|_| cursor::refused())?), "uuid")
                 }
             };
@@ -150,7 +155,7 @@ fn several(field: &Field, name: &str, text: &str) -> Result<Value, Problem> {
         FieldKind::Time => {
             Value::Times(parts.iter().map(|part| instant(name, part)).collect::<Result<_, _>>()?)
         }
-        FieldKind::Id(prefix) => {
+        FieldKind::Id(prefix) | FieldKind::Ids(prefix) => {
             let ids = parts
                 .iter()
                 .map(|part| id::parse(prefix, part).map_err(|error| crate::call::refused_id(name, &error)));
