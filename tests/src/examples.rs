@@ -10,7 +10,7 @@ use contracts::{
     signer as s,
     x509::{
         CertificateType, KeyAlgorithm, LifetimeRule, PolicyRules, ProfileIssuer, ProfileRules, SanKind,
-        SanRule, SignatureAlgorithm, SubjectAltName, SubjectRule, SubjectRules,
+        SanRule, SignatureAlgorithm, SubjectAltName, SubjectRule, SubjectRules, SubjectSources,
     },
 };
 use serde_json::Value;
@@ -213,6 +213,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         key_usages: None,
         extended_key_usages: None,
         exportable: false,
+        subject: SubjectSources::default(),
     };
     push(
         &mut all,
@@ -233,6 +234,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             profile_id: ProfileId(uuid(8)),
             rules_sha256: "33".repeat(32),
             common_name: Some("shop.example.com".into()),
+            subject_changes: vec![],
             sans: sans(),
             key_algorithm: KeyAlgorithm::EcdsaP256,
             ttl: Lifetime::days(90),

@@ -14,7 +14,10 @@ use contracts::{
         CaChoice, CaKind, CaStatus, CreateCa, CreatePolicy, CreateProfile, IssuedCertificate, KeyChoice,
         RequestSource, RequestStatus, ResumeCa, SubmitCertificateRequest, SuspendCa, UpdatePolicy,
     },
-    x509::{CertificateType, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, PolicyRules, Subject, SubjectAltName},
+    x509::{
+        CertificateType, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, PolicyRules, Subject, SubjectAltName,
+        SubjectSources,
+    },
 };
 use pki::{certificate::Certificate, pem};
 use testkit::openssl;
@@ -44,6 +47,7 @@ fn profile(name: &str) -> CreateProfile {
         key_usages: None,
         extended_key_usages: None,
         exportable: false,
+        subject: SubjectSources::default(),
     }
 }
 

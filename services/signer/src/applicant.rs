@@ -142,14 +142,15 @@ impl Applicant {
         subject.into_iter().chain(sans).collect()
     }
 
-    /// The rules that are not satisfied, each at its place in the request's body. Lifetimes are judged apart.
+    /// The rules that are not satisfied with this subject, each at its place in the request's body. Lifetimes are judged
+    /// apart.
     #[must_use]
-    pub fn policy_violations(&self, rules: &PolicyRules) -> Vec<Violation> {
+    pub fn policy_violations(&self, rules: &PolicyRules, subject: &Subject) -> Vec<Violation> {
         // The shortest there is: no rule on lifetimes refuses it.
         let ttl = Lifetime::seconds(1);
         let proposed = match self {
-            Self::Csr(csr) => Proposed::from_csr(csr, ttl),
-            Self::Managed { key_algorithm, subject, key_usages, extended_key_usages, .. } => Proposed {
+            Self::Csr(csr) => Proposed { subject: subject.clone(), ..Proposed::from_csr(csr, ttl) },
+            Self::Managed { key_algorithm, key_usages, extended_key_usages, .. } => Proposed {
                 subject: subject.clone(),
                 sans: self.sans(),
                 key_algorithm: *key_algorithm,

@@ -14,7 +14,7 @@ use contracts::{
 use runtime::names;
 use uuid::Uuid;
 
-use crate::{issuer::Issuer, metrics::IssuerKind, micro_ca, rules::Rules};
+use crate::{issuer::Issuer, metrics::IssuerKind, micro_ca, organizations::Organizations, rules::Rules};
 
 /// The name of the policy and the profile that are used when none is named.
 pub const DEFAULT: &str = "default";
@@ -28,6 +28,7 @@ pub struct Catalog {
     /// By the stream of the name.
     owners: HashMap<Uuid, Uuid>,
     first_organization: Option<OrganizationId>,
+    organizations: Organizations,
 }
 
 #[derive(Debug)]
@@ -143,6 +144,12 @@ impl Catalog {
     #[must_use]
     pub const fn first_organization(&self) -> Option<OrganizationId> {
         self.first_organization
+    }
+
+    /// What organizations and departments have for subjects.
+    #[must_use]
+    pub const fn organizations(&self) -> &Organizations {
+        &self.organizations
     }
 
     fn known_ca(&self, organization: OrganizationId, reference: &Reference<CaId>) -> Option<&KnownCa> {

@@ -8,13 +8,19 @@ use contracts::{
     directory::Belonging,
     labels::{check_labels, check_text},
     signer::{CaStatus, CertificateRequestEvent, CertificateRequestSubmitted, issuance_stream},
+    x509::{Subject, SubjectChange},
 };
 use pki::serial::Serial;
 use runtime::aggregate::Aggregate;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{applicant::Applicant, issuer::Issuer, rules::Rules};
+use crate::{
+    applicant::Applicant,
+    issuer::Issuer,
+    rules::Rules,
+    subject::{self, OrganizationValues},
+};
 
 /// One certificate request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,6 +43,8 @@ pub struct Submit {
     pub issuer: Option<Arc<Issuer>>,
     /// Names that the organization may not have certified.
     pub refused_names: Vec<Violation>,
+    /// What the organization has for a subject.
+    pub values: OrganizationValues,
     /// What the subscriber may choose.
     pub choice: Choice,
     /// Whose it will be.
@@ -174,8 +182,15 @@ impl Aggregate for CertificateRequest {
 }
 
 impl Submit {
+    /// The subject that is certified, and where it differs from what was asked for.
+    #[must_use]
+    pub fn subject(&self) -> (Subject, Vec<SubjectChange>) {
+        subject::settled(self.applicant.subject(), self.rules.profile.subject, self.values.clone())
+    }
+
     fn judge(self, now: Timestamp) -> Result<CertificateRequestSubmitted, Refusal> {
-        let Self { applicant, rules, issuer, refused_names, choice, belongs, ids } = self;
+        let (subject, subject_changes) = self.subject();
+        let Self { applicant, rules, issuer, refused_names, choice, belongs, ids, .. } = self;
         if rules.is_self_signed() && applicant.csr().is_some() {
             return Err(Refusal::SelfSignedWithCsr);
         }
@@ -186,11 +201,12 @@ impl Submit {
         let mut violations = check_labels("#/labels", &choice.labels);
         violations.extend(choice.note.as_deref().and_then(|note| check_text("#/note", note, 1_000)));
         violations.extend(applicant.violations());
+        violations.extend(unfit(&subject, &subject_changes));
         let ttl = limits.lifetime(&choice, now).unwrap_or_else(|too_long| {
             violations.extend(too_long);
             rules.profile.ttl.default
         });
-        violations.extend(applicant.policy_violations(&rules.policy));
+        violations.extend(applicant.policy_violations(&rules.policy, &subject));
         violations.extend(refused_names);
         if !violations.is_empty() {
             return Err(Refusal::Rules { policy: rules.policy_name.clone(), violations });
@@ -203,6 +219,7 @@ impl Submit {
             profile_id: rules.profile_id,
             rules_sha256: rules.sha256.clone(),
             common_name: applicant.subject().common_name.clone(),
+            subject_changes,
             sans: applicant.sans(),
             key_algorithm: applicant.key_algorithm(),
             ttl: limits.cut(ttl, now),
@@ -213,6 +230,16 @@ impl Submit {
             note: choice.note,
         })
     }
+}
+
+/// What the organization put into a subject and no certificate can hold. What was asked for is judged by itself.
+fn unfit(subject: &Subject, changes: &[SubjectChange]) -> Option<Violation> {
+    if changes.is_empty() {
+        return None;
+    }
+    let error = pki::name::subject_to_name(subject).err()?;
+    let detail = format!("with the organization's values the subject cannot be certified: {error}");
+    Some(Violation::at("#/profile", error.code(), detail))
 }
 
 /// Refuses a CA that may not sign now (D14).

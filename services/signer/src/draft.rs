@@ -190,7 +190,7 @@ mod tests {
         signer::{CaKind, RequestSource},
         x509::{
             CertificateType, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, LifetimeRule, PolicyRules,
-            ProfileIssuer, ProfileRules, Subject, SubjectAltName,
+            ProfileIssuer, ProfileRules, Subject, SubjectAltName, SubjectSources,
         },
     };
     use pki::name;
@@ -213,6 +213,7 @@ mod tests {
                 key_usages: None,
                 extended_key_usages: None,
                 exportable: false,
+                subject: SubjectSources::default(),
             },
             policy_name: "default".into(),
             policy: PolicyRules::default(),
@@ -229,6 +230,7 @@ mod tests {
             profile_id: ProfileId(Uuid::from_u128(1)),
             rules_sha256: "00".into(),
             common_name: common_name.map(str::to_owned),
+            subject_changes: vec![],
             sans: vec![SubjectAltName::Dns("shop.example.com".into())],
             key_algorithm: KeyAlgorithm::EcdsaP256,
             ttl: Lifetime::days(90),

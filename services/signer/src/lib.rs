@@ -14,6 +14,7 @@
 //! | [`submit`] | the command: judge, record, issue, answer; [`repeat`]: the same command again |
 //! | [`select`], [`catalog`] | which profile, policy and CA it is judged by, from memory; [`rules`], [`issuer`]: those, read once |
 //! | [`certificate_request`], [`applicant`], [`names`] | what is refused, all at once |
+//! | [`subject`], [`organizations`] | what the organization's values change of the subject |
 //! | [`draft`], [`throwaway`] | the bytes that will be signed, judged before they are |
 //! | [`issue`] | keystore's signature, the last checks, the certificate in the log |
 //! | [`finisher`] | what was left open by a crash |
@@ -44,6 +45,7 @@ pub mod log;
 pub mod metrics;
 pub mod micro_ca;
 pub mod names;
+pub mod organizations;
 pub mod policies;
 pub mod policy;
 pub mod profile;
@@ -53,6 +55,7 @@ pub mod repeat;
 pub mod rules;
 pub mod select;
 pub mod signer;
+pub mod subject;
 pub mod submit;
 pub mod suspend_ca;
 pub mod throwaway;

@@ -9,7 +9,10 @@ use contracts::{
     Actor, CaId, Event, Lifetime, OrganizationId, PolicyId, Problem, ProfileId, Service,
     id::Reference,
     signer::{CaEvent, CaKind, CaStatus, PolicyCreated, PolicyEvent, ProfileCreated, ProfileEvent},
-    x509::{CertificateType, KeyAlgorithm, LifetimeRule, PolicyRules, ProfileIssuer, ProfileRules, Subject},
+    x509::{
+        CertificateType, KeyAlgorithm, LifetimeRule, PolicyRules, ProfileIssuer, ProfileRules, Subject,
+        SubjectSources,
+    },
 };
 use pki::{name, serial::Serial};
 use sha2::{Digest, Sha256};
@@ -136,6 +139,7 @@ impl Signer {
             key_usages: None,
             extended_key_usages: None,
             exportable: false,
+            subject: SubjectSources::default(),
         };
         let created = ProfileCreated { id, name: DEFAULT.to_owned(), rules };
         self.profiles.create(&context, id.uuid(), ProfileCommand::Create(created)).await?;

@@ -120,7 +120,7 @@ fn check(rules: &ProfileRules) -> Result<(), ProfileRefusal> {
 mod tests {
     use contracts::{
         Lifetime, PolicyId, ProfileId,
-        x509::{CertificateType, LifetimeRule, ProfileIssuer},
+        x509::{CertificateType, LifetimeRule, ProfileIssuer, SubjectSources},
     };
     use uuid::Uuid;
 
@@ -139,6 +139,7 @@ mod tests {
             key_usages: None,
             extended_key_usages: None,
             exportable: false,
+            subject: SubjectSources::default(),
         }
     }
 

@@ -57,7 +57,8 @@ impl Signer {
         command: UpdateProfile,
     ) -> Result<Answer<ProfileView>, Problem> {
         let caller = self.authority.caller::<UpdateProfile>(&context).await?;
-        let UpdateProfile { profile, ca, policy, ttl, key_usages, extended_key_usages, exportable } = command;
+        let UpdateProfile { profile, ca, policy, ttl, key_usages, extended_key_usages, exportable, subject } =
+            command;
         let current = self
             .find(|catalog| catalog.profile(context.tenant, &profile).cloned())
             .await?
@@ -82,6 +83,7 @@ impl Signer {
             key_usages: key_usages.or(rules.key_usages),
             extended_key_usages: extended_key_usages.or(rules.extended_key_usages),
             exportable: exportable.unwrap_or(rules.exportable),
+            subject: subject.unwrap_or(rules.subject),
             certificate_type: rules.certificate_type,
         };
         let executed =
@@ -107,6 +109,7 @@ impl Signer {
             key_usages: command.key_usages,
             extended_key_usages: command.extended_key_usages,
             exportable: command.exportable,
+            subject: command.subject,
         })
     }
 

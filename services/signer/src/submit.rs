@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bus::{Answer, Context, Reply};
 use contracts::{
     Actor, Code, DepartmentId, KeyId, Permission, Problem, ProfileId, Service, Timestamp, Violation,
-    command::DryRun,
+    command::{Change, DryRun},
     directory::{Belonging, Delegate},
     id::Reference,
     keystore::GenerateRequestKey,
@@ -16,12 +16,12 @@ use contracts::{
         CertificateRequestEvent, CertificateRequestSubmitted, IssuanceEvent, IssuedCertificate,
         RequestSource, RequestStatus, SubmitCertificateRequest, intent_command,
     },
-    x509::KeyAlgorithm,
+    x509::{KeyAlgorithm, SubjectAttribute},
 };
 use eventlog::{AppendError, Expected, Outcome};
 use pki::{
     csr::{CertificationRequest, CsrError},
-    pem,
+    name, pem,
     serial::Serial,
 };
 use runtime::{
@@ -121,6 +121,7 @@ impl Signer {
         let kind = selection.rules.profile.certificate_type;
         let submit = Submit {
             refused_names: self.refused_names(delegate, &applicant, kind).await?,
+            values: self.catalog.read(|catalog| catalog.organizations().values(delegate)),
             applicant: Arc::new(applicant),
             rules: selection.rules,
             issuer: selection.issuer,
@@ -179,8 +180,14 @@ impl Signer {
         spki: &[u8],
         now: Timestamp,
     ) -> Result<Draft, Problem> {
+        let subject = match submit.subject() {
+            (_, changes) if changes.is_empty() => submit.applicant.subject_der()?,
+            (subject, _) => name::subject_to_name(&subject)
+                .map_err(|error| Problem::new(Code::ValidationFailed, error.to_string()))?
+                .into(),
+        };
         let contents = Contents {
-            subject: &submit.applicant.subject_der()?,
+            subject: &subject,
             spki,
             rules: &submit.rules,
             signatory: signatory(submit),
@@ -349,7 +356,33 @@ fn csr_invalid(error: &CsrError) -> Problem {
     Problem::new(Code::CsrInvalid, violation.detail.clone()).with_errors(vec![violation])
 }
 
+/// What would be recorded, and each subject attribute that would differ from what was asked for.
 fn tried(submitted: CertificateRequestSubmitted) -> DryRun {
+    let subject = submitted.subject_changes.iter().map(|change| Change {
+        pointer: format!("/subject/{}", member(change.attribute)),
+        from: shown(&change.found),
+        to: shown(&change.used),
+    });
+    let subject: Vec<_> = subject.collect();
     let after = CertificateRequest::Submitted(Box::new(submitted)).describe();
-    DryRun { would_change: true, changes: differences(&Value::Null, &after) }
+    let changes = differences(&Value::Null, &after).into_iter().chain(subject).collect();
+    DryRun { would_change: true, changes }
+}
+
+/// The member of a subject in JSON that an attribute is.
+const fn member(attribute: SubjectAttribute) -> &'static str {
+    match attribute {
+        SubjectAttribute::OrganizationalUnit => "organizationalUnit",
+        SubjectAttribute::CommonName => "commonName",
+        other => other.as_str(),
+    }
+}
+
+/// One value as it is, none as `null`, several as a list.
+fn shown(values: &[String]) -> Value {
+    match values {
+        [] => Value::Null,
+        [only] => only.clone().into(),
+        several => several.into(),
+    }
 }

@@ -121,6 +121,7 @@ pub fn certificate_request(
         profile_id: submitted.profile_id,
         certificate_id: submitted.certificate_id,
         common_name: submitted.common_name,
+        subject_changes: submitted.subject_changes,
         sans: submitted.sans,
         key_algorithm: submitted.key_algorithm,
         ttl: submitted.ttl,

@@ -14,9 +14,14 @@ pub fn id(answer: &Value) -> String {
     answer["id"].as_str().unwrap_or_else(|| panic!("no id in {answer}")).to_owned()
 }
 
-/// Makes something and gives its id.
+/// Makes something and gives its id. An organization or a department may have every name certified.
 pub async fn make(client: &Https, path: &str, body: Value) -> String {
-    id(&client.post(&format!("/api/v1/{path}"), &body).await.expect(201).json())
+    let made = id(&client.post(&format!("/api/v1/{path}"), &body).await.expect(201).json());
+    if path == "organizations" || path.ends_with("/departments") {
+        let delegation = json!({"delegateTo": made});
+        _ = client.post("/api/v1/domains/name:*/delegations", &delegation).await.expect(201);
+    }
+    made
 }
 
 /// The first organization.
@@ -65,7 +70,7 @@ pub async fn call(client: &Https, method: &str, path: &str, body: Option<&Value>
 /// Waits until everything that was written is read back.
 pub async fn settled(world: &World) {
     let head = world.head().await.to_string();
-    for path in ["certificates", "certificate-requests", "keys", "tokens"] {
+    for path in ["certificates", "certificate-requests", "keys", "tokens", "domains"] {
         let (path, headers) = (format!("/api/v1/{path}"), [("chancery-min-position", head.as_str())]);
         _ = world.api().request(Method::GET, &path, &headers, Bytes::new()).await.unwrap().expect(200);
     }

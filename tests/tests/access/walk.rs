@@ -145,7 +145,11 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
         ])
     };
     let (here, elsewhere) = (whole(&api, "walk").await, whole(&foreign_master, "walk").await);
-    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 5]| {
+    let ours_example = json!({"name": "ours.example", "delegateTo": [ours, web, mail]});
+    let ours_example = make(&api, "domains", ours_example).await;
+    let theirs_example = json!({"name": "theirs.example", "delegateTo": [there]});
+    let theirs_example = make(&api, "domains", theirs_example).await;
+    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 7]| {
         let certificate = request["certificateId"].as_str().unwrap().to_owned();
         let events = format!("/api/v1/events?subject={}", id(request));
         let events = api.get(&events).await.expect(200).json();
@@ -163,6 +167,8 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
             [
                 ("organizations", &ours),
                 ("departments", &web),
+                ("domains", &ours_example),
+                ("delegations", &web),
                 ("admins", &ann),
                 ("tokens", &spare),
                 ("roles", &helpdesk),
@@ -175,6 +181,8 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
             [
                 ("organizations", &ours),
                 ("departments", &mail),
+                ("domains", &ours_example),
+                ("delegations", &mail),
                 ("admins", &mark),
                 ("tokens", &marks),
                 ("roles", &helpdesk),
@@ -187,6 +195,8 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
             [
                 ("organizations", &there),
                 ("departments", &abroad),
+                ("domains", &theirs_example),
+                ("delegations", &there),
                 ("admins", &olga),
                 ("tokens", &olgas),
                 ("roles", &foreign_role),
@@ -344,6 +354,7 @@ impl Operation {
             }
             "createRole" => json!({"name": "walk", "organization": things["organizations"],
                 "permissions": ["certificate.read"]}),
+            "delegateDomain" => json!({"delegateTo": things["delegations"]}),
             "createCa" => json!({"name": "another", "kind": "root"}),
             "createProfile" => json!({"name": "another"}),
             "createDepartment" => json!({"name": "another"}),

@@ -13,7 +13,9 @@ use crate::{
     directory::Belonging,
     events,
     id::Reference,
-    x509::{CertificateType, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, Subject, SubjectAltName},
+    x509::{
+        CertificateType, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, Subject, SubjectAltName, SubjectChange,
+    },
 };
 
 /// Where the key of a certificate is.
@@ -47,6 +49,9 @@ pub struct CertificateRequestSubmitted {
     /// Common name, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub common_name: Option<String>,
+    /// Where the certificate's subject differs from what was asked for, as the profile has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subject_changes: Vec<SubjectChange>,
     /// Names in the certificate.
     pub sans: Vec<SubjectAltName>,
     /// Kind of the key.
@@ -169,6 +174,9 @@ pub struct CertificateRequestView {
     pub certificate_id: CertificateId,
     /// Common name.
     pub common_name: Option<String>,
+    /// Where the certificate's subject differs from what was asked for, as the profile has it.
+    #[serde(default)]
+    pub subject_changes: Vec<SubjectChange>,
     /// Names.
     pub sans: Vec<SubjectAltName>,
     /// Kind of the key.

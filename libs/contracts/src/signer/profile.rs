@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     CaId, OrganizationId, Permission, PolicyId, ProfileId, Timestamp, command, events,
     id::Reference,
-    x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule, ProfileRules},
+    x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule, ProfileRules, SubjectSources},
 };
 
 /// A certificate profile exists from here on.
@@ -64,6 +64,9 @@ pub struct CreateProfile {
     /// Whether managed keys made for it may be exported.
     #[serde(default)]
     pub exportable: bool,
+    /// Where the values of the subject come from; missing: from the request.
+    #[serde(default, skip_serializing_if = "SubjectSources::is_request")]
+    pub subject: SubjectSources,
 }
 command!(CreateProfile => ProfileView, Signer, "create_profile", Some(Permission::ProfileWrite));
 
@@ -126,6 +129,9 @@ pub struct UpdateProfile {
     /// Whether managed keys may be exported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exportable: Option<bool>,
+    /// New sources of the subject's values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectSources>,
 }
 command!(UpdateProfile => ProfileView, Signer, "update_profile", Some(Permission::ProfileWrite));
 

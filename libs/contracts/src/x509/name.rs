@@ -79,7 +79,8 @@ pub struct Subject {
 }
 
 /// A subject attribute, in the words of the policy refusals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum SubjectAttribute {
     /// CN.
     CommonName,

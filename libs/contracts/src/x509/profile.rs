@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CaId, Lifetime, PolicyId};
 
-use super::{ExtendedKeyUsage, KeyUsage};
+use super::{ExtendedKeyUsage, KeyUsage, SubjectSources};
 
 /// Who signs the certificates of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -84,4 +84,7 @@ pub struct ProfileRules {
     /// Whether managed keys made for it may be exported.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exportable: bool,
+    /// Where the values of the subject come from; missing: from the request.
+    #[serde(default, skip_serializing_if = "SubjectSources::is_request")]
+    pub subject: SubjectSources,
 }

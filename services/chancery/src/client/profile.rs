@@ -52,6 +52,9 @@ pub enum Profile {
         /// Longest lifetime
         #[arg(long, default_value = "398d")]
         max_ttl: Lifetime,
+        /// Where a value of the subject comes from, such as organization=replace or locality=fill; may be repeated
+        #[arg(long = "subject", value_name = "ATTRIBUTE=SOURCE")]
+        subject: Vec<String>,
     },
     /// Change a profile: fields of a JSON or YAML document replace those there are
     Update {
@@ -70,7 +73,7 @@ impl Profile {
         match self {
             Self::List(list) => list.run(api, path, COLUMNS).await,
             Self::Show { profile } => listing::show(api, &one(&profile), COLUMNS).await,
-            Self::Create { name, certificate_type, ca, policy, ttl, max_ttl } => {
+            Self::Create { name, certificate_type, ca, policy, ttl, max_ttl, subject } => {
                 let mut body =
                     json!({"name": name, "type": certificate_type, "ttl": {"default": ttl, "max": max_ttl}});
                 if let Some(ca) = ca {
@@ -78,6 +81,12 @@ impl Profile {
                 }
                 if let Some(policy) = policy {
                     body["policy"] = reference("pol", &policy).into();
+                }
+                for pair in &subject {
+                    let (attribute, source) = pair.split_once('=').ok_or_else(|| {
+                        Failure::Usage(format!("'{pair}' is not a source: expected ATTRIBUTE=SOURCE"))
+                    })?;
+                    body["subject"][attribute] = source.into();
                 }
                 change(api, Method::POST, path, Some(&body), COLUMNS).await
             }

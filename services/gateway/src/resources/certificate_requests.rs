@@ -286,6 +286,7 @@ fn example() -> Value {
         "departmentId": null, "certificateType": "server", "status": "issued",
         "source": "csr", "keyId": null, "profileId": "prf_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "certificateId": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "commonName": "shop.example.com",
+        "subjectChanges": [{"attribute": "organization", "found": ["Other"], "used": ["Example"]}],
         "sans": [{"type": "dns", "value": "shop.example.com"}], "keyAlgorithm": "ecdsa_p256", "ttl": "90d",
         "labels": {"env": "prod"}, "note": "CHG-1042", "requestedBy": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "createdAt": "2026-11-21T09:00:00Z", "version": 1})

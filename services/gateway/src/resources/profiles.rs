@@ -4,7 +4,7 @@ use contracts::{
     Code, Permission, PolicyId, Problem, Service,
     id::Reference,
     signer::{CaChoice, CreateProfile, ProfileView, UpdateProfile},
-    x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule},
+    x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule, SubjectSources},
 };
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -57,6 +57,9 @@ struct ProfileChanges {
     /// Whether managed keys may be exported.
     #[serde(default)]
     exportable: Option<bool>,
+    /// Where the values of the subject come from.
+    #[serde(default)]
+    subject: Option<SubjectSources>,
 }
 
 /// The operations.
@@ -83,7 +86,8 @@ pub fn operations() -> Vec<Operation> {
         Operation::patch("/api/v1/profiles/{id}", "updateProfile", "Change a certificate profile")
             .needs(Permission::ProfileWrite)
             .sensitive()
-            .takes::<ProfileChanges>(json!({"ttl": {"default": "47d", "max": "90d"}}))
+            .takes::<ProfileChanges>(json!({"ttl": {"default": "47d", "max": "90d"},
+                "subject": {"organization": "replace", "locality": "fill"}}))
             .answers::<ProfileView>(StatusCode::OK, "The profile as it is now.", example())
             .handled_by(update),
         Operation::get(
@@ -111,9 +115,11 @@ async fn create(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn update(call: Call) -> Result<Answer, Problem> {
-    let ProfileChanges { ca, policy, ttl, key_usages, extended_key_usages, exportable } = call.json()?;
+    let ProfileChanges { ca, policy, ttl, key_usages, extended_key_usages, exportable, subject } =
+        call.json()?;
     let profile = call.parse("id")?;
-    let command = UpdateProfile { profile, ca, policy, ttl, key_usages, extended_key_usages, exportable };
+    let command =
+        UpdateProfile { profile, ca, policy, ttl, key_usages, extended_key_usages, exportable, subject };
     call.send(command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contracts::{
     CaId, Event, OrganizationId, PolicyId, ProfileId,
-    directory::OrganizationEvent,
+    directory::{DepartmentEvent, OrganizationEvent},
     event::EventError,
     signer::{CaEvent, CaStatus, PolicyEvent, ProfileEvent, SignerNameEvent},
 };
@@ -16,12 +16,17 @@ use super::{Catalog, KnownCa, KnownProfile};
 use crate::{issuer::Issuer, rules::Rules, view};
 
 impl Fold for Catalog {
-    const CATEGORIES: &'static [&'static str] = &["organization", "ca", "policy", "profile", "signer_name"];
+    const CATEGORIES: &'static [&'static str] =
+        &["organization", "department", "ca", "policy", "profile", "signer_name"];
 
     fn apply(&mut self, recorded: &Recorded) -> Result<(), EventError> {
         match &*recorded.category {
             OrganizationEvent::CATEGORY => {
                 self.first_organization.get_or_insert(OrganizationId(recorded.tenant));
+                self.organizations.apply_organization(recorded.stream.into(), read(recorded)?);
+            }
+            DepartmentEvent::CATEGORY => {
+                self.organizations.apply_department(recorded.stream.into(), read(recorded)?);
             }
             CaEvent::CATEGORY => self.apply_ca(read(recorded)?, recorded)?,
             PolicyEvent::CATEGORY => self.apply_policy(read(recorded)?, recorded),

@@ -5,7 +5,10 @@ use contracts::{
     KeyId, Lifetime, Timestamp,
     directory::NameReserved,
     signer::{CaKind, CaStatus, CaSuspended, PolicyCreated, PolicyUpdated, ProfileCreated, SignerNameEvent},
-    x509::{CertificateType, KeyAlgorithm, LifetimeRule, PolicyRules, ProfileRules, SignatureAlgorithm},
+    x509::{
+        CertificateType, KeyAlgorithm, LifetimeRule, PolicyRules, ProfileRules, SignatureAlgorithm,
+        SubjectSources,
+    },
 };
 use eventlog::Recorded;
 use runtime::fold::Fold;
@@ -63,6 +66,7 @@ fn with_profile(issuer: ProfileIssuer) -> Catalog {
         key_usages: None,
         extended_key_usages: None,
         exportable: false,
+        subject: SubjectSources::default(),
     };
     let profile = ProfileCreated { id: PROFILE, name: DEFAULT.into(), rules };
     record(&mut catalog, PROFILE.uuid(), 1, &ProfileEvent::Created(profile));

@@ -13,7 +13,7 @@ use contracts::{
     x509::{
         BasicConstraintsRule, CertificateType, ExtendedKeyUsage, HashAlgorithm, KeyAlgorithm, KeyUsage,
         LifetimeRule, PolicyRules, ProfileIssuer, ProfileRules, SanKind, SanRule, Subject, SubjectAltName,
-        SubjectRule, SubjectRules,
+        SubjectRule, SubjectRules, SubjectSources,
     },
 };
 use pki::csr::CertificationRequest;
@@ -70,6 +70,7 @@ fn rules(policy: PolicyRules) -> Rules {
             key_usages: None,
             extended_key_usages: None,
             exportable: false,
+            subject: SubjectSources::default(),
         },
         policy_name: "public-web".into(),
         policy,
@@ -88,6 +89,7 @@ fn submit(applicant: Arc<Applicant>, policy: PolicyRules) -> Submit {
         rules: Arc::new(rules(policy)),
         issuer: Some(Arc::new(micro_ca())),
         refused_names: vec![],
+        values: OrganizationValues::default(),
         choice: Choice::default(),
         belongs: contracts::directory::Belonging::default(),
         ids: NewIds {
