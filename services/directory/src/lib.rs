@@ -1,14 +1,15 @@
-//! Who may do what, where: organizations, departments, administrators, roles, API tokens, and what was denied.
+//! Who may do what, where: organizations, departments, administrators, roles, API tokens, access lists, and what was denied.
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `record_token_use` `record_denial` |
-//! | events written | `organization.*` `department.*` `administrator.*` `role.*` `token.*` `denial.*` `directory_name.*` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
+//! | events written | `organization.*` `department.*` `administrator.*` `role.*` `token.*` `access_list.*` `denial.*` `directory_name.*` |
 //! | events followed | its own, for the read model |
 //! | tables owned | `directory.organization` `department` `administrator` `role` `token` `denial` (read model), `directory.token_use`, `directory.person` |
 //!
 //! At the very first start it appends the first organization, administrator and token ([`first_start`]).
 
+mod access_list;
 mod administrator;
 mod country;
 mod denial;
@@ -29,8 +30,8 @@ use bus::BusError;
 use contracts::directory::{
     AppointAdministrator, ArchiveDepartment, ArchiveOrganization, ArchiveRole, CreateDepartment,
     CreateOrganization, CreateRole, DisableAdministrator, EnableAdministrator, IssueToken, RecordDenial,
-    RecordTokenUse, RemoveAdministrator, RestoreDepartment, RestoreOrganization, RevokeToken, RotateToken,
-    UpdateAdministrator, UpdateDepartment, UpdateOrganization, UpdateRole,
+    RecordTokenUse, RemoveAdministrator, ReplaceAccessList, RestoreDepartment, RestoreOrganization,
+    RevokeToken, RotateToken, UpdateAdministrator, UpdateDepartment, UpdateOrganization, UpdateRole,
 };
 use runtime::service::ServiceContext;
 
@@ -76,6 +77,7 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
         IssueToken => issue_token,
         RotateToken => rotate_token,
         RevokeToken => revoke_token,
+        ReplaceAccessList => replace_access_list,
         RecordTokenUse => record_token_use,
         RecordDenial => record_denial,
     }
