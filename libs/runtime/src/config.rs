@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contracts::Lifetime;
+use contracts::{Lifetime, Network};
 
 pub use self::{
     environment::Environment,
@@ -55,6 +55,10 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// Passwords, seeds, keys.
     pub secrets_dir: PathBuf,
+    /// Whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<Network>,
+    /// Whom no access list keeps out.
+    pub always_allowed: Vec<Network>,
     /// The strict profile.
     pub production: bool,
 }
@@ -207,6 +211,8 @@ impl<'a> Validation<'a> {
             public_url: self.public_url(listen),
             listen,
             ops_listen: self.address("server.ops_listen"),
+            trusted_proxies: self.networks("server.trusted_proxies"),
+            always_allowed: self.networks("server.always_allowed"),
             production: self.boolean("server.production"),
             data_dir,
             secrets_dir,
@@ -311,7 +317,7 @@ impl<'a> Validation<'a> {
         self.mistakes.push(Mistake::about(&self.settings.source(path), path, words));
     }
 
-    // Each value passed its kind's check, so the fallbacks of these six are never taken.
+    // Each value passed its kind's check, so the fallbacks of these seven are never taken.
 
     fn text(&self, path: &str) -> String {
         match self.settings.value(path) {
@@ -340,6 +346,13 @@ impl<'a> Validation<'a> {
 
     fn address(&self, path: &str) -> SocketAddr {
         self.text(path).parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    fn networks(&self, path: &str) -> Vec<Network> {
+        match self.settings.value(path) {
+            Some(Value::Networks(networks)) => networks.clone(),
+            _ => Vec::new(),
+        }
     }
 
     fn given(&self, path: &str) -> Option<String> {

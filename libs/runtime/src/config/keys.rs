@@ -74,6 +74,18 @@ pub const KEYS: &[Key] = &[
         "\"\"",
         "passwords, seeds and keys; empty: 'secrets' under data_dir",
     ),
+    key(
+        "server.trusted_proxies",
+        Kind::Networks,
+        "[]",
+        "proxies whose X-Forwarded-For says where a request comes from",
+    ),
+    key(
+        "server.always_allowed",
+        Kind::Networks,
+        "[]",
+        "addresses that no access list keeps out: the way back in for whoever locked themselves out",
+    ),
     key("server.production", Kind::Boolean, "false", "the strict profile: weak set-ups refuse to start"),
     key("database.url", Kind::Text, "\"\"", "host, port, name and TLS of PostgreSQL; empty: a private one"),
     key("database.pool_size", Kind::Integer { min: 1, max: 1_000 }, "4", "connections per service"),
