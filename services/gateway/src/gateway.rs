@@ -11,6 +11,7 @@ use runtime::{
 
 use crate::{
     authenticate::{Doorkeeper, Failures, Uses},
+    gate::Gate,
     metrics::Figures,
     news::News,
 };
@@ -23,6 +24,8 @@ pub struct Gateway {
     pub pool: Pool,
     /// The log.
     pub reader: Reader,
+    /// Addresses.
+    pub gate: Gate,
     /// Tokens.
     pub doorkeeper: Arc<dyn Doorkeeper>,
     /// The time.
@@ -55,6 +58,7 @@ impl Gateway {
             bus: context.bus.clone(),
             pool: context.pool.clone(),
             reader: context.reader.clone(),
+            gate: Gate::follow(context),
             doorkeeper: Arc::new(context.authority.clone()),
             clock: context.clock.clone(),
             entropy: context.entropy.clone(),

@@ -6,7 +6,8 @@
 //! | file | says |
 //! |---|---|
 //! | [`operation`], [`operations`] | what an operation is, and the one table of them |
-//! | [`router`] | the way of every request: authentication, permission, query, body, handler, answer |
+//! | [`gate`], [`client_address`] | from where people may come |
+//! | [`router`] | the way of every request: gate, authentication, permission, query, body, handler, answer |
 //! | [`resources`] | the operations, a file per resource |
 //! | [`openapi`](mod@openapi), [`docs`] | the table as OpenAPI 3.1, and as pages for people |
 //! | [`problem`] | codes as HTTP statuses and problem documents |
@@ -20,11 +21,13 @@ pub mod answer;
 pub mod authenticate;
 pub mod body;
 pub mod call;
+pub mod client_address;
 pub mod conditions;
 pub mod cursor;
 pub mod denial;
 pub mod docs;
 pub mod events;
+pub mod gate;
 pub mod gateway;
 pub mod issuance;
 pub mod json;

@@ -148,6 +148,12 @@ impl Operation {
         Self::new(Method::PATCH, path, id, summary).command().if_match()
     }
 
+    /// Replaces something as a whole. A command.
+    #[must_use]
+    pub fn put(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::PUT, path, id, summary).command().if_match()
+    }
+
     /// Takes something away. A command.
     #[must_use]
     pub fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Self {
@@ -325,8 +331,8 @@ impl Operation {
     /// Every code it may answer with.
     #[must_use]
     pub fn every_problem(&self) -> Vec<Code> {
-        let mut codes = vec![Code::MalformedRequest, Code::UnknownParameter, Code::Internal];
-        codes.push(Code::ServiceUnavailable);
+        let mut codes = vec![Code::MalformedRequest, Code::UnknownParameter, Code::AddressDenied];
+        codes.extend([Code::Internal, Code::ServiceUnavailable]);
         if self.access != Some(Access::Public) {
             codes.extend([Code::Unauthenticated, Code::TokenExpired]);
         }

@@ -17,6 +17,7 @@ pub fn table() -> Vec<Operation> {
         resources::admins::operations(),
         resources::roles::operations(),
         resources::tokens::operations(),
+        resources::access_lists::operations(),
         resources::events::operations(),
         resources::operations::operations(),
         resources::me::operations(),

@@ -1,7 +1,11 @@
 //! From the table of operations to HTTP: every request takes the same way through authentication, authorization,
 //! query check, body and handler, and every failure ends as a problem document.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 
 use axum::{
     Router,
@@ -13,7 +17,7 @@ use axum::{
 use bytes::Bytes;
 use contracts::{Code, Problem};
 use futures::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Uri, Version, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version, header, request::Parts};
 use tracing::Instrument;
 
 use crate::{
@@ -79,14 +83,16 @@ pub fn router(gateway: &Arc<Gateway>, table: Vec<Operation>) -> Result<Router, T
 /// Answers what no operation answers.
 async fn refuse(gateway: Arc<Gateway>, request: Request, problem: fn(&Method) -> Problem) -> Response {
     let (method, headers) = (request.method().clone(), request.headers().clone());
+    let admitted = gateway.gate.admit(gateway.gate.client(socket(request.extensions()), &headers));
     let refused = problem(&method);
-    finish(&gateway, &method, &headers, None, |_| async move { Err(refused) }).await
+    finish(&gateway, &method, &headers, None, |_| async move { Err(admitted.err().unwrap_or(refused)) }).await
 }
 
 async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Request) -> Response {
     let (mut parts, mut body) = request.into_parts();
     let path = if operation.path.contains('{') { path_parameters(&mut parts).await } else { Ok(vec![]) };
-    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let address = gateway.gate.client(socket(&parts.extensions), &parts.headers);
+    let admitted = gateway.gate.admit(address);
     let Parts { method, uri, headers, version, .. } = parts;
     // With HTTP/2 a stream ends and the connection stays; whoever expects 100 waits for it before they send.
     let sends_at_once = version < Version::HTTP_2 && !headers.contains_key(header::EXPECT);
@@ -98,8 +104,12 @@ async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Reques
         .into_iter()
         .collect();
     finish(&gateway, &method, &marks, Some(&known), |trace| async move {
-        let incoming = Incoming { headers, uri, path: path?, address };
-        let answer = run(shared, operation, incoming, &mut body, trace).await;
+        let answer = async {
+            admitted?;
+            let incoming = Incoming { headers, uri, path: path?, address };
+            run(shared, operation, incoming, &mut body, trace).await
+        };
+        let answer = answer.await;
         if answer.is_err() && sends_at_once {
             body::drain(&mut body, limit).await;
         }
@@ -113,7 +123,12 @@ struct Incoming {
     headers: HeaderMap,
     uri: Uri,
     path: Vec<(String, String)>,
-    address: Option<SocketAddr>,
+    address: Option<IpAddr>,
+}
+
+/// The other end of the connection.
+fn socket(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
 }
 
 async fn run(
@@ -142,6 +157,7 @@ async fn run(
         trace,
         now,
     };
+    admit(&call)?;
     permit(&call)?;
     call.query = Query::read(incoming.uri.query(), &call.operation)?;
     (call.media, call.body) = read_body(&call, body).await?;
@@ -154,6 +170,17 @@ async fn run(
         witness.record(problem);
     }
     answer
+}
+
+/// Whether the caller's organization lets in the address they come from. Whoever is kept out is recorded, whatever they
+/// wanted: somebody else may hold the token.
+fn admit(call: &Call) -> Result<(), Problem> {
+    let (gate, Some(caller)) = (&call.gateway.gate, &call.caller) else { return Ok(()) };
+    gate.admit_to(Some(caller.organization), call.address).inspect_err(|refused| {
+        if gate.is_worth_recording(caller.token, call.address, call.now) {
+            denial::Witness::about(call, caller).record(refused);
+        }
+    })
 }
 
 /// Whether the caller's token carries the operation's permission (Z-1); the command's handler asks again.

@@ -8,6 +8,7 @@ use axum::{Router, body::Body};
 use bus::{Bus, BusOptions};
 use chancery_gateway::{
     authenticate::{Doorkeeper, Failures, Uses},
+    gate::{Gate, Lists},
     gateway::Gateway,
     metrics::Figures,
     news::News,
@@ -89,6 +90,7 @@ async fn gateway() -> Arc<Gateway> {
         bus,
         reader: Reader::new(pool.clone()),
         pool,
+        gate: Gate::new(Lists::Fixed(Default::default()), &config.server),
         doorkeeper: Arc::new(Door),
         clock: clock.clone(),
         entropy: entropy.clone(),
