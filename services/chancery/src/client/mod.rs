@@ -8,6 +8,7 @@ use runtime::config::Secret;
 
 use self::{api::Api, failure::Failure};
 
+mod access_list;
 mod admin;
 mod api;
 mod ca;
@@ -137,6 +138,9 @@ pub enum ClientCommand {
     /// Roles: what may be granted
     #[command(subcommand)]
     Role(role::Role),
+    /// From which addresses people may come
+    #[command(subcommand)]
+    AccessList(access_list::AccessList),
     /// Operations that take longer
     #[command(subcommand)]
     Op(op::Op),
@@ -185,6 +189,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Department(department) => department.run(&api).await,
         ClientCommand::Admin(admin) => admin.run(&api).await,
         ClientCommand::Role(role) => role.run(&api).await,
+        ClientCommand::AccessList(list) => list.run(&api).await,
         ClientCommand::Op(op) => op.run(&api).await,
         ClientCommand::Watch(watch) => watch.run(&api).await,
         ClientCommand::Api(raw) => raw.run(&api).await,
