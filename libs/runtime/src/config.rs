@@ -124,6 +124,14 @@ pub struct Limits {
     pub json_depth: usize,
     /// Most names in one certificate.
     pub sans: usize,
+    /// Most requests of one address, and of one administrator; 0 = any number (L-2).
+    pub requests_per_minute: u32,
+    /// Most requests of one organization; 0 = any number.
+    pub organization_requests_per_minute: u32,
+    /// Most costly requests of one administrator; 0 = any number.
+    pub costly_requests_per_minute: u32,
+    /// Most invalid credentials from one address.
+    pub failed_sign_ins_per_minute: u32,
     /// Longest time for a request.
     pub request_time: Lifetime,
     /// Longest time for a request's head.
@@ -287,6 +295,10 @@ impl<'a> Validation<'a> {
             header_bytes: self.integer("limits.header_bytes"),
             json_depth: self.integer("limits.json_depth"),
             sans: self.integer("limits.sans"),
+            requests_per_minute: self.integer("limits.requests_per_minute"),
+            organization_requests_per_minute: self.integer("limits.organization_requests_per_minute"),
+            costly_requests_per_minute: self.integer("limits.costly_requests_per_minute"),
+            failed_sign_ins_per_minute: self.integer("limits.failed_sign_ins_per_minute"),
             request_time: self.lifetime("limits.request_time"),
             header_time: self.lifetime("limits.header_time"),
             http2_streams: self.integer("limits.http2_streams"),

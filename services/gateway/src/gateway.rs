@@ -14,6 +14,7 @@ use crate::{
     gate::Gate,
     metrics::Figures,
     news::News,
+    rate::Rates,
 };
 
 /// What every request needs; one per process.
@@ -26,6 +27,8 @@ pub struct Gateway {
     pub reader: Reader,
     /// Addresses.
     pub gate: Gate,
+    /// Requests in a minute.
+    pub rates: Rates,
     /// Tokens.
     pub doorkeeper: Arc<dyn Doorkeeper>,
     /// The time.
@@ -59,6 +62,7 @@ impl Gateway {
             pool: context.pool.clone(),
             reader: context.reader.clone(),
             gate: Gate::follow(context),
+            rates: Rates::new(&context.config.limits),
             doorkeeper: Arc::new(context.authority.clone()),
             clock: context.clock.clone(),
             entropy: context.entropy.clone(),

@@ -13,7 +13,9 @@ use chancery_gateway::{
     metrics::Figures,
     news::News,
     operation::Operation,
-    operations, router,
+    operations,
+    rate::Rates,
+    router,
 };
 use contracts::{
     AdministratorId, OrganizationId, Permission, PermissionSet, Service, Timestamp, TokenId,
@@ -91,6 +93,7 @@ async fn gateway() -> Arc<Gateway> {
         reader: Reader::new(pool.clone()),
         pool,
         gate: Gate::new(Lists::Fixed(Default::default()), &config.server),
+        rates: Rates::new(&config.limits),
         doorkeeper: Arc::new(Door),
         clock: clock.clone(),
         entropy: entropy.clone(),

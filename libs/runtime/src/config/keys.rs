@@ -126,6 +126,30 @@ pub const KEYS: &[Key] = &[
     key("limits.header_bytes", Kind::Integer { min: 1_024, max: 1 << 20 }, "32768", "largest request head"),
     key("limits.json_depth", Kind::Integer { min: 4, max: 127 }, "32", "deepest nesting of JSON"),
     key("limits.sans", Kind::Integer { min: 1, max: 10_000 }, "100", "most names in one certificate"),
+    key(
+        "limits.requests_per_minute",
+        Kind::Integer { min: 0, max: 1_000_000 },
+        "0",
+        "most requests of one address, and of one administrator; 0: any number",
+    ),
+    key(
+        "limits.organization_requests_per_minute",
+        Kind::Integer { min: 0, max: 1_000_000 },
+        "0",
+        "most requests of one organization; 0: any number",
+    ),
+    key(
+        "limits.costly_requests_per_minute",
+        Kind::Integer { min: 0, max: 1_000_000 },
+        "0",
+        "most searches and other costly requests of one administrator; 0: any number",
+    ),
+    key(
+        "limits.failed_sign_ins_per_minute",
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "600",
+        "most invalid credentials from one address",
+    ),
     key("limits.request_time", Kind::Lifetime, "\"30s\"", "longest time for a request"),
     key("limits.header_time", Kind::Lifetime, "\"10s\"", "longest time for a request's head"),
     key(
