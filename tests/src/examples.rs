@@ -126,6 +126,15 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     push(&mut all, d::RoleEvent::from(d::RoleArchived {}));
     push(
         &mut all,
+        d::AccessListEvent::from(d::AccessListReplaced {
+            organization_id: Some(organization),
+            text: "# the office\n192.168.0.0/16\n#0.0.0.0/0\n".into(),
+            networks: "192.168.0.0/16".parse().into_iter().collect(),
+            forced: false,
+        }),
+    );
+    push(
+        &mut all,
         d::TokenEvent::from(d::TokenIssued {
             id: TokenId(uuid(4)),
             name: "ci".into(),

@@ -28,6 +28,7 @@ pub fn log_events() -> Vec<EventDescription> {
         d::AdministratorEvent::descriptions(),
         d::RoleEvent::descriptions(),
         d::TokenEvent::descriptions(),
+        d::AccessListEvent::descriptions(),
         d::DenialEvent::descriptions(),
         d::DirectoryNameEvent::descriptions(),
         d::DomainEvent::descriptions(),

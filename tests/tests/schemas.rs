@@ -54,6 +54,7 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("administrator", read_as::<d::AdministratorEvent>),
         ("role", read_as::<d::RoleEvent>),
         ("token", read_as::<d::TokenEvent>),
+        ("access_list", read_as::<d::AccessListEvent>),
         ("denial", read_as::<d::DenialEvent>),
         ("directory_name", read_as::<d::DirectoryNameEvent>),
         ("key", read_as::<k::KeyEvent>),

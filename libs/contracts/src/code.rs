@@ -85,6 +85,7 @@ codes! {
     Unauthenticated = "unauthenticated", Unauthenticated, "The request carries no valid credential";
     TokenExpired = "token_expired", Unauthenticated, "The API token has expired";
     Forbidden = "forbidden", Forbidden, "The caller lacks a permission";
+    AddressDenied = "address_denied", Forbidden, "The access list does not let this address in";
     NotFound = "not_found", NotFound, "There is no such thing";
     MethodNotAllowed = "method_not_allowed", Malformed, "The resource does not answer to this method";
     InvalidState = "invalid_state", Conflict, "The thing's state does not allow this";

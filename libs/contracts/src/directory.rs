@@ -1,7 +1,8 @@
-//! `directory`: organizations, departments, domains, administrators and their roles, API tokens, denials.
+//! `directory`: organizations, departments, domains, administrators and their roles, API tokens, access lists, denials.
 //!
 //! Each kind has a module: its events, then the commands that bring them about, then what a reader is shown.
 
+mod access_list;
 mod administrator;
 mod delegate;
 mod denial;
@@ -14,6 +15,7 @@ mod organization;
 mod role;
 mod token;
 
+pub use access_list::{AccessListEvent, AccessListReplaced, AccessListView, ReplaceAccessList};
 pub use administrator::{
     AdministratorAppointed, AdministratorAppointedV1, AdministratorDescribed, AdministratorDisabled,
     AdministratorEnabled, AdministratorEvent, AdministratorGrantsChanged, AdministratorKind,

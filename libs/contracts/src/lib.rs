@@ -14,6 +14,7 @@ pub mod inventory;
 pub mod keystore;
 pub mod labels;
 pub mod log;
+pub mod network;
 pub mod permission;
 pub mod problem;
 pub mod public;
@@ -31,6 +32,7 @@ pub use id::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, DomainId, EventId, IdError,
     KeyId, OperationId, OrganizationId, PolicyId, ProfileId, RoleId, TokenId,
 };
+pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};
 pub use problem::{Problem, Violation};
 pub use service::Service;

@@ -24,6 +24,8 @@ permissions! {
     OrganizationRead = "organization.read", "Read organizations.";
     OrganizationCreate = "organization.create", "Create organizations.";
     OrganizationWrite = "organization.write", "Change, archive and restore organizations.";
+    AccessListRead = "access_list.read", "Read from which addresses people may come.";
+    AccessListWrite = "access_list.write", "Say from which addresses people may come.";
     DepartmentRead = "department.read", "Read departments.";
     DepartmentWrite = "department.write", "Create, change, archive and restore departments.";
     AdministratorRead = "administrator.read", "Read administrators, and why they may or may not do something.";

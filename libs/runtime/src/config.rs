@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contracts::Lifetime;
+use contracts::{Lifetime, Network};
 
 pub use self::{
     environment::Environment,
@@ -55,6 +55,10 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// Passwords, seeds, keys.
     pub secrets_dir: PathBuf,
+    /// Whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<Network>,
+    /// Whom no access list keeps out.
+    pub always_allowed: Vec<Network>,
     /// The strict profile.
     pub production: bool,
 }
@@ -120,6 +124,14 @@ pub struct Limits {
     pub json_depth: usize,
     /// Most names in one certificate.
     pub sans: usize,
+    /// Most requests of one address, and of one administrator; 0 = any number (L-2).
+    pub requests_per_minute: u32,
+    /// Most requests of one organization; 0 = any number.
+    pub organization_requests_per_minute: u32,
+    /// Most costly requests of one administrator; 0 = any number.
+    pub costly_requests_per_minute: u32,
+    /// Most invalid credentials from one address.
+    pub failed_sign_ins_per_minute: u32,
     /// Longest time for a request.
     pub request_time: Lifetime,
     /// Longest time for a request's head.
@@ -207,6 +219,8 @@ impl<'a> Validation<'a> {
             public_url: self.public_url(listen),
             listen,
             ops_listen: self.address("server.ops_listen"),
+            trusted_proxies: self.networks("server.trusted_proxies"),
+            always_allowed: self.networks("server.always_allowed"),
             production: self.boolean("server.production"),
             data_dir,
             secrets_dir,
@@ -281,6 +295,10 @@ impl<'a> Validation<'a> {
             header_bytes: self.integer("limits.header_bytes"),
             json_depth: self.integer("limits.json_depth"),
             sans: self.integer("limits.sans"),
+            requests_per_minute: self.integer("limits.requests_per_minute"),
+            organization_requests_per_minute: self.integer("limits.organization_requests_per_minute"),
+            costly_requests_per_minute: self.integer("limits.costly_requests_per_minute"),
+            failed_sign_ins_per_minute: self.integer("limits.failed_sign_ins_per_minute"),
             request_time: self.lifetime("limits.request_time"),
             header_time: self.lifetime("limits.header_time"),
             http2_streams: self.integer("limits.http2_streams"),
@@ -311,7 +329,7 @@ impl<'a> Validation<'a> {
         self.mistakes.push(Mistake::about(&self.settings.source(path), path, words));
     }
 
-    // Each value passed its kind's check, so the fallbacks of these six are never taken.
+    // Each value passed its kind's check, so the fallbacks of these seven are never taken.
 
     fn text(&self, path: &str) -> String {
         match self.settings.value(path) {
@@ -340,6 +358,13 @@ impl<'a> Validation<'a> {
 
     fn address(&self, path: &str) -> SocketAddr {
         self.text(path).parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    fn networks(&self, path: &str) -> Vec<Network> {
+        match self.settings.value(path) {
+            Some(Value::Networks(networks)) => networks.clone(),
+            _ => Vec::new(),
+        }
     }
 
     fn given(&self, path: &str) -> Option<String> {

@@ -166,6 +166,9 @@ impl<F: Fold> Task<F> {
                 }
                 Err(error @ FollowError::Torn { .. }) => {
                     tracing::error!(fold = self.name, %error, "building again from the beginning");
+                    // Until then nothing is known, which is not the same as nothing having happened.
+                    self.live.shared.progress.send_modify(|progress| progress.caught_up = false);
+                    goal = None;
                     *self.live.shared.state.write() = F::default();
                     follower = self.follower();
                 }

@@ -1,6 +1,6 @@
 //! An HTTPS client that trusts one CA and shows one token.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, net::IpAddr, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -67,6 +67,19 @@ impl Https {
     /// A client of `https://…` at `base` that trusts the CA in this PEM file.
     #[must_use]
     pub fn new(base: &str, ca_file: &Path, token: Option<&str>) -> Self {
+        Self::connecting(HttpConnector::new(), base, ca_file, token)
+    }
+
+    /// The same, coming from an address of this machine: all of `127.0.0.0/8` belongs to it.
+    #[must_use]
+    pub fn coming_from(address: IpAddr, base: &str, ca_file: &Path, token: Option<&str>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_local_address(Some(address));
+        Self::connecting(connector, base, ca_file, token)
+    }
+
+    fn connecting(mut connector: HttpConnector, base: &str, ca_file: &Path, token: Option<&str>) -> Self {
+        connector.enforce_http(false);
         let pem = fs::read(ca_file).expect("the CA's certificate is there");
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&pem) {
@@ -78,8 +91,11 @@ impl Https {
             .expect("the provider knows TLS 1.2 and 1.3")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_all_versions().build();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_only()
+            .enable_all_versions()
+            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Self { client, base: base.trim_end_matches('/').into(), token: token.map(str::to_owned) }
     }

@@ -5,7 +5,7 @@ mod process;
 use std::{
     collections::BTreeMap,
     fs,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::Command,
@@ -113,6 +113,12 @@ impl Installation {
     #[must_use]
     pub fn https(&self) -> Https {
         Https::new(&self.address(), &self.ca_file(), Some(&self.token()))
+    }
+
+    /// The same, coming from another address of this machine.
+    #[must_use]
+    pub fn https_from(&self, address: IpAddr) -> Https {
+        Https::coming_from(address, &self.address(), &self.ca_file(), Some(&self.token()))
     }
 
     /// The address of the gateway.

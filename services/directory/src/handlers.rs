@@ -1,5 +1,6 @@
 //! One handler per command: check, gather facts, load, decide, append. A file per kind of thing.
 
+mod access_lists;
 mod administrators;
 mod denials;
 mod departments;
@@ -23,6 +24,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
 
 use crate::{
+    access_list::AccessList,
     administrator::Administrator,
     denial::Denial,
     department::Department,
@@ -51,6 +53,7 @@ pub struct Handlers {
     administrators: Repository<Administrator>,
     roles: Repository<CustomRole>,
     tokens: Repository<Token>,
+    access_lists: Repository<AccessList>,
     denials: Repository<Denial>,
     token_use: TokenUse,
     people: People,
@@ -73,6 +76,7 @@ impl Handlers {
             administrators: context.repository(1_000),
             roles: context.repository(1_000),
             tokens: context.repository(1_000),
+            access_lists: context.repository(1_000),
             denials: context.repository(1),
             token_use: TokenUse::new(context.pool.clone()),
             people: People::new(context.pool.clone()),

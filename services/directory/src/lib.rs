@@ -1,14 +1,15 @@
-//! Who may do what, where: organizations, departments, domains, administrators, roles, API tokens, and what was denied.
+//! Who may do what, where: organizations, departments, domains, administrators, roles, API tokens, access lists, and what was denied.
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `record_token_use` `record_denial` |
-//! | events written | `organization.*` `department.*` `domain.*` `administrator.*` `role.*` `token.*` `denial.*` `directory_name.*` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
+//! | events written | `organization.*` `department.*` `domain.*` `administrator.*` `role.*` `token.*` `access_list.*` `denial.*` `directory_name.*` |
 //! | events followed | its own, for the read models |
 //! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `administrator` `role` `token` `denial` (read models), `directory.token_use`, `directory.person` |
 //!
 //! At the very first start it appends the first organization, domain, token and administrator ([`first_start`]).
 
+mod access_list;
 mod administrator;
 mod country;
 mod denial;
@@ -33,8 +34,9 @@ use contracts::directory::{
     ActivateDomain, AppointAdministrator, ApproveDelegation, ArchiveDepartment, ArchiveOrganization,
     ArchiveRole, CreateDepartment, CreateDomain, CreateOrganization, CreateRole, DeactivateDomain,
     DelegateDomain, DisableAdministrator, EnableAdministrator, IssueToken, RecordDenial, RecordTokenUse,
-    RejectDelegation, RemoveAdministrator, RestoreDepartment, RestoreOrganization, RevokeToken, RotateToken,
-    UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization, UpdateRole, WithdrawDelegation,
+    RejectDelegation, RemoveAdministrator, ReplaceAccessList, RestoreDepartment, RestoreOrganization,
+    RevokeToken, RotateToken, UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization,
+    UpdateRole, WithdrawDelegation,
 };
 use runtime::service::ServiceContext;
 
@@ -92,6 +94,7 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
         IssueToken => issue_token,
         RotateToken => rotate_token,
         RevokeToken => revoke_token,
+        ReplaceAccessList => replace_access_list,
         RecordTokenUse => record_token_use,
         RecordDenial => record_denial,
     }

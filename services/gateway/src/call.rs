@@ -30,7 +30,7 @@ pub struct Call {
     /// Who calls; nobody on public operations.
     pub caller: Option<Principal>,
     /// Where it comes from.
-    pub address: Option<std::net::SocketAddr>,
+    pub address: Option<std::net::IpAddr>,
     /// Parameters of the path, by name.
     pub path: Vec<(String, String)>,
     /// The path as sent.

@@ -7,6 +7,7 @@ use contracts::{
     Code, Problem,
     directory::{DenialRecorded, RecordDenial},
 };
+use runtime::authority::Principal;
 
 use crate::{call::Call, gateway::Gateway, operation::Access};
 
@@ -24,7 +25,12 @@ impl Witness {
     /// Of a sensitive call by somebody known; nothing otherwise.
     #[must_use]
     pub fn of(call: &Call) -> Option<Self> {
-        let caller = call.caller.as_ref().filter(|_| call.operation.sensitive)?;
+        call.caller.as_ref().filter(|_| call.operation.sensitive).map(|caller| Self::about(call, caller))
+    }
+
+    /// Of any call.
+    #[must_use]
+    pub fn about(call: &Call, caller: &Principal) -> Self {
         let permission = match call.operation.access {
             Some(Access::Permission(permission)) => Some(permission),
             _ => None,
@@ -33,24 +39,28 @@ impl Witness {
             operation: call.operation.id.to_owned(),
             permission,
             target: call.path.first().map(|(_, value)| crate::body::shown(value)),
-            code: Code::Forbidden.as_str().to_owned(),
-            address: call.address.map(|address| address.ip().to_string()),
+            code: String::new(),
+            address: call.address.map(|address| address.to_string()),
         };
         let deadline = call.now.plus(PATIENCE.try_into().unwrap_or(time::Duration::MINUTE));
         let context = Context {
             traceparent: Some(call.trace.traceparent.to_string()),
             ..Context::new(call.gateway.ids.uuid(), caller.organization, caller.actor(), deadline)
         };
-        Some(Self { gateway: call.gateway.clone(), context, denial })
+        Self { gateway: call.gateway.clone(), context, denial }
     }
 
     /// Records the call, if this is a denial.
     pub fn record(self, problem: &Problem) {
-        if problem.code != Code::Forbidden {
-            return;
+        let Self { gateway, context, mut denial } = self;
+        match problem.code {
+            Code::Forbidden => {}
+            // It is the place that was wrong, no permission was missing.
+            Code::AddressDenied => denial.permission = None,
+            _ => return,
         }
-        let Self { gateway, context, denial } = self;
-        tracing::warn!(operation = denial.operation, actor = %context.actor, "sensitive call denied");
+        denial.code = problem.code.as_str().to_owned();
+        tracing::warn!(operation = denial.operation, actor = %context.actor, code = denial.code, "call denied");
         tokio::spawn(async move {
             if let Err(problem) = gateway.bus.call(&context, &RecordDenial { denial }).await {
                 tracing::error!(%problem, "denial not recorded");

@@ -58,6 +58,9 @@ fn advice(code: Code) -> &'static str {
         Class::Unauthenticated => {
             "Send <code>Authorization: Bearer chy_…</code> with an API token that is valid."
         }
+        Class::Forbidden if code == Code::AddressDenied => {
+            "Come from an address that the access list names, or ask whoever keeps it to add yours."
+        }
         Class::Forbidden => "Ask for an API token with the permission that <code>detail</code> names.",
         Class::NotFound => "Check the id and the organization; what you may not see is not found.",
         Class::Conflict => "Read the thing again; <code>detail</code> says what stands in the way.",

@@ -11,8 +11,10 @@ use runtime::{
 
 use crate::{
     authenticate::{Doorkeeper, Failures, Uses},
+    gate::Gate,
     metrics::Figures,
     news::News,
+    rate::Rates,
 };
 
 /// What every request needs; one per process.
@@ -23,6 +25,10 @@ pub struct Gateway {
     pub pool: Pool,
     /// The log.
     pub reader: Reader,
+    /// Addresses.
+    pub gate: Gate,
+    /// Requests in a minute.
+    pub rates: Rates,
     /// Tokens.
     pub doorkeeper: Arc<dyn Doorkeeper>,
     /// The time.
@@ -55,6 +61,8 @@ impl Gateway {
             bus: context.bus.clone(),
             pool: context.pool.clone(),
             reader: context.reader.clone(),
+            gate: Gate::follow(context),
+            rates: Rates::new(&context.config.limits),
             doorkeeper: Arc::new(context.authority.clone()),
             clock: context.clock.clone(),
             entropy: context.entropy.clone(),

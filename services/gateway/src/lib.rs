@@ -6,7 +6,9 @@
 //! | file | says |
 //! |---|---|
 //! | [`operation`], [`operations`] | what an operation is, and the one table of them |
-//! | [`router`] | the way of every request: authentication, permission, query, body, handler, answer |
+//! | [`gate`], [`client_address`] | from where people may come |
+//! | [`rate`] | how often they may |
+//! | [`router`] | the way of every request: gate, authentication, permission, query, body, handler, answer |
 //! | [`resources`] | the operations, a file per resource |
 //! | [`openapi`](mod@openapi), [`docs`] | the table as OpenAPI 3.1, and as pages for people |
 //! | [`problem`] | codes as HTTP statuses and problem documents |
@@ -20,11 +22,13 @@ pub mod answer;
 pub mod authenticate;
 pub mod body;
 pub mod call;
+pub mod client_address;
 pub mod conditions;
 pub mod cursor;
 pub mod denial;
 pub mod docs;
 pub mod events;
+pub mod gate;
 pub mod gateway;
 pub mod issuance;
 pub mod json;
@@ -42,6 +46,7 @@ pub mod position;
 pub mod problem;
 pub mod publisher;
 pub mod query;
+pub mod rate;
 pub mod reach;
 mod read;
 pub mod representation;
@@ -62,8 +67,8 @@ use runtime::{
     transport_ca::GatewayCertificate,
 };
 
-/// The gateway's read models: none.
-pub const MIGRATIONS: &[&str] = &[];
+/// Tables beside the log; read models it has none.
+pub const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_request_count.sql")];
 
 /// Listens, publishes public events, and tells uses of tokens, until shutdown.
 pub async fn start(context: ServiceContext) -> Result<(), StartError> {
@@ -74,6 +79,7 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         context.entropy.clone(),
     )?;
     let gateway = Arc::new(gateway::Gateway::new(&context));
+    rate::store::keep(&gateway).await;
     let router = router::router(&gateway, operations::table()).map_err(StartError::refused)?;
     let listener = context.health.register("https");
     let (address, limits) = (context.config.server.listen, &context.config.limits);

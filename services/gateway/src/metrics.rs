@@ -43,6 +43,7 @@ impl Figures {
         let method = match method.as_str() {
             "GET" => "GET",
             "POST" => "POST",
+            "PUT" => "PUT",
             "PATCH" => "PATCH",
             "DELETE" => "DELETE",
             "HEAD" => "HEAD",

@@ -77,6 +77,8 @@ pub struct Operation {
     pub access: Option<Access>,
     /// Whether a denial is recorded (R1).
     pub sensitive: bool,
+    /// Whether it costs more than others and so has a lower limit (L-2).
+    pub costly: bool,
     /// Its body.
     pub request: Option<Request>,
     /// Its query parameters.
@@ -111,6 +113,7 @@ impl Operation {
             tag: "",
             access: None,
             sensitive: false,
+            costly: false,
             request: None,
             query: vec![],
             families: vec![],
@@ -146,6 +149,12 @@ impl Operation {
     #[must_use]
     pub fn patch(path: &'static str, id: &'static str, summary: &'static str) -> Self {
         Self::new(Method::PATCH, path, id, summary).command().if_match()
+    }
+
+    /// Replaces something as a whole. A command.
+    #[must_use]
+    pub fn put(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new(Method::PUT, path, id, summary).command().if_match()
     }
 
     /// Takes something away. A command.
@@ -193,6 +202,13 @@ impl Operation {
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
+        self
+    }
+
+    /// It costs more than others: signing in, making keys, handing things out (L-2).
+    #[must_use]
+    pub fn costly(mut self) -> Self {
+        self.costly = true;
         self
     }
 
@@ -325,8 +341,8 @@ impl Operation {
     /// Every code it may answer with.
     #[must_use]
     pub fn every_problem(&self) -> Vec<Code> {
-        let mut codes = vec![Code::MalformedRequest, Code::UnknownParameter, Code::Internal];
-        codes.push(Code::ServiceUnavailable);
+        let mut codes = vec![Code::MalformedRequest, Code::UnknownParameter, Code::AddressDenied];
+        codes.extend([Code::RateLimited, Code::Internal, Code::ServiceUnavailable]);
         if self.access != Some(Access::Public) {
             codes.extend([Code::Unauthenticated, Code::TokenExpired]);
         }

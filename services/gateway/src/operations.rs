@@ -18,6 +18,7 @@ pub fn table() -> Vec<Operation> {
         resources::roles::operations(),
         resources::domains::operations(),
         resources::tokens::operations(),
+        resources::access_lists::operations(),
         resources::events::operations(),
         resources::operations::operations(),
         resources::me::operations(),

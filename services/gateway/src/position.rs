@@ -8,7 +8,7 @@ use runtime::database::Scope;
 use crate::{call::Call, conditions, read};
 
 /// How long a read waits.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_millis(15);
 
@@ -28,10 +28,13 @@ pub async fn wait(call: &Call, service: Service) -> Result<(), Problem> {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| {
-        let words = format!("the read model has not reached position {wanted} within 2 s; try again");
-        Err(Problem::new(Code::ProjectionBehind, words))
-    })
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| Err(behind(wanted)))
+}
+
+/// It was waited for in vain.
+pub fn behind(wanted: i64) -> Problem {
+    let words = format!("the read model has not reached position {wanted} within 2 s; try again");
+    Problem::new(Code::ProjectionBehind, words)
 }
 
 /// Whether each projection of the service is there, or has nothing left to read on the way.

@@ -1,7 +1,11 @@
 //! From the table of operations to HTTP: every request takes the same way through authentication, authorization,
 //! query check, body and handler, and every failure ends as a problem document.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 
 use axum::{
     Router,
@@ -11,9 +15,10 @@ use axum::{
     routing::{MethodFilter, on},
 };
 use bytes::Bytes;
-use contracts::{Code, Problem};
+use contracts::{Class, Code, Problem, Timestamp};
 use futures::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Uri, Version, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version, header, request::Parts};
+use runtime::authority::Principal;
 use tracing::Instrument;
 
 use crate::{
@@ -26,6 +31,7 @@ use crate::{
     operation::{Access, Operation},
     problem,
     query::Query,
+    rate::Meter,
     trace::Trace,
 };
 
@@ -79,33 +85,46 @@ pub fn router(gateway: &Arc<Gateway>, table: Vec<Operation>) -> Result<Router, T
 /// Answers what no operation answers.
 async fn refuse(gateway: Arc<Gateway>, request: Request, problem: fn(&Method) -> Problem) -> Response {
     let (method, headers) = (request.method().clone(), request.headers().clone());
+    let (address, meter) = (gateway.gate.client(socket(request.extensions()), &headers), Meter::default());
+    let admitted = arrive(&gateway, &meter, address);
     let refused = problem(&method);
-    finish(&gateway, &method, &headers, None, |_| async move { Err(refused) }).await
+    let work = |_| async move { Err(admitted.err().unwrap_or(refused)) };
+    let mut response = finish(&gateway, &method, &headers, None, work).await;
+    meter.mark(response.headers_mut());
+    response
 }
 
 async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Request) -> Response {
     let (mut parts, mut body) = request.into_parts();
     let path = if operation.path.contains('{') { path_parameters(&mut parts).await } else { Ok(vec![]) };
-    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let address = gateway.gate.client(socket(&parts.extensions), &parts.headers);
+    let meter = Arc::new(Meter::default());
+    let admitted = arrive(&gateway, &meter, address);
     let Parts { method, uri, headers, version, .. } = parts;
     // With HTTP/2 a stream ends and the connection stays; whoever expects 100 waits for it before they send.
     let sends_at_once = version < Version::HTTP_2 && !headers.contains_key(header::EXPECT);
     let limit = gateway.limits.body_bytes;
-    let (shared, known) = (gateway.clone(), operation.clone());
+    let (shared, known, counted) = (gateway.clone(), operation.clone(), meter.clone());
     let marks = headers.get(crate::trace::TRACEPARENT).cloned();
     let marks: HeaderMap = marks
         .map(|value| (http::HeaderName::from_static(crate::trace::TRACEPARENT), value))
         .into_iter()
         .collect();
-    finish(&gateway, &method, &marks, Some(&known), |trace| async move {
-        let incoming = Incoming { headers, uri, path: path?, address };
-        let answer = run(shared, operation, incoming, &mut body, trace).await;
+    let mut response = finish(&gateway, &method, &marks, Some(&known), |trace| async move {
+        let answer = async {
+            admitted?;
+            let incoming = Incoming { headers, uri, path: path?, address, meter: counted };
+            run(shared, operation, incoming, &mut body, trace).await
+        };
+        let answer = answer.await;
         if answer.is_err() && sends_at_once {
             body::drain(&mut body, limit).await;
         }
         answer
     })
-    .await
+    .await;
+    meter.mark(response.headers_mut());
+    response
 }
 
 /// The head of a request, as far as it is needed.
@@ -113,7 +132,19 @@ struct Incoming {
     headers: HeaderMap,
     uri: Uri,
     path: Vec<(String, String)>,
-    address: Option<SocketAddr>,
+    address: Option<IpAddr>,
+    meter: Arc<Meter>,
+}
+
+/// Whether the installation hears who comes from an address, and how often.
+fn arrive(gateway: &Gateway, meter: &Meter, address: Option<IpAddr>) -> Result<(), Problem> {
+    gateway.gate.admit(address)?;
+    gateway.rates.arrival(meter, address, gateway.clock.now())
+}
+
+/// The other end of the connection.
+fn socket(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
 }
 
 async fn run(
@@ -126,8 +157,9 @@ async fn run(
     let now = gateway.clock.now();
     let caller = match operation.access {
         Some(Access::Public) => None,
-        _ => Some(authenticate(&incoming.headers, &*gateway.doorkeeper, &gateway.failures)?),
+        _ => Some(sign_in(&gateway, &incoming, now)?),
     };
+    let meter = incoming.meter;
     let mut call = Call {
         target: incoming.uri.path().to_owned(),
         gateway,
@@ -142,8 +174,17 @@ async fn run(
         trace,
         now,
     };
+    admit(&call)?;
+    if let Some(caller) = &call.caller {
+        call.gateway.rates.caller(&meter, (caller.administrator, caller.organization), now)?;
+    }
     permit(&call)?;
     call.query = Query::read(incoming.uri.query(), &call.operation)?;
+    if let Some(caller) =
+        call.caller.as_ref().filter(|_| call.operation.costly || call.query.get("q").is_some())
+    {
+        call.gateway.rates.costly(&meter, caller.administrator, now)?;
+    }
     (call.media, call.body) = read_body(&call, body).await?;
     fail::fail_point!("X01-request-read");
     let handler = call.operation.handler().cloned().ok_or_else(Problem::internal)?;
@@ -154,6 +195,28 @@ async fn run(
         witness.record(problem);
     }
     answer
+}
+
+/// Who is calling. A credential that is worth nothing counts against the address it came from; none at all does not.
+fn sign_in(gateway: &Gateway, incoming: &Incoming, now: Timestamp) -> Result<Principal, Problem> {
+    let Incoming { headers, address, meter, .. } = incoming;
+    authenticate(headers, &*gateway.doorkeeper, &gateway.failures).map_err(|refused| {
+        let guessed =
+            refused.code.class() == Class::Unauthenticated && headers.contains_key(header::AUTHORIZATION);
+        let beyond = if guessed { gateway.rates.failure(meter, *address, now).err() } else { None };
+        beyond.unwrap_or(refused)
+    })
+}
+
+/// Whether the caller's organization lets in the address they come from. Whoever is kept out is recorded, whatever they
+/// wanted: somebody else may hold the token.
+fn admit(call: &Call) -> Result<(), Problem> {
+    let (gate, Some(caller)) = (&call.gateway.gate, &call.caller) else { return Ok(()) };
+    gate.admit_to(Some(caller.organization), call.address).inspect_err(|refused| {
+        if gate.is_worth_recording(caller.token, call.address, call.now) {
+            denial::Witness::about(call, caller).record(refused);
+        }
+    })
 }
 
 /// Whether the caller's token carries the operation's permission (Z-1); the command's handler asks again.

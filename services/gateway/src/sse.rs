@@ -25,6 +25,7 @@ pub fn answer(call: &Call, after: i64) -> Result<Answer, Problem> {
     let client = Client {
         gateway: call.gateway.clone(),
         headers: call.headers.clone(),
+        address: call.address,
         filter: Filter::of(&call.query, call.caller()?)?,
         position: after,
         level: false,
@@ -45,6 +46,8 @@ struct Client {
     gateway: Arc<Gateway>,
     /// With the credential: whoever loses it while listening hears no more (Z-1).
     headers: http::HeaderMap,
+    /// Where they listen: whoever is no longer let in from there hears no more, either.
+    address: Option<std::net::IpAddr>,
     filter: Filter,
     position: i64,
     /// Whether the last look met the end of the log.
@@ -81,6 +84,10 @@ impl Client {
                 authenticate::authenticate(&self.headers, &*self.gateway.doorkeeper, &self.gateway.failures)
                     .ok()
                     .filter(|caller| caller.may(Permission::EventRead))?;
+            let gate = &self.gateway.gate;
+            gate.admit(self.address)
+                .and_then(|()| gate.admit_to(Some(caller.organization), self.address))
+                .ok()?;
             self.filter.renew(caller);
             let Ok(Batch { told, position, at_end }) =
                 events::next(&self.gateway.reader, &self.filter, self.position).await

@@ -5,8 +5,8 @@ use contracts::{
     Actor, CaId, CertificateId, CertificateRequestId, Event, EventError, EventId, KeyId, OperationId,
     OrganizationId, PolicyId, ProfileId, TokenId,
     directory::{
-        AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, DomainEvent, OrganizationEvent,
-        RoleEvent, TokenEvent,
+        AccessListEvent, AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, DomainEvent,
+        OrganizationEvent, RoleEvent, TokenEvent,
     },
     inventory::CertificateEvent,
     keystore::KeyEvent,
@@ -146,7 +146,8 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
             let annotated = public::CertificateAnnotated { certificate_id };
             told(certificate_id.to_string(), P::CertificateAnnotated(annotated))
         }
-        AdministratorEvent::CATEGORY
+        AccessListEvent::CATEGORY
+        | AdministratorEvent::CATEGORY
         | RoleEvent::CATEGORY
         | DenialEvent::CATEGORY
         | DirectoryNameEvent::CATEGORY

@@ -8,11 +8,14 @@ use axum::{Router, body::Body};
 use bus::{Bus, BusOptions};
 use chancery_gateway::{
     authenticate::{Doorkeeper, Failures, Uses},
+    gate::{Gate, Lists},
     gateway::Gateway,
     metrics::Figures,
     news::News,
     operation::Operation,
-    operations, router,
+    operations,
+    rate::Rates,
+    router,
 };
 use contracts::{
     AdministratorId, OrganizationId, Permission, PermissionSet, Service, Timestamp, TokenId,
@@ -94,6 +97,8 @@ async fn gateway() -> Arc<Gateway> {
         bus,
         reader: Reader::new(pool.clone()),
         pool,
+        gate: Gate::new(Lists::Fixed(Default::default()), &config.server),
+        rates: Rates::new(&config.limits),
         doorkeeper: Arc::new(Door),
         clock: clock.clone(),
         entropy: entropy.clone(),

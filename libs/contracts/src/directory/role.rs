@@ -76,7 +76,13 @@ pub const ROLES: &[RoleRow] = &[
     RoleRow {
         role: BuiltInRole::OrganizationOfficer,
         description: "Runs an organization: departments, administrators, tokens, certificates.",
-        permissions: DEPARTMENT.or(PermissionSet::of(&[P::DepartmentWrite, P::RoleWrite, P::KeyRead])),
+        permissions: DEPARTMENT.or(PermissionSet::of(&[
+            P::AccessListRead,
+            P::AccessListWrite,
+            P::DepartmentWrite,
+            P::RoleWrite,
+            P::KeyRead,
+        ])),
         own_only: false,
     },
     RoleRow {

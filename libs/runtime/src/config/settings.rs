@@ -157,6 +157,10 @@ fn raw(value: &DeValue<'_>) -> Raw {
             i64::from_str_radix(number.as_str(), number.radix()).map_or(Raw::Other("integer"), Raw::Integer)
         }
         DeValue::Boolean(yes) => Raw::Boolean(*yes),
+        DeValue::Array(items) => {
+            let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().map_or(Raw::Other("array"), Raw::List)
+        }
         other => Raw::Other(other.type_str()),
     }
 }

@@ -225,3 +225,23 @@ fn every_key_has_a_default_that_its_kind_accepts() {
         assert!(settings.value(key.path).is_some(), "{}", key.path);
     }
 }
+
+#[test]
+fn networks_are_a_list_in_a_file_and_separated_by_commas_elsewhere() {
+    let (_folder, path) = file("[server]\ntrusted_proxies = [\"198.51.100.7\", \"2001:db8::/32\"]\n");
+    let sources = Sources {
+        environment: [("HOME", "/h"), ("CHANCERY_SERVER__ALWAYS_ALLOWED", "127.0.0.1, ::1")].into(),
+        file: Some(path),
+        flags: vec![],
+    };
+    let (config, settings) = Config::load(&sources).unwrap();
+    let texts =
+        |networks: &[contracts::Network]| networks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(texts(&config.server.trusted_proxies), ["198.51.100.7", "2001:db8::/32"]);
+    assert_eq!(texts(&config.server.always_allowed), ["127.0.0.1", "::1"]);
+    assert!(settings.to_string().contains(r#"server.trusted_proxies = ["198.51.100.7", "2001:db8::/32"]"#));
+    for wrong in ["10.0.0.1/8", "localhost", "10.0.0.0/8 10.1.0.0/16"] {
+        let refused = from_environment([("CHANCERY_SERVER__TRUSTED_PROXIES", wrong)]).unwrap_err();
+        assert!(refused.contains("expected addresses and networks such as"), "{refused}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
-use contracts::Lifetime;
+use contracts::{Lifetime, Network};
 use zeroize::Zeroizing;
 
 /// The kinds of values.
@@ -29,6 +29,8 @@ pub enum Kind {
     Lifetime,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// A list of networks; where there are no lists, separated by commas.
+    Networks,
     /// Text that is never shown; also given as `<key>_file`.
     Secret,
 }
@@ -44,6 +46,8 @@ pub enum Value {
     Boolean(bool),
     /// Length of time.
     Lifetime(Lifetime),
+    /// Networks.
+    Networks(Vec<Network>),
     /// Never shown.
     Secret(Secret),
 }
@@ -78,6 +82,7 @@ pub(super) enum Raw {
     Text(String),
     Integer(i64),
     Boolean(bool),
+    List(Vec<String>),
     Other(&'static str),
 }
 
@@ -89,6 +94,9 @@ impl Raw {
             Self::Text(text) => format!("'{}'", text.chars().take(64).collect::<String>()),
             Self::Integer(number) => format!("the number {number}"),
             Self::Boolean(yes) => format!("{yes}"),
+            Self::List(items) => {
+                format!("the list '{}'", items.join(", ").chars().take(64).collect::<String>())
+            }
             Self::Other(kind) => format!("a value of type {kind}"),
         }
     }
@@ -106,6 +114,7 @@ impl Kind {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Lifetime => "a length of time such as '30s'".into(),
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
+            Self::Networks => "addresses and networks such as '192.0.2.10' and '10.0.0.0/8'".into(),
         }
     }
 
@@ -124,6 +133,8 @@ impl Kind {
             (Self::OneOf(words), Raw::Text(text)) => {
                 words.contains(&text.as_str()).then(|| Value::Text(text.clone()))
             }
+            (Self::Networks, Raw::List(items)) => networks(items.iter().map(String::as_str)),
+            (Self::Networks, Raw::Text(text)) if lenient => networks(text.split(',')),
             (Self::Boolean, Raw::Boolean(yes)) => Some(Value::Boolean(*yes)),
             (Self::Boolean, Raw::Text(text)) if lenient => text.parse().ok().map(Value::Boolean),
             (Self::Integer { min, max }, Raw::Integer(number)) => {
@@ -136,6 +147,12 @@ impl Kind {
         };
         value.ok_or_else(|| format!("expected {}, found {}", self.expected(), raw.found(self)))
     }
+}
+
+/// The networks of a list, unless one of them is none. An empty text is an empty list.
+fn networks<'a>(items: impl Iterator<Item = &'a str>) -> Option<Value> {
+    let items = items.map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| item.parse().ok()).collect::<Option<_>>().map(Value::Networks)
 }
 
 /// `https://host[:port]` and nothing after it but a slash.
@@ -156,6 +173,10 @@ impl fmt::Display for Value {
             Self::Integer(number) => write!(f, "{number}"),
             Self::Boolean(yes) => write!(f, "{yes}"),
             Self::Lifetime(length) => write!(f, "\"{length}\""),
+            Self::Networks(networks) => {
+                let items: Vec<String> = networks.iter().map(|network| format!("\"{network}\"")).collect();
+                write!(f, "[{}]", items.join(", "))
+            }
             Self::Secret(_) => f.write_str("\"[redacted]\""),
         }
     }

@@ -94,7 +94,7 @@ impl Api {
         self.send(Method::GET, path, &headers, None).await
     }
 
-    /// A change: `POST`, `PATCH` or `DELETE` with a JSON body. Waits for slow work unless told not to.
+    /// A change: `POST`, `PUT`, `PATCH` or `DELETE` with a JSON body. Waits for slow work unless told not to.
     pub async fn change(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
         let key = match &self.options.idempotency_key {
             Some(key) => key.clone(),

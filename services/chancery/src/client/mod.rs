@@ -8,6 +8,7 @@ use runtime::config::Secret;
 
 use self::{api::Api, failure::Failure};
 
+mod access_list;
 mod admin;
 mod api;
 mod ca;
@@ -141,6 +142,9 @@ pub enum ClientCommand {
     /// Domains, and whom they are delegated to
     #[command(subcommand)]
     Domain(domain::Domain),
+    /// From which addresses people may come
+    #[command(subcommand)]
+    AccessList(access_list::AccessList),
     /// Operations that take longer
     #[command(subcommand)]
     Op(op::Op),
@@ -190,6 +194,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Admin(admin) => admin.run(&api).await,
         ClientCommand::Role(role) => role.run(&api).await,
         ClientCommand::Domain(domain) => domain.run(&api).await,
+        ClientCommand::AccessList(list) => list.run(&api).await,
         ClientCommand::Op(op) => op.run(&api).await,
         ClientCommand::Watch(watch) => watch.run(&api).await,
         ClientCommand::Api(raw) => raw.run(&api).await,

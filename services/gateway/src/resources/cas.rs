@@ -48,6 +48,7 @@ pub fn operations() -> Vec<Operation> {
             .handled_by(|call| read::list(call, &CAS)),
         Operation::post("/api/v1/cas", "createCa", "Create a CA with a key of its own")
             .needs(Permission::CaCreate)
+            .costly()
             .sensitive()
             .takes::<CreateCa>(json!({"name": "issuing-1", "kind": "issuing", "parent": "name:root-1",
                 "key": {"algorithm": "ecdsa_p384"}, "subject": {"commonName": "Example Issuing CA 1"}, "ttl": "5y"}))

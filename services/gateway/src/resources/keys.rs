@@ -48,6 +48,7 @@ pub fn operations() -> Vec<Operation> {
             .handled_by(|call| read::list(call, &KEYS)),
         Operation::post("/api/v1/keys", "generateKey", "Generate a key in the keystore")
             .needs(Permission::KeyCreate)
+            .costly()
             .sensitive()
             .takes::<GenerateKey>(json!({"algorithm": "ecdsa_p256", "label": "shop"}))
             .answers::<KeyView>(StatusCode::CREATED, "The key, without its private half.", example())

@@ -1,5 +1,6 @@
 //! The operations, a file per resource.
 
+pub mod access_lists;
 pub mod admins;
 pub mod cas;
 pub mod certificate_requests;

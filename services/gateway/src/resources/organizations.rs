@@ -206,12 +206,12 @@ async fn restore(call: Call) -> Result<Answer, Problem> {
 }
 
 /// The organization in the path, if the caller reaches it.
-async fn organization_of(call: &Call) -> Result<OrganizationId, Problem> {
+pub(super) async fn organization_of(call: &Call) -> Result<OrganizationId, Problem> {
     Ok(read::one(call, &ORGANIZATIONS, "id").await?.id.into())
 }
 
 /// The organization in the path of a write: one named by id needs no read model, which may be behind.
-async fn named_organization(call: &Call) -> Result<OrganizationId, Problem> {
+pub(super) async fn named_organization(call: &Call) -> Result<OrganizationId, Problem> {
     match call.parse("id")? {
         Reference::Id(id) if call.caller()?.reaches(id) => Ok(id),
         Reference::Id(id) => Err(Problem::not_found("organization", id)),
