@@ -40,7 +40,8 @@ async fn services_apart_issue_a_certificate_with_the_rights_of_their_containers(
 async fn a_service_cannot_run_on_the_secrets_of_another() {
     let folder = Folder::new();
     let made = initialised(folder.path()).await;
-    let container = Container::read("signer", &made, folder.path());
+    let mut container = Container::read("signer", &made, folder.path());
+    container.set("CHANCERY_SERVER__OPS_LISTEN", "127.0.0.1:0".to_owned());
     fs::rename(container.secrets.join("db-chancery_signer"), container.secrets.join("db-chancery_inventory"))
         .unwrap();
     let output = container.command().args(&container.arguments).output();

@@ -83,7 +83,8 @@ pub async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Problem> {
 }
 
 /// Reads and drops what is left of the body of a refused request, as much as would have been read otherwise. Whoever is
-/// still sending when the connection ends takes that for a failure of the network, and never sees the answer.
+/// still sending when the connection ends takes that for a failure of the network, and never sees the answer. With HTTP/2
+/// what comes after an answer counts as an error of the stream, and after a thousand of those the connection is ended.
 pub async fn drain(body: &mut Body, limit: usize) {
     let mut dropped = 0;
     let dropping = async {

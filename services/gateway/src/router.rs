@@ -17,7 +17,7 @@ use axum::{
 use bytes::Bytes;
 use contracts::{Class, Code, Problem, Timestamp};
 use futures::FutureExt;
-use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version, header, request::Parts};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, header, request::Parts};
 use runtime::authority::Principal;
 use tracing::Instrument;
 
@@ -84,12 +84,13 @@ pub fn router(gateway: &Arc<Gateway>, table: Vec<Operation>) -> Result<Router, T
 
 /// Answers what no operation answers.
 async fn refuse(gateway: Arc<Gateway>, request: Request, problem: fn(&Method) -> Problem) -> Response {
-    let (method, headers) = (request.method().clone(), request.headers().clone());
-    let (address, meter) = (gateway.gate.client(socket(request.extensions()), &headers), Meter::default());
-    let admitted = arrive(&gateway, &meter, address);
-    let refused = problem(&method);
-    let work = |_| async move { Err(admitted.err().unwrap_or(refused)) };
-    let mut response = finish(&gateway, &method, &headers, None, work).await;
+    let (Parts { method, headers, extensions, .. }, mut body) = request.into_parts();
+    let (address, meter) = (gateway.gate.client(socket(&extensions), &headers), Meter::default());
+    let refused = arrive(&gateway, &meter, address).err().unwrap_or_else(|| problem(&method));
+    if sends_at_once(&headers) {
+        body::drain(&mut body, gateway.limits.body_bytes).await;
+    }
+    let mut response = finish(&gateway, &method, &headers, None, |_| async move { Err(refused) }).await;
     meter.mark(response.headers_mut());
     response
 }
@@ -100,9 +101,8 @@ async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Reques
     let address = gateway.gate.client(socket(&parts.extensions), &parts.headers);
     let meter = Arc::new(Meter::default());
     let admitted = arrive(&gateway, &meter, address);
-    let Parts { method, uri, headers, version, .. } = parts;
-    // With HTTP/2 a stream ends and the connection stays; whoever expects 100 waits for it before they send.
-    let sends_at_once = version < Version::HTTP_2 && !headers.contains_key(header::EXPECT);
+    let Parts { method, uri, headers, .. } = parts;
+    let sends_at_once = sends_at_once(&headers);
     let limit = gateway.limits.body_bytes;
     let (shared, known, counted) = (gateway.clone(), operation.clone(), meter.clone());
     let marks = headers.get(crate::trace::TRACEPARENT).cloned();
@@ -125,6 +125,11 @@ async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Reques
     .await;
     meter.mark(response.headers_mut());
     response
+}
+
+/// Whether the body comes without being asked for: whoever expects 100 waits for it before they send.
+fn sends_at_once(headers: &HeaderMap) -> bool {
+    !headers.contains_key(header::EXPECT)
 }
 
 /// The head of a request, as far as it is needed.

@@ -13,7 +13,6 @@ pub const LOGGED: &[&str] = &[
     "attempt",
     "ca",
     "cause",
-    "certificate",
     "certificate_id",
     "chancery.problem.code",
     "code",

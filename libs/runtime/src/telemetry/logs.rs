@@ -178,7 +178,7 @@ mod tests {
         let _span =
             tracing::info_span!("request", passphrase = "open sesame", otel.kind = "server").entered();
         tracing::warn!(
-            code = "csr_invalid", attempt = 2, password = "hunter2", pin = 1234, fresh = true, key = ?key, error = ?key.to_vec(),
+            code = "csr_invalid", attempt = 2, password = "hunter2", pin = 987_654_321_012_i64, fresh = true, key = ?key, error = ?key.to_vec(),
             reason = "two\nlines \u{1b}[31m", "a slip"
         );
     }
@@ -188,7 +188,8 @@ mod tests {
     fn only_listed_fields_are_written_and_never_bytes() {
         for format in [LogFormat::Json, LogFormat::Text] {
             let line = logged(format, slip);
-            for secret in ["open sesame", "hunter2", "1234", "196", "fresh=true", "fresh\":true"] {
+            for secret in ["open sesame", "hunter2", "987654321012", "196, 196", "fresh=true", "fresh\":true"]
+            {
                 assert!(!line.contains(secret), "{secret}: {line}");
             }
             for shown in ["a slip", "csr_invalid", "attempt", "password", "[redacted]"] {
