@@ -34,10 +34,10 @@ impl Pages {
     /// The next page. One that is not full ended where the log ended; asked again, it looks for what came since.
     pub async fn next(&mut self) -> Result<Vec<Recorded>, ReadError> {
         let page = match self.ahead.take() {
-            // A page that is lost with its task is read again.
+            // A shorter one ended where the log ended before it was asked for, which is not where it ends now.
             Some(ahead) => match ahead.await {
-                Ok(page) => page?,
-                Err(_) => self.read().await?,
+                Ok(Ok(page)) if page.len() >= self.size => page,
+                _ => self.read().await?,
             },
             None => self.read().await?,
         };
