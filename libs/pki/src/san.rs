@@ -144,14 +144,18 @@ pub fn host_of_mailbox(text: &str) -> Option<&str> {
     is_mailbox(text).then(|| text.rsplit_once('@').map(|(_, host)| host)).flatten()
 }
 
+/// Also where it stands without `//`, as in `sip:` and `mailto:`; only names of these schemes are about no host.
 fn host_of_uri(uri: &str) -> Option<&str> {
-    let (_, rest) = uri.split_once(':')?;
-    let authority = rest.strip_prefix("//")?.split(['/', '?', '#']).next()?;
+    let (scheme, rest) = uri.split_once(':')?;
+    if ["urn", "tag"].iter().any(|placeless| scheme.eq_ignore_ascii_case(placeless)) {
+        return None;
+    }
+    let authority = rest.trim_start_matches('/').split(['/', '?', '#']).next()?;
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
     if place.starts_with('[') {
         return None; // an IPv6 address
     }
-    let host = place.split_once(':').map_or(place, |(host, _)| host);
+    let host = place.split([':', ';']).next()?;
     (!host.is_empty() && host.parse::<IpAddr>().is_err()).then_some(host)
 }
 
@@ -255,7 +259,10 @@ mod tests {
             (uri("https://192.0.2.1/"), None),
             (uri("https://[2001:db8::1]:443/"), None),
             (uri("urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"), None),
-            (uri("mailto:ada@example.com"), None),
+            (uri("mailto:ada@example.com"), Some("example.com")),
+            (uri("sip:bank.example;transport=tls"), Some("bank.example")),
+            (uri("https:/bank.example/"), Some("bank.example")),
+            (uri("https://a;b@bank.example:443/"), Some("bank.example")),
         ] {
             assert_eq!(host(&name), expected, "{name}");
         }

@@ -27,6 +27,8 @@ const NAMED: usize = 10;
 pub struct Domains {
     domains: HashMap<DomainId, Domain>,
     by_name: HashMap<String, DomainId>,
+    /// The domains one label below a name: what a wildcard covers.
+    below: HashMap<String, Vec<DomainId>>,
     /// The names of the domains that count for somebody.
     of: HashMap<Delegate, BTreeSet<String>>,
 }
@@ -67,6 +69,12 @@ pub enum DomainRefusal {
         /// The types that it counts for.
         allowed: Vec<CertificateType>,
     },
+    /// The wildcard is good for names under a more specific domain, too, and that one does not count for them.
+    #[error("'{name}' covers names of a domain that does not count for them")]
+    Covers {
+        /// The name.
+        name: String,
+    },
 }
 
 impl DomainRefusal {
@@ -75,7 +83,7 @@ impl DomainRefusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoDomain => "organization_without_domain",
-            Self::NotDelegated { .. } => "domain_not_delegated",
+            Self::NotDelegated { .. } | Self::Covers { .. } => "domain_not_delegated",
             Self::Inactive { .. } => "domain_inactive",
             Self::Type { .. } => "certificate_type_not_allowed",
         }
@@ -104,7 +112,9 @@ impl Domains {
     ) -> Result<&Domain, DomainRefusal> {
         self.may_order(delegate)?;
         let shown = || name.to_owned();
-        let domain = self.most_specific(name).filter(|domain| domain.is_delegated_to(delegate));
+        // An escaped host is none that can be compared (RFC 5280 §4.2.1.6 wants a domain name).
+        let domain = self.most_specific(name).filter(|_| !name.contains('%'));
+        let domain = domain.filter(|domain| domain.is_delegated_to(delegate));
         let Some(domain) = domain else {
             return Err(DomainRefusal::NotDelegated {
                 name: shown(),
@@ -119,7 +129,18 @@ impl Domains {
         if !allowed.contains(&kind) {
             return Err(DomainRefusal::Type { name: shown(), domain: domain.name.clone(), kind, allowed });
         }
+        let fits = |covered: &Domain| covered.active && covered.types_for(delegate).contains(&kind);
+        if !self.covered_by(name).all(fits) {
+            return Err(DomainRefusal::Covers { name: shown() });
+        }
         Ok(domain)
+    }
+
+    /// The domains that a wildcard certificate would be good for, beside the one that decides.
+    fn covered_by(&self, name: &str) -> impl Iterator<Item = &Domain> {
+        let name = lower(name.strip_suffix('.').unwrap_or(name));
+        let below = name.strip_prefix("*.").and_then(|base| self.below.get(base));
+        below.into_iter().flatten().filter_map(|id| self.domains.get(id))
     }
 
     /// The domain that a name is under: equal, or the nearest above it on label borders, or `*`.
@@ -142,6 +163,9 @@ impl Domains {
         let organization = event.delegate().map(|delegate| delegate.organization_id);
         let domain = match event {
             DomainEvent::Created(created) => {
+                if let Some((_, above)) = created.name.split_once('.') {
+                    self.below.entry(above.to_owned()).or_default().push(id);
+                }
                 self.by_name.insert(created.name.clone(), id);
                 self.domains.insert(id, Domain::new(created));
                 return;

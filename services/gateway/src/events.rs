@@ -9,7 +9,7 @@ use contracts::{
     signer::{CertificateRequestEvent, IssuanceEvent},
 };
 use eventlog::{ReadError, Reader, Recorded};
-use runtime::authority::{Decision, Principal, Target, decide};
+use runtime::authority::{Decision, Part, Principal, Target, decide};
 
 use crate::{
     body::shown,
@@ -88,20 +88,17 @@ impl Filter {
 
 /// Whether somebody may read what an event is about.
 pub fn may_read(caller: &Principal, permission: Permission, recorded: &Recorded) -> Result<bool, Problem> {
-    let whole = Target::organization(recorded.tenant.into());
-    if matches!(decide(caller, permission, &whole), Decision::Allowed { .. }) && !is_limited(caller) {
-        let whole_types = caller
-            .parts(permission)
-            .any(|part| part.types.are_all() && part.includes(whole.organization, None));
-        if whole_types {
-            return Ok(true); // most callers: nothing has to be read to know
-        }
+    let organization = Some(recorded.tenant.into());
+    let all = |part: Part| !part.own_only && part.types.are_all() && part.includes(organization, None);
+    if !is_limited(caller) && caller.parts(permission).any(all) {
+        return Ok(true); // most callers: nothing has to be read to know
     }
     let target = target(recorded).map_err(read::internal)?;
     Ok(matches!(decide(caller, permission, &target), Decision::Allowed { .. }))
 }
 
-fn is_limited(caller: &Principal) -> bool {
+/// Whether the token is for some profiles or certificates and nothing else.
+pub fn is_limited(caller: &Principal) -> bool {
     caller.scope.profiles.is_some() || caller.scope.certificates.is_some()
 }
 

@@ -105,13 +105,10 @@ impl Applicant {
     /// The DNS names that the certificate's names lie under, each with its place among `sans`; `None` is the common
     /// name, where it stands for a host or a mailbox and is not among them. `sans`: those of [`Applicant::sans`].
     #[must_use]
-    pub fn hosts<'a>(&'a self, sans: &'a [SubjectAltName]) -> Vec<(Option<usize>, &'a str)> {
-        let named = sans.iter().enumerate().filter_map(|(at, name)| Some((Some(at), san::host(name)?)));
-        let common_name = self.subject().common_name.as_deref();
-        let common_name = common_name.and_then(|name| match hostname::is_host(name) {
-            true => Some(name),
-            false => san::host_of_mailbox(name),
-        });
+    pub fn hosts<'a>(&'a self, sans: &'a [SubjectAltName]) -> Vec<(Option<usize>, Cow<'a, str>)> {
+        let named =
+            sans.iter().enumerate().filter_map(|(at, name)| Some((Some(at), san::host(name)?.into())));
+        let common_name = self.subject().common_name.as_deref().and_then(host_of_common_name);
         let alone = common_name.filter(|host| {
             !sans.iter().any(|name| san::host(name).is_some_and(|known| known.eq_ignore_ascii_case(host)))
         });
@@ -181,4 +178,15 @@ fn managed_pointer(rule: Option<&str>) -> &'static str {
         Some("extendedKeyUsages") => "#/extendedKeyUsages",
         _ => "#/key/algorithm",
     }
+}
+/// The host that a common name stands for: a mailbox's, or whatever has a dot and no space, in any script, unless it ends
+/// like a version or an address.
+fn host_of_common_name(name: &str) -> Option<Cow<'_, str>> {
+    if let Some(host) = san::host_of_mailbox(name) {
+        return Some(host.into());
+    }
+    let host = name.strip_suffix('.').unwrap_or(name);
+    let dotted = |(_, last): (&str, &str)| !last.bytes().all(|b| b.is_ascii_digit());
+    let named = host.rsplit_once('.').is_some_and(dotted) && !host.contains(char::is_whitespace);
+    (named || hostname::is_host(host)).then(|| hostname::to_a_labels(host).map_or(host.into(), Cow::Owned))
 }

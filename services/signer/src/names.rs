@@ -1,5 +1,7 @@
 //! Whether the names of a request may be certified for its organization (O2, O3), from memory.
 
+use std::borrow::Cow;
+
 use contracts::{Problem, Violation, directory::Delegate, x509::CertificateType};
 use runtime::domains::{DomainRefusal, Domains};
 
@@ -70,8 +72,8 @@ fn judge(
         return vec![Refused { pointer: applicant.pointer(None), refusal }];
     }
     let sans = applicant.sans();
-    let refused = |(place, host): (Option<usize>, &str)| {
-        let refusal = domains.may_name(delegate, kind, host).err()?;
+    let refused = |(place, host): (Option<usize>, Cow<'_, str>)| {
+        let refusal = domains.may_name(delegate, kind, &host).err()?;
         Some(Refused { pointer: applicant.pointer(place), refusal })
     };
     applicant.hosts(&sans).into_iter().filter_map(refused).collect()
@@ -107,6 +109,13 @@ impl Refused {
                     kind.as_str()
                 ),
                 allowed.iter().map(|kind| kind.as_str().to_owned()).collect(),
+            ),
+            DomainRefusal::Covers { name } => (
+                format!(
+                    "'{name}' would be good for names under a more specific domain, too, which is not delegated to {whom} \
+                     for these certificates, or inactive; ask for single names"
+                ),
+                vec![],
             ),
         };
         Violation::at(pointer, refusal.code(), detail).by_rule(RULE).allowing(allowed)

@@ -52,10 +52,24 @@ pub async fn nobody_grants_more_than_they_hold(world: &mut World) {
     _ = call(&officer, "PATCH", &format!("{admins}/{mark}"), Some(&json!({"email": "m@example.com"})))
         .await
         .expect(403);
+    // A token that one issues for somebody else does not grow with them.
+    let mo = appoint(&api, "mo", json!([grant("requester")])).await;
+    let (_, lent) = token(&officer, json!({"name": "lent", "administrator": mo})).await;
+    let promoted = json!({"grants": [{"role": "master"}]});
+    _ = call(&api, "PATCH", &format!("{admins}/{mo}"), Some(&promoted)).await.expect(200);
+    _ = lent.post("/api/v1/organizations", &json!({"name": "grown"})).await.expect(403);
+    // Nor does one's own outgrow the token that issues it.
+    let (_, bound) = token(&api, json!({"name": "bound", "organization": ours})).await;
+    let (wide, _) = token(&api, json!({"name": "wide"})).await;
+    let turned = bound.post(&format!("/api/v1/tokens/{wide}/rotate"), &json!({})).await;
+    assert!(turned.status.is_client_error(), "{}", turned.text());
     // What lies beyond one's reach stays when the rest is replaced, and is not shown.
     let both = json!([grant("auditor"), {"role": "auditor", "organization": theirs}]);
     let ida = appoint(&api, "ida", both).await;
     let path = format!("{admins}/{ida}");
+    let emptied = json!({"grants": []});
+    let tried = call(&officer, "PATCH", &format!("{path}?dryRun=true"), Some(&emptied)).await.expect(200);
+    assert!(tried.text().contains("auditor") && !tried.text().contains(&theirs));
     let shown = call(&officer, "PATCH", &path, Some(&json!({"grants": [grant("requester")]})))
         .await
         .expect(200)

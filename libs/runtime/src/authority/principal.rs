@@ -137,6 +137,14 @@ impl Principal {
         Actor::Administrator { administrator: self.administrator, token: self.token }
     }
 
+    /// Whether they may do everything everywhere, through a token without limits.
+    #[must_use]
+    pub fn is_whole_master(&self) -> bool {
+        self.all_organizations
+            && *self.scope == TokenScope::default()
+            && self.held.iter().any(Held::is_master)
+    }
+
     /// What is carried by a token with these limits.
     #[must_use]
     pub fn carried(scope: &TokenScope) -> PermissionSet {

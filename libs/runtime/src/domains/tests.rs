@@ -100,6 +100,21 @@ fn the_most_specific_domain_decides() {
     assert_eq!(told.asked(HQ, Server, "www.hq.example.com"), Ok("hq.example.com"));
     assert_eq!(told.asked(SHOP, Server, "www.example.com"), Ok("example.com"));
     assert_eq!(told.asked(SHOP, Server, "www.hq.example.com"), Err("domain_not_delegated"));
+    // An escaped host is not taken for one that nobody thought of.
+    assert_eq!(told.asked(HQ, Server, "www%2Eexample.com"), Err("domain_not_delegated"));
+}
+
+#[test]
+fn a_wildcard_covers_no_domain_of_others() {
+    let told = example().domain("bank.example.com", &[Server]);
+    assert_eq!(told.asked(HQ, Server, "*.example.com"), Err("domain_not_delegated"));
+    assert_eq!(told.asked(HQ, Server, "www.example.com"), Ok("example.com"));
+    assert_eq!(told.asked(HQ, Server, "*.www.example.com"), Ok("example.com"));
+    let told = told.delegated("bank.example.com", HQ, &[Server]);
+    assert_eq!(told.asked(HQ, Server, "*.example.com"), Ok("example.com"));
+    assert_eq!(told.asked(HQ, Client, "*.example.com"), Err("domain_not_delegated"), "it is for servers");
+    let told = told.then("bank.example.com", DomainDeactivated::default());
+    assert_eq!(told.asked(HQ, Server, "*.example.com"), Err("domain_not_delegated"));
 }
 
 #[test]

@@ -13,6 +13,8 @@ use runtime::{
     authority::{Caller, Principal},
     repository::Executed,
 };
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Handlers, INSTALLATION, grants::place, within};
 use crate::{
@@ -204,9 +206,17 @@ impl Handlers {
     async fn administrator_answer(
         &self,
         caller: &Caller,
-        done: Executed<Administrator>,
+        mut done: Executed<Administrator>,
         person: Person,
     ) -> Result<Answer<AdministratorView>, Problem> {
+        // Grants beyond the caller's reach are not shown, also not as what stays.
+        for change in done.dry_run.iter_mut().flat_map(|found| &mut found.changes) {
+            for grants in [&mut change.from, &mut change.to].into_iter().filter_map(Value::as_array_mut) {
+                grants.retain(|grant| {
+                    Grant::deserialize(grant).is_ok_and(|grant| caller.permit(&place(&grant)).is_ok())
+                });
+            }
+        }
         let created_at = self.created_at(done.stream).await?;
         let missing = || Problem::not_found("administrator", AdministratorId(done.stream));
         let (appointed, status) = done.state.appointed().ok_or_else(missing)?;

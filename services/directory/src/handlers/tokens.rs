@@ -66,6 +66,7 @@ impl Handlers {
             scope,
             expires_at: self.clock.now().plus(command.ttl.duration()),
         };
+        let issued = bounded(&issuer, issued, &held);
         self.may_carry(&issuer, &issued, held)?;
         let issue = TokenCommand::Issue { issued: Box::new(issued), issuer: (*issuer.scope).clone() };
         let done = self.tokens.create(context, command.id.uuid(), issue).await?;
@@ -88,6 +89,7 @@ impl Handlers {
         let held = self.held_by(&principal, old.administrator_id).await?;
         let expires_at = now.plus(command.ttl.duration());
         let next = TokenIssued { id: command.id, hash: command.hash, expires_at, ..old };
+        let next = bounded(&principal, next, &held);
         self.may_carry(&principal, &next, held)?;
         let check = Context { dry_run: true, if_version: None, ..context.clone() };
         let old_stream = command.token.uuid();
@@ -154,7 +156,7 @@ impl Handlers {
     }
 
     /// Whether a token for somebody else carries no more than the caller holds. One's own tokens carry one's own
-    /// grants, within the limits of the token that issues them. Errors: `forbidden`.
+    /// grants, within the organization and the limits of the token that issues them. Errors: `forbidden`.
     fn may_carry(&self, issuer: &Principal, next: &TokenIssued, held: Arc<[Held]>) -> Result<(), Problem> {
         let wanted = Principal {
             administrator: next.administrator_id,
@@ -166,7 +168,10 @@ impl Handlers {
             held,
             expires_at: next.expires_at,
         };
-        if wanted.administrator == issuer.administrator || covers_token(issuer, &wanted) {
+        let own = wanted.administrator == issuer.administrator;
+        let reached = issuer.all_organizations
+            || (!wanted.all_organizations && wanted.organization == issuer.organization);
+        if (own && reached) || covers_token(issuer, &wanted) {
             return Ok(());
         }
         let words = "nobody grants more than they hold: the token would carry more than yours does";
@@ -196,6 +201,21 @@ impl Handlers {
             version: done.version,
         }))
     }
+}
+
+/// A token that somebody else than its administrator issues, and may have read: of what its administrator is granted later
+/// it carries nothing that reaches another organization or comes by another role.
+fn bounded(issuer: &Principal, issued: TokenIssued, held: &[Held]) -> TokenIssued {
+    if issued.administrator_id == issuer.administrator || issuer.is_whole_master() {
+        return issued;
+    }
+    let mut scope = issued.scope;
+    if scope.roles.is_none() {
+        let mut roles: Vec<_> = held.iter().map(|held| held.grant.role).collect();
+        roles.dedup();
+        scope.roles = Some(roles);
+    }
+    TokenIssued { all_organizations: false, scope, ..issued }
 }
 
 /// The organization a token acts in that names none: the issuer's, or the first one that its administrator works in.

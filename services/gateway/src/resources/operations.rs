@@ -166,10 +166,11 @@ async fn suspension(call: &Call, ca: CaId) -> Result<Option<Problem>, Problem> {
     Ok(reason.map(|reason| Problem { retryable: true, ..Problem::new(Code::InvalidState, words(reason)) }))
 }
 
-/// Whoever sent a command sees what became of it; others, if they may read what it is about.
+/// Whoever sent a command sees what became of it, unless the token is for something else; others, if they may read what
+/// it is about.
 fn sees(caller: &Principal, event: &Recorded) -> Result<bool, Problem> {
     let own = translate::principal(&event.actor) == caller.administrator.to_string();
-    if own && caller.reaches(event.tenant.into()) {
+    if own && caller.reaches(event.tenant.into()) && !events::is_limited(caller) {
         return Ok(true);
     }
     let permission = match event.category.as_str() {
