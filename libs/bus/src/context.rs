@@ -122,7 +122,12 @@ impl Context {
     }
 
     /// Reads the headers of a request to `subject`. Errors: `malformed_request`, naming each bad header.
-    pub fn from_headers(subject: &str, headers: Option<&HeaderMap>, body: &[u8]) -> Result<Self, Problem> {
+    pub fn from_headers(
+        subject: &str,
+        headers: Option<&HeaderMap>,
+        body: &[u8],
+        secret_fields: &[&str],
+    ) -> Result<Self, Problem> {
         let mut reader = Reader { headers, violations: vec![] };
         let command_id = reader.required(header::COMMAND_ID);
         let deadline = reader.required::<i64>(header::DEADLINE).and_then(|ms| {
@@ -152,7 +157,7 @@ impl Context {
                     traceparent,
                     if_version,
                     dry_run,
-                    fingerprint: fingerprint(subject, body),
+                    fingerprint: fingerprint(subject, body, secret_fields),
                 })
             }
             _ => Err(Problem::new(
@@ -164,10 +169,17 @@ impl Context {
     }
 }
 
-/// SHA-256 of the subject, a zero byte and the body.
+/// SHA-256 of the subject, a zero byte and the body without its secret fields. A body that is no JSON object has none.
 #[must_use]
-pub fn fingerprint(subject: &str, body: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(subject).chain_update([0]).chain_update(body).finalize().into()
+pub fn fingerprint(subject: &str, body: &[u8], secret_fields: &[&str]) -> [u8; 32] {
+    let digest = Sha256::new().chain_update(subject).chain_update([0]);
+    if secret_fields.is_empty() {
+        return digest.chain_update(body).finalize().into();
+    }
+    let mut object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).unwrap_or_default();
+    object.retain(|field, _| !secret_fields.contains(&field.as_str()));
+    digest.chain_update(serde_json::Value::Object(object).to_string()).finalize().into()
 }
 
 /// What is no `traceparent` is dropped, not repaired.
@@ -216,7 +228,7 @@ mod tests {
             traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
             if_version: Some(3),
             dry_run: true,
-            fingerprint: fingerprint("cmd.signer.v1.create_ca", b"{}"),
+            fingerprint: fingerprint("cmd.signer.v1.create_ca", b"{}", &[]),
             ..Context::new(
                 Uuid::from_u128(7),
                 OrganizationId(Uuid::from_u128(8)),
@@ -229,22 +241,30 @@ mod tests {
     #[test]
     fn headers_read_back_as_they_were_written() {
         let read =
-            Context::from_headers("cmd.signer.v1.create_ca", Some(&context().to_headers()), b"{}").unwrap();
+            Context::from_headers("cmd.signer.v1.create_ca", Some(&context().to_headers()), b"{}", &[])
+                .unwrap();
         assert_eq!(read, context());
     }
 
     #[test]
     fn a_request_without_headers_is_refused_with_each_one_named() {
-        let problem = Context::from_headers("cmd.signer.v1.create_ca", None, b"{}").unwrap_err();
+        let problem = Context::from_headers("cmd.signer.v1.create_ca", None, b"{}", &[]).unwrap_err();
         assert_eq!(problem.code, Code::MalformedRequest);
         let named: Vec<_> = problem.errors.iter().filter_map(|e| e.header.as_deref()).collect();
         assert_eq!(named, [header::COMMAND_ID, header::DEADLINE, header::TENANT, header::ACTOR]);
     }
 
     #[test]
+    fn a_secret_leaves_no_trace_in_the_fingerprint() {
+        let of = |body: &str| fingerprint("a", body.as_bytes(), &["password"]);
+        assert_eq!(of(r#"{"name":"kim","password":"one"}"#), of(r#"{"password":"two","name":"kim"}"#));
+        assert_ne!(of(r#"{"name":"kim","password":"one"}"#), of(r#"{"name":"lee","password":"one"}"#));
+    }
+
+    #[test]
     fn another_body_or_subject_has_another_fingerprint() {
-        assert_ne!(fingerprint("a", b"b"), fingerprint("a", b"c"));
-        assert_ne!(fingerprint("ab", b"c"), fingerprint("a", b"bc"));
+        assert_ne!(fingerprint("a", b"b", &[]), fingerprint("a", b"c", &[]));
+        assert_ne!(fingerprint("ab", b"c", &[]), fingerprint("a", b"bc", &[]));
     }
 
     #[test]
@@ -262,7 +282,7 @@ mod tests {
         }
         let mut headers = context().to_headers();
         headers.insert(header::TRACEPARENT, "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-        let read = Context::from_headers("cmd.signer.v1.create_ca", Some(&headers), b"{}").unwrap();
+        let read = Context::from_headers("cmd.signer.v1.create_ca", Some(&headers), b"{}", &[]).unwrap();
         assert_eq!(read.traceparent, None);
     }
 }

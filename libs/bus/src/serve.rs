@@ -199,7 +199,12 @@ where
         if message.payload.len() > MAX_BODY {
             return Err(too_large(message.payload.len()));
         }
-        let mut context = Context::from_headers(&self.subject, message.headers.as_ref(), &message.payload)?;
+        let mut context = Context::from_headers(
+            &self.subject,
+            message.headers.as_ref(),
+            &message.payload,
+            C::SECRET_FIELDS,
+        )?;
         if context.deadline < self.bus.now() {
             return Err(Problem::new(
                 Code::CommandTimeout,

@@ -15,6 +15,11 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NAME: &'static str;
     /// What the actor needs. `None`: only services send it, and NATS permissions name the sender (N-4).
     const PERMISSION: Option<Permission>;
+    /// Fields of its body that hold a [`SecretText`](crate::SecretText). What tells a repeat from a reused id is kept in
+    /// the log, so it is computed without them: nobody shall try passwords against it.
+    const SECRET_FIELDS: &'static [&'static str] = &[];
+    /// Whether a person who is signed in by a session has to have proved who they are a short while ago.
+    const STEP_UP: bool = false;
     /// What a done command answers.
     type Reply: Serialize + DeserializeOwned + Send + 'static;
 
@@ -26,13 +31,16 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
 }
 
 /// Declares commands: `command!(GenerateKey => GeneratedKey, Keystore, "generate_key", Some(Permission::KeyCreate));`
+/// After the permission may follow constants of [`Command`]: `, STEP_UP = true, SECRET_FIELDS = &["password"]`.
 #[macro_export]
 macro_rules! command {
-    ($name:ty => $reply:ty, $service:ident, $text:literal, $permission:expr) => {
+    ($name:ty => $reply:ty, $service:ident, $text:literal, $permission:expr $(, STEP_UP = $step_up:expr)? $(, SECRET_FIELDS = $secrets:expr)? $(,)?) => {
         impl $crate::Command for $name {
             const SERVICE: $crate::Service = $crate::Service::$service;
             const NAME: &'static str = $text;
             const PERMISSION: Option<$crate::Permission> = $permission;
+            $(const STEP_UP: bool = $step_up;)?
+            $(const SECRET_FIELDS: &'static [&'static str] = $secrets;)?
             type Reply = $reply;
         }
     };

@@ -18,6 +18,7 @@ pub mod network;
 pub mod permission;
 pub mod problem;
 pub mod public;
+pub mod secret;
 pub mod service;
 pub mod signer;
 pub mod time;
@@ -35,6 +36,7 @@ pub use id::{
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};
 pub use problem::{Problem, Violation};
+pub use secret::SecretText;
 pub use service::Service;
 pub use time::{Lifetime, Timestamp};
 pub use trace::TraceParent;
