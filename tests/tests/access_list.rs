@@ -74,8 +74,14 @@ async fn refused_unless_forced(world: &World) {
 async fn counts_at_once(world: &World) {
     let (inside, outside) = (from(world, INSIDE), from(world, OUTSIDE));
     let listening = listen(&outside);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!listening.is_finished());
+    eventually("somebody listens", async || {
+        let (_, metrics) = operations(world, "/metrics").await;
+        metrics
+            .lines()
+            .any(|line| line.starts_with("chancery_sse_clients") && !line.ends_with(" 0"))
+            .then_some(())
+    })
+    .await;
 
     let headers = [("if-match", "\"0\""), ("idempotency-key", "first list")];
     let saved = put(&inside, INSTALLATION, &headers, &json!({"text": LIST})).await.expect(200);
@@ -261,13 +267,19 @@ async fn organization(world: &World, name: &str) -> String {
     token
 }
 
-/// What `/livez` of the gateway's process answers.
+/// The status of `/livez` of the gateway's process.
 async fn alive(world: &World) -> u16 {
+    operations(world, "/livez").await.0
+}
+
+/// What the gateway's process answers to operators: status and text.
+async fn operations(world: &World, path: &str) -> (u16, String) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let address = world.operations(world.process_of(Service::Gateway));
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     _ = stream.read_to_string(&mut answer).await.unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
 }

@@ -53,6 +53,10 @@ impl Bus {
             if body.len() > MAX_BODY {
                 return Err(too_large(body.len()));
             }
+            let sent = Context { dry_run, ..context.clone() };
+            if let Some(signature) = self.inner.signatures.sign(&C::subject(), &sent, &body) {
+                headers.insert(header::ACTOR_SIGNATURE, signature);
+            }
             let answer = self.attempt_twice::<C>(context, headers, body, dry_run).await;
             if let Err(problem) = &answer {
                 tracing::Span::current().record("error.type", problem.code.as_str());

@@ -12,7 +12,7 @@ use contracts::{Service, Timestamp};
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
-use crate::{alarm::Alarm, serve::Serving, wake::Waker};
+use crate::{actor_signature::Signatures, alarm::Alarm, serve::Serving, wake::Waker};
 
 /// A NATS user: one per service, and one for subscribers of the public events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +81,8 @@ pub struct BusOptions {
     pub concurrency: usize,
     /// Trust anchors for `tls://` (PEM file); `None`: the system's.
     pub trust: Option<std::path::PathBuf>,
+    /// The public half of the gateway's nkey (`U…`), whose signature administrators' commands need; `None`: none is taken.
+    pub gateway: Option<String>,
 }
 
 impl BusOptions {
@@ -99,6 +101,7 @@ impl BusOptions {
             now: Arc::new(now),
             concurrency: 256,
             trust: None,
+            gateway: None,
         }
     }
 }
@@ -117,8 +120,8 @@ impl fmt::Debug for BusOptions {
 /// Why the bus cannot be used at all. A server that is away is none of these: the connection is retried.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    /// The seed is not an nkey seed of a user.
-    #[error("NATS seed is not an nkey seed of a user")]
+    /// The seed is not an nkey seed of a user, or the gateway's public key is none.
+    #[error("NATS seed or the gateway's public key is not an nkey of a user")]
     Seed(#[source] nkeys::error::Error),
     /// The options cannot work, or the server refused these credentials.
     #[error("cannot connect to NATS at '{url}'")]
@@ -165,6 +168,7 @@ pub(crate) struct Inner {
     pub(crate) concurrency: usize,
     pub(crate) serving: Serving,
     pub(crate) waker: Waker,
+    pub(crate) signatures: Signatures,
     alarm: Arc<Alarm>,
 }
 
@@ -176,7 +180,8 @@ const JETSTREAM: Duration = Duration::from_secs(2);
 impl Bus {
     /// Connects. Returns at once when no server answers: the connection is made as soon as one does.
     pub async fn connect(options: BusOptions) -> Result<Self, BusError> {
-        nkeys::KeyPair::from_seed(&options.seed).map_err(BusError::Seed)?;
+        let signatures = Signatures::new(options.user, &options.seed, options.gateway.as_deref());
+        let signatures = signatures.map_err(BusError::Seed)?;
         let alarm = Arc::new(Alarm::new(options.user));
         let (report, connected) = watch::channel(false);
         let report = Arc::new(report);
@@ -237,6 +242,7 @@ impl Bus {
                 lost_at,
                 concurrency: options.concurrency,
                 waker,
+                signatures,
                 alarm,
             }),
         })

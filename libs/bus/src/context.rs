@@ -18,6 +18,8 @@ pub mod header {
     pub const TENANT: &str = "Tenant";
     /// Who acts: `adm_…/tok_…` or `service:<name>`.
     pub const ACTOR: &str = "Actor";
+    /// The gateway's signature under an administrator's command, hexadecimal.
+    pub const ACTOR_SIGNATURE: &str = "Actor-Signature";
     /// The command all of this began with.
     pub const CORRELATION_ID: &str = "Correlation-Id";
     /// The command or event that led to this command.

@@ -15,7 +15,8 @@
 //!
 //! A message is a hint (N-5): whoever acts irreversibly reads the log first.
 
-pub mod alarm;
+pub mod actor_signature;
+mod alarm;
 pub mod call;
 pub mod connection;
 pub mod context;

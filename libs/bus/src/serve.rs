@@ -21,6 +21,7 @@ use tracing::Instrument;
 use crate::{
     Answer, Bus, BusError, Context, IntoAnswer, User,
     call::too_large,
+    context::header,
     service_api::{Endpoint, ServiceApi},
     trace::{self, Side},
 };
@@ -205,6 +206,18 @@ where
             &message.payload,
             C::SECRET_FIELDS,
         )?;
+        let signature = message.headers.as_ref().and_then(|headers| headers.get(header::ACTOR_SIGNATURE));
+        let signature = signature.map(async_nats::HeaderValue::as_str);
+        if !self.bus.inner.signatures.holds(&self.subject, &context, &message.payload, signature) {
+            tracing::error!(
+                subject = self.subject,
+                "a command in a person's name was not signed by the gateway"
+            );
+            return Err(Problem::new(
+                Code::Forbidden,
+                format!("'{}' in an administrator's name has to be signed by the gateway", C::NAME),
+            ));
+        }
         if context.deadline < self.bus.now() {
             return Err(Problem::new(
                 Code::CommandTimeout,

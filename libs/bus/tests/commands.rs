@@ -12,9 +12,10 @@ use std::sync::{
 
 use chancery_bus::{Answer, Context, Reply};
 use contracts::{
-    Code, Problem, Service,
+    Actor, AdministratorId, Code, KeyId, Problem, Service, TokenId,
     command::{Change, DryRun},
     directory::{CreateOrganization, RecordDenial, RecordTokenUse, RevokeToken, TokenView},
+    keystore::{DestroyKey, KeyView, SignCertificate, SignatureView},
 };
 use serde_json::json;
 use support::{Hour, Nats, context, settle};
@@ -323,4 +324,40 @@ async fn only_the_owner_of_a_command_can_offer_it() {
     let offered =
         signer.serve(|_, _: CreateOrganization| async { Err::<Reply<_>, _>(Problem::internal()) }).await;
     assert!(matches!(offered, Err(chancery_bus::BusError::NotOurs { .. })));
+}
+
+#[tokio::test]
+async fn only_the_gateway_speaks_for_a_person() {
+    let (nats, hour) = (Nats::start().await, Hour::default());
+    let (gateway, signer) =
+        (nats.connect_at(Service::Gateway, &hour).await, nats.connect_at(Service::Signer, &hour).await);
+    let keystore = nats.connect_at(Service::Keystore, &hour).await;
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = begun.clone();
+    let sign = move |_, _: SignCertificate| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Err::<Reply<SignatureView>, _>(Problem::internal()) }
+    };
+    keystore.serve(sign).await.unwrap();
+    keystore
+        .serve(|_, _: DestroyKey| async { Err::<Reply<KeyView>, _>(Problem::not_found("key", 1)) })
+        .await
+        .unwrap();
+    settle(&keystore).await;
+
+    let actor = Actor::Administrator {
+        administrator: AdministratorId(Uuid::from_u128(1)),
+        token: TokenId(Uuid::from_u128(2)),
+    };
+    let as_person = context(&hour, 1).by(actor);
+    let refused =
+        signer.call(&as_person, &SignCertificate { issuance: Uuid::from_u128(3) }).await.unwrap_err();
+    assert_eq!(refused.code, Code::Forbidden, "{refused}");
+    assert_eq!(begun.load(Ordering::SeqCst), 0);
+
+    let heard = gateway
+        .call(&as_person, &DestroyKey { key: KeyId(Uuid::from_u128(4)), reason: None })
+        .await
+        .unwrap_err();
+    assert_eq!(heard.code, Code::NotFound, "the gateway's word counts: {heard}");
 }

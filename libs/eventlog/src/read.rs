@@ -3,6 +3,7 @@
 mod pages;
 
 use deadpool_postgres::{Object, Pool, PoolError};
+use futures::FutureExt as _;
 use time::OffsetDateTime;
 use tokio_postgres::{Row, Statement, types::ToSql};
 use uuid::Uuid;
@@ -64,7 +65,11 @@ impl Reader {
     /// The events after position `after` in pages of `size`, each read while the one before is looked at.
     #[must_use]
     pub fn pages(&self, after: i64, categories: Option<Vec<&'static str>>, size: usize) -> Pages {
-        Pages::new(self.clone(), after, categories, size)
+        let (reader, limit) = (self.clone(), i64::try_from(size).unwrap_or(i64::MAX));
+        Pages::new(after, size, move |after| {
+            let (reader, categories) = (reader.clone(), categories.clone());
+            async move { reader.read(after, categories.as_deref(), limit).await }.boxed()
+        })
     }
 
     /// The events of one stream after version `after`, oldest first; none when there is no such stream.

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `db-<role>` | a role's password | its service; all of them by `migrate` |
 //! | `nats-<user>.nk` | a user's nkey seed | its service; the public halves by NATS's configuration |
+//! | `nats-gateway.pub` | the public half of the gateway's nkey, under which it signs commands | every service |
 //! | `keystore-master.key` | the master key (K-2) | keystore |
 //! | `transport-ca.key`, `gateway-tls.key` | the issuer of the HTTPS certificate, and its key (N-2) | gateway |
 //! | `first.token` | the first API token | directory, the operator |
@@ -82,6 +83,10 @@ impl Secrets {
                 bus::permissions::seed_from(*draw(entropy)).map_err(io::Error::other)
             })?;
         }
+        self.make(GATEWAY_NKEY, || {
+            let seed = self.nats_seed(Service::Gateway.into()).map_err(io::Error::other)?;
+            bus::permissions::public_key(seed.reveal()).map_err(io::Error::other)
+        })?;
         // What is made after it tells whether it was there before.
         if !self.folder.join(TRANSPORT_CA_KEY).exists() {
             self.make(MASTER_KEY, || Ok(hex::encode(draw::<32>(entropy))))?;
@@ -102,6 +107,11 @@ impl Secrets {
     /// A user's nkey seed.
     pub fn nats_seed(&self, user: User) -> Result<Secret, SecretError> {
         self.read(&nats_file(user)).map(|text| Secret::new(text.to_string()))
+    }
+
+    /// The public half of the gateway's nkey.
+    pub fn gateway_nkey(&self) -> Result<String, SecretError> {
+        self.read(GATEWAY_NKEY).map(|text| text.to_string())
     }
 
     /// Every user with the public half of its nkey, as NATS's configuration wants them.
@@ -156,6 +166,7 @@ impl Secrets {
     }
 }
 
+const GATEWAY_NKEY: &str = "nats-gateway.pub";
 const MASTER_KEY: &str = "keystore-master.key";
 const TRANSPORT_CA_KEY: &str = "transport-ca.key";
 const GATEWAY_KEY: &str = "gateway-tls.key";

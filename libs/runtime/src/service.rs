@@ -174,8 +174,8 @@ impl ServiceContext {
             let clock = clock.clone();
             move || clock.now()
         };
-        let bus =
-            Bus::connect(BusOptions::new(foundation.nats_url.clone(), service, seed.reveal(), now)).await?;
+        let options = BusOptions::new(foundation.nats_url.clone(), service, seed.reveal(), now);
+        let bus = Bus::connect(BusOptions { gateway: Some(secrets.gateway_nkey()?), ..options }).await?;
         let waker = bus.clone();
         let appender = Appender::start(pool.clone(), move |head| waker.wake(head));
         let reader = Reader::new(pool.clone());

@@ -96,29 +96,6 @@ async fn nothing_is_lost_or_doubled_while_nats_is_killed_wiped_and_restarted() {
 }
 
 #[tokio::test]
-async fn what_is_written_while_a_page_is_read_ahead_is_given() {
-    let world = World::new().await;
-    let (signer, inventory) = (world.service(Service::Signer).await, world.service(Service::Inventory).await);
-    let mut written = vec![];
-    for _ in 0..5 {
-        written.push(count(&signer, 1, 1).await);
-    }
-    let options = FollowOptions::new(&["ca"]).batch(4);
-    let mut follower = Follower::new(inventory.reader.clone(), inventory.bus.clone(), options);
-    let mut given = positions(&follower.next().await.unwrap());
-    assert_eq!(given, written[..4], "a full page, behind which the next is read");
-    tokio::time::sleep(Duration::from_millis(300)).await; // by now it is there, with one event
-    for _ in 0..2 {
-        written.push(count(&signer, 1, 1).await);
-    }
-    while given.len() < written.len() {
-        let more = tokio::time::timeout(Duration::from_secs(20), follower.next()).await;
-        given.extend(positions(&more.unwrap_or_else(|_| panic!("{given:?} of {written:?}")).unwrap()));
-    }
-    assert_eq!(given, written);
-}
-
-#[tokio::test]
 async fn without_a_relay_the_log_is_polled() {
     let world = World::new().await;
     let (signer, inventory) = (world.service(Service::Signer).await, world.service(Service::Inventory).await);

@@ -14,7 +14,7 @@ async fn it_comes_back_where_it_was_though_its_port_was_taken_for_a_moment() {
     servers.nats.stop().await;
     let taken = TcpListener::bind(url.trim_start_matches("nats://")).await.unwrap();
     let released = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await; // how long the fault lasts
         drop(taken);
     };
     let (restarted, ()) = tokio::join!(servers.nats.restart(&servers.secrets), released);

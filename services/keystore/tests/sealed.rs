@@ -28,7 +28,9 @@ async fn another_master_key_opens_nothing() {
     std::fs::write(&file, "ab".repeat(32)).unwrap();
     let restored = foundation(&stage.servers, stage.clock.clone());
     let keystore = ServiceContext::open(&restored, Service::Keystore).await.unwrap();
+    let bus = keystore.bus.clone();
     chancery_keystore::start(keystore).await.unwrap();
+    bus.client().flush().await.unwrap(); // the server knows of its subscriptions
     let said = loop {
         let report = restored.health.report();
         let vault = report.into_iter().find(|state| state.name.ends_with("vault"));

@@ -64,9 +64,9 @@ impl Nats {
 
     pub async fn connect_at(&self, user: impl Into<User>, hour: &Hour) -> Bus {
         let (user, hour) = (user.into(), hour.clone());
-        let bus = Bus::connect(BusOptions::new(self.url.clone(), user, seed(user), move || hour.now()))
-            .await
-            .unwrap();
+        let gateway = public_key(&seed(Service::Gateway.into())).unwrap();
+        let options = BusOptions::new(self.url.clone(), user, seed(user), move || hour.now());
+        let bus = Bus::connect(BusOptions { gateway: Some(gateway), ..options }).await.unwrap();
         bus.connected().wait_for(|up| *up).await.unwrap();
         bus
     }

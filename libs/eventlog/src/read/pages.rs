@@ -1,28 +1,32 @@
 //! Reading a long stretch of the log: while a page is being looked at, the next one is already on its way.
 
+use std::{fmt, sync::Arc};
+
+use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
 
-use super::{ReadError, Reader};
+use super::ReadError;
 use crate::Recorded;
 
+type Page = Result<Vec<Recorded>, ReadError>;
+/// Reads the page after a position.
+type Read = Arc<dyn Fn(i64) -> BoxFuture<'static, Page> + Send + Sync>;
+
 /// The log after a position, page by page.
-#[derive(Debug)]
 pub struct Pages {
-    reader: Reader,
+    read: Read,
     after: i64,
-    categories: Option<Vec<&'static str>>,
     size: usize,
-    ahead: Option<JoinHandle<Result<Vec<Recorded>, ReadError>>>,
+    ahead: Option<JoinHandle<Page>>,
 }
 
 impl Pages {
     pub(super) fn new(
-        reader: Reader,
         after: i64,
-        categories: Option<Vec<&'static str>>,
         size: usize,
+        read: impl Fn(i64) -> BoxFuture<'static, Page> + Send + Sync + 'static,
     ) -> Self {
-        Self { reader, after, categories, size, ahead: None }
+        Self { read: Arc::new(read), after, size, ahead: None }
     }
 
     /// The position after which the next page begins.
@@ -32,28 +36,22 @@ impl Pages {
     }
 
     /// The next page. One that is not full ended where the log ended; asked again, it looks for what came since.
-    pub async fn next(&mut self) -> Result<Vec<Recorded>, ReadError> {
+    pub async fn next(&mut self) -> Page {
         let page = match self.ahead.take() {
             // A shorter one ended where the log ended before it was asked for, which is not where it ends now.
             Some(ahead) => match ahead.await {
                 Ok(Ok(page)) if page.len() >= self.size => page,
-                _ => self.read().await?,
+                _ => (self.read)(self.after).await?,
             },
-            None => self.read().await?,
+            None => (self.read)(self.after).await?,
         };
         if let Some(last) = page.last() {
             self.after = last.position;
         }
         if page.len() >= self.size {
-            self.ahead = Some(tokio::spawn(self.read()));
+            self.ahead = Some(tokio::spawn((self.read)(self.after)));
         }
         Ok(page)
-    }
-
-    fn read(&self) -> impl Future<Output = Result<Vec<Recorded>, ReadError>> + Send + 'static {
-        let (reader, after, categories) = (self.reader.clone(), self.after, self.categories.clone());
-        let limit = i64::try_from(self.size).unwrap_or(i64::MAX);
-        async move { reader.read(after, categories.as_deref(), limit).await }
     }
 }
 
@@ -64,3 +62,13 @@ impl Drop for Pages {
         }
     }
 }
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { after, size, .. } = self;
+        f.debug_struct("Pages").field("after", after).field("size", size).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,7 @@ fn each_service_has_a_password_and_a_seed() {
             "keystore-master.key",
             "nats-directory.nk",
             "nats-gateway.nk",
+            "nats-gateway.pub",
             "nats-inventory.nk",
             "nats-keystore.nk",
             "nats-relay.nk",
