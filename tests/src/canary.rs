@@ -16,7 +16,7 @@ use keystore::{
     SecretBytes,
     master_key::{SALT, Source},
     vault,
-    wrapping::WrappedKey,
+    wrapping::Wrapped,
 };
 use regex::bytes::{Regex, RegexBuilder};
 use testkit::Installation;
@@ -81,8 +81,7 @@ pub async fn of_keystore(installation: &Installation) -> Vec<Canary> {
     let open = |row: &tokio_postgres::Row| {
         let organization = OrganizationId(row.get::<_, Uuid>(0));
         let key: KeyGenerated = serde_json::from_str(row.get(1)).unwrap();
-        let wrapped =
-            WrappedKey { organization_key: row.get(2), data_key: row.get(3), private_key: row.get(4) };
+        let wrapped = Wrapped { organization_key: row.get(2), data_key: row.get(3), secret: row.get(4) };
         let wrapping = master.open_organization_key(organization, row.get(2), row.get(5)).unwrap();
         let pkcs8 = wrapping.unwrap(&vault::binding(organization, &key), &wrapped).unwrap();
         Canary::of(&format!("{} ({})", key.id, key.algorithm.as_str()), pkcs8.expose())

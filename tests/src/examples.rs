@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use contracts::{
-    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, DomainId, Event, KeyId,
-    Lifetime, OrganizationId, Permission, PolicyId, ProfileId, RoleId, Timestamp, TokenId, directory as d,
-    inventory as i, keystore as k, public as p,
+    AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId, Event,
+    KeyId, Lifetime, OrganizationId, Permission, PolicyId, ProfileId, RoleId, Timestamp, TokenId,
+    directory as d, inventory as i, keystore as k, public as p,
     public::PublicEvent,
     signer as s,
     x509::{
@@ -178,6 +178,10 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         }),
     );
     push(&mut all, k::KeyEvent::from(k::KeyDestroyed { reason: Some("no longer needed".into()) }));
+    let purpose = k::CredentialPurpose::Smtp;
+    push(&mut all, k::CredentialEvent::from(k::CredentialKept { id: CredentialId(uuid(15)), purpose }));
+    push(&mut all, k::CredentialEvent::from(k::CredentialUsed { purpose }));
+    push(&mut all, k::CredentialEvent::from(k::CredentialDestroyed {}));
     push(
         &mut all,
         s::CaEvent::from(s::CaIntended {

@@ -33,6 +33,7 @@ pub fn log_events() -> Vec<EventDescription> {
         d::DirectoryNameEvent::descriptions(),
         d::DomainEvent::descriptions(),
         k::KeyEvent::descriptions(),
+        k::CredentialEvent::descriptions(),
         s::CaEvent::descriptions(),
         s::PolicyEvent::descriptions(),
         s::ProfileEvent::descriptions(),

@@ -58,6 +58,7 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("denial", read_as::<d::DenialEvent>),
         ("directory_name", read_as::<d::DirectoryNameEvent>),
         ("key", read_as::<k::KeyEvent>),
+        ("credential", read_as::<k::CredentialEvent>),
         ("ca", read_as::<s::CaEvent>),
         ("policy", read_as::<s::PolicyEvent>),
         ("profile", read_as::<s::ProfileEvent>),

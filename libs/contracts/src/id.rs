@@ -140,6 +140,8 @@ ids! {
     TokenId = "tok", "an API token";
     /// A private key in the keystore.
     KeyId = "key", "a key";
+    /// A credential in the keystore: a password or another secret that people gave us.
+    CredentialId = "cred", "a credential";
     /// A certification authority.
     CaId = "ca", "a certification authority";
     /// A certificate profile.

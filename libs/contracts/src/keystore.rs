@@ -1,5 +1,8 @@
 //! `keystore`: private keys. It gives out handles and signatures; no message here has room for key bytes.
 
+mod credential;
+pub use credential::*;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -30,8 +30,8 @@ pub use code::{Class, Code};
 pub use command::{Actor, Command};
 pub use event::{Event, EventError};
 pub use id::{
-    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, DomainId, EventId, IdError,
-    KeyId, OperationId, OrganizationId, PolicyId, ProfileId, RoleId, TokenId,
+    AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId,
+    EventId, IdError, KeyId, OperationId, OrganizationId, PolicyId, ProfileId, RoleId, TokenId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};

@@ -25,6 +25,7 @@ pub mod projection;
 pub mod rebuild;
 pub mod repository;
 pub mod roots;
+pub mod sealed;
 pub mod secrets;
 pub mod servers;
 pub mod service;

@@ -162,7 +162,7 @@ impl Keys {
         let decided = self.repository.decide(context, id.uuid(), Arc::default(), command)?;
         let Some(append) = &decided.append else { return Err(Problem::internal()) };
         let outcome =
-            self.commit(append, Blob::Keep(&wrapped)).await.map_err(|error| append_problem(&error))?;
+            self.commit(append, Blob::KeepKey(&wrapped)).await.map_err(|error| append_problem(&error))?;
         self.settle(&decided, outcome).await
     }
 
@@ -184,7 +184,7 @@ impl Keys {
             let Some(append) = decided.append.as_ref().filter(|_| !context.dry_run) else {
                 return self.unchanged(&context, &decided).await;
             };
-            match self.commit(append, Blob::Shred).await {
+            match self.commit(append, Blob::ShredKey).await {
                 Err(AppendError::Conflict { .. }) => continue,
                 Err(error) => return Err(append_problem(&error)),
                 Ok(outcome) => {

@@ -1,36 +1,45 @@
-//! A key's event and its wrapped bytes change in one statement: a key that the log knows has a blob until it is
-//! destroyed, and none from then on. A crash at any instruction leaves both or neither, so nothing is swept.
+//! The event of a key or credential and its wrapped bytes change in one statement: one that the log knows has a blob until
+//! it is destroyed, and none from then on. A crash at any instruction leaves both or neither, so nothing is swept.
 //!
-//! Appends of keys are rare, so they go past the shared appender; the log's lock is held within this one statement,
+//! Such appends are rare, so they go past the shared appender; the log's lock is held within this one statement,
 //! never across a round trip.
 
+use contracts::keystore::CredentialPurpose;
 use deadpool_postgres::Pool;
 use eventlog::{Append, AppendError, Expected, Outcome, SHARD};
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
-use crate::wrapping::WrappedKey;
+use crate::wrapping::Wrapped;
 
-/// What happens to the wrapped bytes of the key whose stream is appended to.
+/// What happens to the wrapped bytes of the key or credential whose stream is appended to.
 #[derive(Clone, Copy, Debug)]
 pub enum Blob<'a> {
-    /// They are stored.
-    Keep(&'a WrappedKey),
-    /// They are deleted (K-8).
-    Shred,
+    /// A key's are stored.
+    KeepKey(&'a Wrapped),
+    /// A key's are deleted (K-8).
+    ShredKey,
+    /// A credential's are stored.
+    KeepCredential(CredentialPurpose, &'a Wrapped),
+    /// A credential's are deleted.
+    ShredCredential,
 }
 
 const APPENDED: &str = "with appended as (select * from log.append($1, array[$2::uuid], array[$3::text], array[$4::uuid], \
      array[$5::int], array[$6::uuid], array[$7::bytea], array[$8::uuid], array[$9::uuid], array[$10::text], \
      array[$11::text], array[1], array[$12::uuid], array[$13::text], array[$14::smallint], array[$15::text::json], \
      array[$16::bytea]))";
-const KEEP: &str = ", kept as (insert into keystore.wrapped_key (key_id, organization, organization_key, data_key, \
+const KEEP_KEY: &str = ", kept as (insert into keystore.wrapped_key (key_id, organization, organization_key, data_key, \
      private_key) select $4, $2, $17, $18, $19 from appended where status = 'ok')";
-const SHRED: &str = ", shredded as (delete from keystore.wrapped_key where key_id = $4 \
+const SHRED_KEY: &str = ", shredded as (delete from keystore.wrapped_key where key_id = $4 \
+     and exists (select from appended where status in ('ok', 'replayed')))";
+const KEEP_CREDENTIAL: &str = ", kept as (insert into keystore.wrapped_credential (credential_id, organization, \
+     organization_key, data_key, secret, purpose) select $4, $2, $17, $18, $19, $20 from appended where status = 'ok')";
+const SHRED_CREDENTIAL: &str = ", shredded as (delete from keystore.wrapped_credential where credential_id = $4 \
      and exists (select from appended where status in ('ok', 'replayed')))";
 const RESULT: &str = " select status, version, first, last from appended";
 
-/// Appends one event to a key's stream and changes its blob with it.
+/// Appends one event to the stream of a key or credential and changes its blob with it.
 ///
 /// A connection lost midway leaves the outcome unknown: it is asked again once, with the same command id.
 pub async fn commit(pool: &Pool, append: &Append, blob: Blob<'_>) -> Result<Outcome, AppendError> {
@@ -42,7 +51,7 @@ pub async fn commit(pool: &Pool, append: &Append, blob: Blob<'_>) -> Result<Outc
 
 async fn attempt(pool: &Pool, append: &Append, blob: Blob<'_>) -> Result<Outcome, AppendError> {
     let [event] = &append.events[..] else {
-        return Err(AppendError::Refused("a key's command has one event".into()));
+        return Err(AppendError::Refused("such a command has one event".into()));
     };
     let expected = match append.expected {
         Expected::Any => -1,
@@ -68,22 +77,30 @@ async fn attempt(pool: &Pool, append: &Append, blob: Blob<'_>) -> Result<Outcome
         &event.payload,
         &hash,
     ];
+    let purpose;
     let change = match blob {
-        Blob::Keep(wrapped) => {
-            parameters.extend([
-                &wrapped.organization_key as &(dyn ToSql + Sync),
-                &wrapped.data_key,
-                &wrapped.private_key,
-            ]);
-            KEEP
+        Blob::KeepKey(wrapped) => {
+            parameters.extend(columns(wrapped));
+            KEEP_KEY
         }
-        Blob::Shred => SHRED,
+        Blob::KeepCredential(of, wrapped) => {
+            purpose = of.as_str();
+            parameters.extend(columns(wrapped));
+            parameters.push(&purpose);
+            KEEP_CREDENTIAL
+        }
+        Blob::ShredKey => SHRED_KEY,
+        Blob::ShredCredential => SHRED_CREDENTIAL,
     };
     let client = pool.get().await.map_err(|error| AppendError::Unavailable(error.to_string()))?;
     let statement =
         client.prepare_cached(&format!("{APPENDED}{change}{RESULT}")).await.map_err(unavailable)?;
     let row = client.query_one(&statement, &parameters).await.map_err(unavailable)?;
     outcome(&row).map_err(unavailable)?
+}
+
+fn columns(wrapped: &Wrapped) -> [&(dyn ToSql + Sync); 3] {
+    [&wrapped.organization_key, &wrapped.data_key, &wrapped.secret]
 }
 
 fn outcome(row: &Row) -> Result<Result<Outcome, AppendError>, tokio_postgres::Error> {

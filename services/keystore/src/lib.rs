@@ -1,17 +1,19 @@
-//! Private keys: they are made, wrapped, used and destroyed here, and their bytes stay here.
+//! Private keys: they are made, wrapped, used and destroyed here, and their bytes stay here. Credentials are kept the same
+//! way, and go out only sealed to the one service that uses them.
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` |
-//! | events written | `key.*` |
+//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_credential` `destroy_credential` `use_mail_credential` `use_sign_in_credential` |
+//! | events written | `key.*` `credential.*` |
 //! | events read | `issuance.*` `ca.*` `key.*`, from the log, just before a signature (N-5) |
-//! | tables owned | `keystore.wrapped_key` `organization_key` `master_key` (keys), `signature` (the journal), `checkpoint` `checkpoint_key`; `key` (read model) |
+//! | tables owned | `keystore.wrapped_key` `organization_key` `master_key` (keys), `wrapped_credential`, `signature` (the journal), `checkpoint` `checkpoint_key`; `key` (read model) |
 //!
 //! | file | says |
 //! |---|---|
 //! | [`master_key`], [`wrapping`], [`vault`], [`rotation`] | where the master key comes from; envelope encryption; the blobs; new organization keys |
 //! | [`secret`], [`signing_key`], [`memory`] | what key bytes are in memory |
 //! | [`key`], [`generate`], [`commands`], [`commit`] | the aggregate; making keys; making and destroying them, with their events |
+//! | [`credential`], [`credentials`] | secrets that people gave us: the aggregate; keeping, using and destroying them |
 //! | [`precondition`], [`tbs`], [`ca`] | what must stand in the log before a signature, as pure functions |
 //! | [`facts`], [`sign`], [`journal`], [`guard`] | reading the log; signing; releasing once; not by a wrong clock |
 //! | [`checkpoint`] | heads of the log |
@@ -21,6 +23,8 @@ pub mod ca;
 pub mod checkpoint;
 pub mod commands;
 pub mod commit;
+pub mod credential;
+pub mod credentials;
 pub mod database;
 pub mod facts;
 pub mod generate;
@@ -49,4 +53,5 @@ pub use secret::SecretBytes;
 pub use start::{StartError, start};
 
 /// The tables beside the read model.
-pub const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_tables.sql")];
+pub const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_tables.sql"), include_str!("../migrations/0002_credentials.sql")];

@@ -7,8 +7,9 @@ use bus::{BusError, Context, Reply};
 use contracts::{
     Actor, Code, Command, Event as _, OrganizationId, Problem, Service, Timestamp,
     keystore::{
-        DestroyKey, GenerateCaKey, GenerateKey, GenerateRequestKey, KeyEvent, KeyPurpose, SignCaCertificate,
-        SignCertificate, SignCheckpoint, SignSelfSigned, SignedCheckpoint,
+        DestroyCredential, DestroyKey, GenerateCaKey, GenerateKey, GenerateRequestKey, KeepCredential,
+        KeyEvent, KeyPurpose, SignCaCertificate, SignCertificate, SignCheckpoint, SignSelfSigned,
+        SignedCheckpoint, UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
 };
@@ -24,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     checkpoint::{self, Checkpoints},
     commands::{Keys, Wanted},
+    credentials::Credentials,
     database::DatabaseError,
     facts,
     generate::Generator,
@@ -146,6 +148,7 @@ enum NotYet {
 /// What answers commands.
 struct Keystore {
     keys: Keys,
+    credentials: Credentials,
     signing: Signing,
     /// Missing while the master key is the wrong one.
     checkpoints: Option<Checkpoints>,
@@ -189,7 +192,14 @@ async fn open(
         pool,
         keyring,
     };
-    Ok(Keystore { keys, signing, checkpoints })
+    let bus = context.bus.clone();
+    let credentials = Credentials {
+        repository: context.repository(1_000),
+        pool: context.pool.clone(),
+        wake: Box::new(move |head| bus.wake(head)),
+        vault,
+    };
+    Ok(Keystore { keys, credentials, signing, checkpoints })
 }
 
 /// Makes the checkpoint key unless it is there, and takes it.
@@ -266,6 +276,10 @@ impl Keystore {
             GenerateCaKey => keys.generate_for_ca,
             GenerateRequestKey => keys.generate_for_request,
             DestroyKey => keys.destroy,
+            KeepCredential => credentials.keep,
+            DestroyCredential => credentials.destroy,
+            UseMailCredential => credentials.use_for_mail,
+            UseSignInCredential => credentials.use_for_sign_in,
             SignCertificate => signing.certificate,
             SignSelfSigned => signing.self_signed,
             SignCaCertificate => signing.ca_certificate,

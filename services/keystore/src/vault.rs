@@ -1,4 +1,4 @@
-//! The wrapped keys in the database, and the wrapping keys in memory (K-1, K-2).
+//! The wrapped keys and credentials in the database, and the wrapping keys in memory (K-1, K-2).
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     database::DatabaseError,
     master_key::{MasterKeyError, SALT, Source},
     signing_key::{SigningError, SigningKey},
-    wrapping::{Binding, WrappedKey, WrappingError, WrappingKey},
+    wrapping::{Binding, Subject, Wrapped, WrappingError, WrappingKey},
 };
 
 /// Wraps and opens private keys.
@@ -32,11 +32,11 @@ pub enum VaultError {
     #[error("the configured master key is not the one this database was made with")]
     OtherMasterKey,
     /// No blob: destroyed, or never stored.
-    #[error("key {0} has no private half any more")]
-    Gone(KeyId),
+    #[error("the secret part of {0} is gone")]
+    Gone(Subject),
     /// The blob is not what was stored here.
-    #[error("key {0} does not open")]
-    Wrapping(KeyId, #[source] WrappingError),
+    #[error("{0} does not open")]
+    Wrapping(Subject, #[source] WrappingError),
     /// The organization's key is not what was stored here.
     #[error("the wrapping key of organization {0} does not open")]
     OrganizationKey(OrganizationId, #[source] WrappingError),
@@ -94,12 +94,12 @@ impl Vault {
         self.master().map(|_| ())
     }
 
-    /// Wraps a new private key, for the caller to store.
-    pub async fn wrap(&self, binding: &Binding, private_key: &SecretBytes) -> Result<WrappedKey, VaultError> {
+    /// Wraps a new secret, for the caller to store.
+    pub async fn wrap(&self, binding: &Binding, secret: &SecretBytes) -> Result<Wrapped, VaultError> {
         let organization_key = self.newest_organization_key(binding.organization).await?;
         organization_key
-            .wrap(binding, private_key, &*self.entropy)
-            .map_err(|error| VaultError::Wrapping(binding.key, error))
+            .wrap(binding, secret, &*self.entropy)
+            .map_err(|error| VaultError::Wrapping(binding.subject, error))
     }
 
     /// Opens a private key, given what the log says it is: another key's blob in its row does not open.
@@ -108,28 +108,39 @@ impl Vault {
         organization: OrganizationId,
         key: &KeyGenerated,
     ) -> Result<SigningKey, VaultError> {
-        self.check()?;
-        let wrapped = self.wrapped(key.id).await?.ok_or(VaultError::Gone(key.id))?;
-        let organization_key = self.organization_key(organization, wrapped.organization_key).await?;
-        let private_key = organization_key
-            .unwrap(&binding(organization, key), &wrapped)
-            .map_err(|error| VaultError::Wrapping(key.id, error))?;
+        let private_key = self.open_secret(&binding(organization, key)).await?;
         SigningKey::from_pkcs8(key.algorithm, &private_key)
             .map_err(|error| VaultError::Content(key.id, error))
+    }
+
+    /// Opens a secret, given what the caller takes it for: what is bound to anything else does not open.
+    pub async fn open_secret(&self, binding: &Binding) -> Result<SecretBytes, VaultError> {
+        self.check()?;
+        let subject = binding.subject;
+        let wrapped = self.wrapped(&subject).await?.ok_or(VaultError::Gone(subject))?;
+        let organization_key = self.organization_key(binding.organization, wrapped.organization_key).await?;
+        organization_key.unwrap(binding, &wrapped).map_err(|error| VaultError::Wrapping(subject, error))
     }
 
     fn master(&self) -> Result<&WrappingKey, VaultError> {
         self.master.as_ref().ok_or(VaultError::OtherMasterKey)
     }
 
-    async fn wrapped(&self, key: KeyId) -> Result<Option<WrappedKey>, DatabaseError> {
-        const SQL: &str =
-            "select organization_key, data_key, private_key from keystore.wrapped_key where key_id = $1";
+    async fn wrapped(&self, subject: &Subject) -> Result<Option<Wrapped>, DatabaseError> {
+        let sql = match subject {
+            Subject::Key { .. } => {
+                "select organization_key, data_key, private_key from keystore.wrapped_key where key_id = $1"
+            }
+            Subject::Credential { .. } => {
+                "select organization_key, data_key, secret from keystore.wrapped_credential \
+                 where credential_id = $1"
+            }
+        };
         let client = self.pool.get().await?;
-        let statement = client.prepare_cached(SQL).await?;
-        let Some(row) = client.query_opt(&statement, &[&key.uuid()]).await? else { return Ok(None) };
-        let (organization_key, data_key, private_key) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        Ok(Some(WrappedKey { organization_key, data_key, private_key }))
+        let statement = client.prepare_cached(sql).await?;
+        let Some(row) = client.query_opt(&statement, &[&subject.uuid()]).await? else { return Ok(None) };
+        let (organization_key, data_key, secret) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        Ok(Some(Wrapped { organization_key, data_key, secret }))
     }
 
     /// The key that new keys are wrapped under; made when there is none.
@@ -205,7 +216,8 @@ impl fmt::Debug for Vault {
 /// What a key is bound to. Keys are not re-keyed in place yet, so each has its first version.
 #[must_use]
 pub fn binding(organization: OrganizationId, key: &KeyGenerated) -> Binding {
-    Binding { organization, key: key.id, version: 1, algorithm: key.algorithm, purpose: key.purpose }
+    let subject = Subject::Key { id: key.id, algorithm: key.algorithm, purpose: key.purpose };
+    Binding { organization, subject, version: 1 }
 }
 
 /// The salt of this installation, drawn once.

@@ -1,10 +1,14 @@
-//! Envelope encryption (K-1): master key → organization key → data key → private key, AES-256-GCM throughout.
+//! Envelope encryption (K-1): master key → organization key → data key → private key or credential, AES-256-GCM throughout.
 //!
 //! A blob is `nonce ‖ ciphertext ‖ tag`. What it belongs to is authenticated with it, so a blob that is moved to
 //! another row or organization does not open.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use contracts::{KeyId, OrganizationId, keystore::KeyPurpose, x509::KeyAlgorithm};
+use contracts::{
+    CredentialId, KeyId, OrganizationId,
+    keystore::{CredentialPurpose, KeyPurpose},
+    x509::KeyAlgorithm,
+};
 use runtime::entropy::Entropy;
 use uuid::Uuid;
 use zeroize::Zeroize as _;
@@ -38,35 +42,80 @@ pub struct WrappingKey {
     cipher: LessSafeKey,
 }
 
-/// What a private key belongs to. All of it is authenticated.
+/// What a wrapped secret belongs to. All of it is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// Whose it is.
     pub organization: OrganizationId,
-    /// Its id.
-    pub key: KeyId,
+    /// What it is.
+    pub subject: Subject,
     /// Its version: 1 until keys are re-keyed in place.
     pub version: i32,
-    /// Its kind.
-    pub algorithm: KeyAlgorithm,
-    /// What it is for.
-    pub purpose: KeyPurpose,
 }
 
-/// A private key as it is stored.
+/// What is wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A private key.
+    Key {
+        /// Its id.
+        id: KeyId,
+        /// Its kind.
+        algorithm: KeyAlgorithm,
+        /// What it is for.
+        purpose: KeyPurpose,
+    },
+    /// A credential.
+    Credential {
+        /// Its id.
+        id: CredentialId,
+        /// What it is for.
+        purpose: CredentialPurpose,
+    },
+}
+
+impl Subject {
+    /// Its id, which is the name its data key goes by.
+    #[must_use]
+    pub const fn uuid(&self) -> Uuid {
+        match self {
+            Self::Key { id, .. } => id.uuid(),
+            Self::Credential { id, .. } => id.uuid(),
+        }
+    }
+
+    /// The name of the layer beneath the data key, the kind and the purpose.
+    const fn texts(&self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Key { algorithm, purpose, .. } => (PRIVATE_KEY, algorithm.as_str(), purpose_text(*purpose)),
+            Self::Credential { purpose, .. } => (CREDENTIAL, "credential", purpose.as_str()),
+        }
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Key { id, .. } => write!(f, "key {id}"),
+            Self::Credential { id, .. } => write!(f, "credential {id}"),
+        }
+    }
+}
+
+/// A private key or credential as it is stored.
 #[derive(Clone, PartialEq, Eq)]
-pub struct WrappedKey {
+pub struct Wrapped {
     /// Version of the organization key that wraps the data key.
     pub organization_key: i32,
     /// The data key, under the organization key.
     pub data_key: Vec<u8>,
-    /// The private key (PKCS #8), under the data key.
-    pub private_key: Vec<u8>,
+    /// The private key (PKCS #8) or credential, under the data key.
+    pub secret: Vec<u8>,
 }
 
-impl std::fmt::Debug for WrappedKey {
+impl std::fmt::Debug for Wrapped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WrappedKey").field("organization_key", &self.organization_key).finish_non_exhaustive()
+        f.debug_struct("Wrapped").field("organization_key", &self.organization_key).finish_non_exhaustive()
     }
 }
 
@@ -74,6 +123,7 @@ impl std::fmt::Debug for WrappedKey {
 const ORGANIZATION_KEY: &str = "chancery.keystore.organization_key.1";
 const DATA_KEY: &str = "chancery.keystore.data_key.1";
 const PRIVATE_KEY: &str = "chancery.keystore.private_key.1";
+const CREDENTIAL: &str = "chancery.keystore.credential.1";
 
 impl WrappingKey {
     /// A wrapping key under the name by which blobs refer to it.
@@ -115,42 +165,42 @@ impl WrappingKey {
         Self::new(organization.uuid(), version, &key)
     }
 
-    /// Wraps a private key under this organization key, with a data key of its own.
+    /// Wraps a secret under this organization key, with a data key of its own.
     pub fn wrap(
         &self,
         binding: &Binding,
-        private_key: &SecretBytes,
+        secret: &SecretBytes,
         entropy: &dyn Entropy,
-    ) -> Result<WrappedKey, WrappingError> {
+    ) -> Result<Wrapped, WrappingError> {
         let data_key = draw_key(entropy);
-        let cipher = Self::new(binding.key.uuid(), binding.version, &data_key)?;
-        Ok(WrappedKey {
+        let cipher = Self::new(binding.subject.uuid(), binding.version, &data_key)?;
+        Ok(Wrapped {
             organization_key: self.version,
             data_key: self.seal(&self.aad(DATA_KEY, binding), &data_key, entropy)?,
-            private_key: cipher.seal(&cipher.aad(PRIVATE_KEY, binding), private_key, entropy)?,
+            secret: cipher.seal(&cipher.inner_aad(binding), secret, entropy)?,
         })
     }
 
-    /// Opens a private key that was wrapped under this organization key.
-    pub fn unwrap(&self, binding: &Binding, wrapped: &WrappedKey) -> Result<SecretBytes, WrappingError> {
+    /// Opens a secret that was wrapped under this organization key.
+    pub fn unwrap(&self, binding: &Binding, wrapped: &Wrapped) -> Result<SecretBytes, WrappingError> {
         let data_key = self.open(&self.aad(DATA_KEY, binding), &wrapped.data_key)?;
-        let cipher = Self::new(binding.key.uuid(), binding.version, &data_key)?;
-        cipher.open(&cipher.aad(PRIVATE_KEY, binding), &wrapped.private_key)
+        let cipher = Self::new(binding.subject.uuid(), binding.version, &data_key)?;
+        cipher.open(&cipher.inner_aad(binding), &wrapped.secret)
     }
 
-    /// Wraps a data key anew under this organization key; the private key beneath stays as it is.
+    /// Wraps a data key anew under this organization key; the secret beneath stays as it is.
     pub fn rewrap(
         &self,
         old: &Self,
         binding: &Binding,
-        wrapped: &WrappedKey,
+        wrapped: &Wrapped,
         entropy: &dyn Entropy,
-    ) -> Result<WrappedKey, WrappingError> {
+    ) -> Result<Wrapped, WrappingError> {
         let data_key = old.open(&old.aad(DATA_KEY, binding), &wrapped.data_key)?;
-        Ok(WrappedKey {
+        Ok(Wrapped {
             organization_key: self.version,
             data_key: self.seal(&self.aad(DATA_KEY, binding), &data_key, entropy)?,
-            private_key: wrapped.private_key.clone(),
+            secret: wrapped.secret.clone(),
         })
     }
 
@@ -166,10 +216,14 @@ impl WrappingKey {
         )
     }
 
+    fn inner_aad(&self, binding: &Binding) -> Vec<u8> {
+        self.aad(binding.subject.texts().0, binding)
+    }
+
     fn aad(&self, layer: &str, binding: &Binding) -> Vec<u8> {
-        let (organization, key) = (binding.organization.uuid(), binding.key.uuid());
-        let purpose = purpose_text(binding.purpose);
-        self.authenticated(layer, organization, key, binding.version, binding.algorithm.as_str(), purpose)
+        let (organization, id) = (binding.organization.uuid(), binding.subject.uuid());
+        let (_, kind, purpose) = binding.subject.texts();
+        self.authenticated(layer, organization, id, binding.version, kind, purpose)
     }
 
     /// Each field with its length before it, so that no two different sets of fields give the same bytes.

@@ -7,7 +7,12 @@ mod support;
 use std::sync::Arc;
 
 use chancery_keystore::{master_key::Source, rotation::rotate, vault::Vault};
-use contracts::{Service, keystore::DestroyKey, signer::CaKind, x509::KeyAlgorithm};
+use contracts::{
+    Service,
+    keystore::{CredentialPurpose, DestroyKey},
+    signer::CaKind,
+    x509::KeyAlgorithm,
+};
 use runtime::entropy::SystemEntropy;
 use support::Stage;
 
@@ -17,6 +22,7 @@ async fn a_worn_organization_key_is_replaced_and_nothing_is_lost() {
     let ca = stage.ca(CaKind::Micro, stage.ca_key(KeyAlgorithm::EcdsaP256).await, None).await;
     let leaf = stage.request_key(KeyAlgorithm::EcdsaP256).await;
     let gone = stage.request_key(KeyAlgorithm::Ed25519).await;
+    let credential = stage.directory_keeps(CredentialPurpose::Totp, "GEZDGNBVGY3TQOJQ").await;
     stage.as_administrator(&DestroyKey { key: gone.id, reason: None }).await.unwrap();
     let source = Source::read(&stage.keystore.config.keystore, false).unwrap();
     let vault =
@@ -29,8 +35,8 @@ async fn a_worn_organization_key_is_replaced_and_nothing_is_lost() {
         .execute("update keystore.organization_key set made_at = made_at - interval '366 days'", &[])
         .await
         .unwrap();
-    // The CA's key, the managed key, and the checkpoint key of the installation.
-    assert_eq!(rotate(&vault, reader).await.unwrap(), 3);
+    // The CA's key, the managed key, the credential, and the checkpoint key of the installation.
+    assert_eq!(rotate(&vault, reader).await.unwrap(), 4);
     assert_eq!(rotate(&vault, reader).await.unwrap(), 0);
     assert_eq!(stage.count("organization_key").await, 4);
 
@@ -41,6 +47,8 @@ async fn a_worn_organization_key_is_replaced_and_nothing_is_lost() {
     stage.sign(&stage.intend(Some(&ca), &leaf).await).await.unwrap();
     stage.sign_self(&stage.intend(None, &leaf).await).await.unwrap();
     stage.request_key(KeyAlgorithm::Ed25519).await;
+    let used = stage.directory_uses(credential, CredentialPurpose::Totp).await.unwrap();
+    assert_eq!(used.reveal(), "GEZDGNBVGY3TQOJQ");
 
     // Nothing needs the old versions: after a day they are gone.
     owner

@@ -16,12 +16,17 @@ fn organization_key(organization: OrganizationId, version: i32) -> WrappingKey {
 
 prop_compose! {
     fn any_binding()(
-        organization in 0..3u128, key in 0..3u128, version in 1..3i32,
+        organization in 0..3u128, id in 0..3u128, version in 1..3i32,
         algorithm in prop::sample::select(KeyAlgorithm::ALL),
         purpose in prop::sample::select(&[KeyPurpose::Ca, KeyPurpose::EndEntity, KeyPurpose::Checkpoint][..]),
+        credential in prop::option::of(prop::sample::select(CredentialPurpose::ALL)),
     ) -> Binding {
         let organization = OrganizationId(Uuid::from_u128(organization));
-        Binding { organization, key: KeyId(Uuid::from_u128(key)), version, algorithm, purpose }
+        let subject = match credential {
+            None => Subject::Key { id: KeyId(Uuid::from_u128(id)), algorithm, purpose },
+            Some(purpose) => Subject::Credential { id: CredentialId(Uuid::from_u128(id)), purpose },
+        };
+        Binding { organization, subject, version }
     }
 }
 
@@ -39,7 +44,7 @@ proptest! {
         let binding = example();
         let organization_key = organization_key(binding.organization, 1);
         let mut wrapped = organization_key.wrap(&binding, &SecretBytes::copy_of(&[7; 64]), &SystemEntropy).unwrap();
-        let blob = if in_data_key { &mut wrapped.data_key } else { &mut wrapped.private_key };
+        let blob = if in_data_key { &mut wrapped.data_key } else { &mut wrapped.secret };
         let at = position.index(blob.len());
         blob[at] ^= 1 << bit;
         prop_assert_eq!(organization_key.unwrap(&binding, &wrapped), Err(WrappingError::DoesNotOpen));
@@ -50,7 +55,7 @@ proptest! {
         let binding = example();
         let organization_key = organization_key(binding.organization, 1);
         let mut wrapped = organization_key.wrap(&binding, &SecretBytes::copy_of(&[7; 32]), &SystemEntropy).unwrap();
-        wrapped.private_key.truncate(length);
+        wrapped.secret.truncate(length);
         prop_assert_eq!(organization_key.unwrap(&binding, &wrapped), Err(WrappingError::DoesNotOpen));
     }
 }
@@ -58,10 +63,12 @@ proptest! {
 fn example() -> Binding {
     Binding {
         organization: OrganizationId(Uuid::from_u128(1)),
-        key: KeyId(Uuid::from_u128(2)),
+        subject: Subject::Key {
+            id: KeyId(Uuid::from_u128(2)),
+            algorithm: KeyAlgorithm::EcdsaP256,
+            purpose: KeyPurpose::Ca,
+        },
         version: 1,
-        algorithm: KeyAlgorithm::EcdsaP256,
-        purpose: KeyPurpose::Ca,
     }
 }
 
@@ -90,7 +97,7 @@ fn the_same_key_wraps_differently_each_time_and_is_not_in_its_blob() {
     let [one, two] = [(); 2].map(|()| organization_key.wrap(&binding, &secret, &SystemEntropy).unwrap());
     assert_ne!(one, two);
     let found = |blob: &[u8]| blob.windows(secret.expose().len()).any(|bytes| bytes == secret.expose());
-    assert!(!found(&one.private_key) && !found(&one.data_key));
+    assert!(!found(&one.secret) && !found(&one.data_key));
 }
 
 #[test]
@@ -112,7 +119,7 @@ fn a_rewrapped_key_opens_under_the_new_version_alone() {
     let secret = SecretBytes::copy_of(&[7; 32]);
     let wrapped = old.wrap(&binding, &secret, &SystemEntropy).unwrap();
     let rewrapped = new.rewrap(&old, &binding, &wrapped, &SystemEntropy).unwrap();
-    assert_eq!(rewrapped.private_key, wrapped.private_key);
+    assert_eq!(rewrapped.secret, wrapped.secret);
     assert_eq!(new.unwrap(&binding, &rewrapped), Ok(secret));
     assert_eq!(old.unwrap(&binding, &rewrapped), Err(WrappingError::DoesNotOpen));
 }

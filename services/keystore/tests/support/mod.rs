@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod ca;
+pub mod credentials;
 
 use std::{
     sync::{
@@ -46,6 +47,7 @@ pub struct Stage {
     pub signer: ServiceContext,
     pub clock: Arc<ShiftedClock>,
     administrator: OnceCell<(ServiceContext, Actor)>,
+    directory: OnceCell<ServiceContext>,
 }
 
 /// The machine's clock, set forward or back.
@@ -87,7 +89,15 @@ impl Stage {
         let foundation = foundation(&servers, clock.clone());
         let keystore = ServiceContext::open(&foundation, Service::Keystore).await.unwrap();
         let signer = ServiceContext::open(&foundation, Service::Signer).await.unwrap();
-        Self { servers, foundation, keystore, signer, clock, administrator: OnceCell::new() }
+        Self {
+            servers,
+            foundation,
+            keystore,
+            signer,
+            clock,
+            administrator: OnceCell::new(),
+            directory: OnceCell::new(),
+        }
     }
 
     pub async fn ready(&self) {
