@@ -84,13 +84,14 @@ impl Handlers {
         }
     }
 
-    /// The organization that is named, if there is one.
+    /// The organization that is named, if there is one: by its name of now, as readers find it, too. A name that it had
+    /// stays taken and names nothing.
     async fn organization(&self, reference: &Reference<OrganizationId>) -> Result<OrganizationId, Problem> {
         match reference {
             Reference::Id(id) => Ok(*id),
             Reference::Name(name) => {
-                let owner = self.names.owner(INSTALLATION.uuid(), "organization", name).await?;
-                owner.map(Into::into).ok_or_else(|| Problem::not_found("organization", reference))
+                let found = self.authority.find(|authority| authority.organization_named(name)).await?;
+                found.ok_or_else(|| Problem::not_found("organization", reference))
             }
         }
     }

@@ -219,7 +219,76 @@ fn same_id(asked: &str, subject: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use contracts::{
+        DepartmentId, Timestamp,
+        directory::{BuiltInRole, Grant, TokenScope},
+        inventory::CertificateAnnotated,
+        x509::CertificateType,
+    };
+    use uuid::Uuid;
+
     use super::*;
+    use crate::reach::tests::{OURS, THEIRS, WEB, alice, grant};
+
+    const OPERATIONS: DepartmentId = DepartmentId(Uuid::from_u128(4));
+
+    /// Somebody noted something at a certificate of this organization, department and type.
+    fn annotated(tenant: OrganizationId, department: DepartmentId, kind: CertificateType) -> Recorded {
+        let belongs =
+            Belonging { department_id: Some(department), certificate_type: Some(kind), requested_by: None };
+        let event = CertificateAnnotated { labels: [].into(), owner: None, note: None, belongs };
+        Recorded {
+            position: 1,
+            tenant: tenant.uuid(),
+            category: "certificate".into(),
+            stream: Uuid::from_u128(9),
+            version: 1,
+            id: Uuid::from_u128(10),
+            kind: "certificate.annotated".into(),
+            schema: 1,
+            recorded_at: Timestamp::from_unix(1_790_000_000),
+            command_id: Uuid::from_u128(11),
+            causation: Uuid::from_u128(11),
+            correlation: Uuid::from_u128(11),
+            actor: "service:inventory".into(),
+            traceparent: None,
+            payload: serde_json::to_string(&event).unwrap(),
+            hash: [0; 32],
+        }
+    }
+
+    #[test]
+    fn two_grants_together_reach_no_further_than_each() {
+        let servers = Grant {
+            certificate_types: Some(vec![CertificateType::Server]),
+            ..grant(BuiltInRole::OrganizationOfficer, Some(OURS), None)
+        };
+        let grants = [servers, grant(BuiltInRole::DepartmentOfficer, Some(OURS), Some(WEB))];
+        let caller = alice(&grants, TokenScope::default());
+        for (tenant, department, kind, expected) in [
+            (OURS, OPERATIONS, CertificateType::Server, true),
+            (OURS, WEB, CertificateType::Client, true),
+            (OURS, OPERATIONS, CertificateType::Client, false),
+            (THEIRS, WEB, CertificateType::Server, false),
+        ] {
+            let read =
+                may_read(&caller, Permission::EventRead, &annotated(tenant, department, kind)).unwrap();
+            assert_eq!(read, expected, "{tenant} {department} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_for_one_certificate_hears_of_no_other() {
+        let scope = |id| TokenScope {
+            certificates: Some(vec![contracts::CertificateId(Uuid::from_u128(id))]),
+            ..TokenScope::default()
+        };
+        let event = annotated(OURS, WEB, CertificateType::Server);
+        for (certificate, expected) in [(9, true), (8, false)] {
+            let caller = alice(&[grant(BuiltInRole::Master, None, None)], scope(certificate));
+            assert_eq!(may_read(&caller, Permission::EventRead, &event).unwrap(), expected);
+        }
+    }
 
     #[test]
     fn patterns_match_whole_names() {

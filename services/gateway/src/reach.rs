@@ -61,7 +61,12 @@ impl Reach {
     /// Those of them that are in one organization.
     #[must_use]
     pub fn within(self, organization: contracts::OrganizationId) -> Self {
-        Self { scope: Scope::Organizations(vec![organization]), ..self }
+        let reached = match &self.scope {
+            Scope::All => true,
+            Scope::Organizations(reached) => reached.contains(&organization),
+        };
+        let organizations = if reached { vec![organization] } else { vec![] };
+        Self { scope: Scope::Organizations(organizations), ..self }
     }
 }
 
@@ -153,4 +158,4 @@ fn within_token(caller: &Principal, rights: Rights) -> Vec<Condition> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

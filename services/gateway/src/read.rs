@@ -203,7 +203,7 @@ fn keys(select: &Select<'_>, row: &Row) -> Result<Vec<String>, Problem> {
         Ok(match field {
             FieldKind::Text | FieldKind::Word(_) => row.try_get(at)?,
             FieldKind::Time => contracts::Timestamp(row.try_get(at)?).to_string(),
-            FieldKind::Id(_) | FieldKind::Ids(_) => row.try_get::<_, Uuid>(at)?.to_string(),
+            FieldKind::Id(_) | FieldKind::Organizations => row.try_get::<_, Uuid>(at)?.to_string(),
         })
     };
     let fields = select.order.iter().map(|(field, _)| field.kind);

@@ -54,7 +54,7 @@ impl<'a> Select<'a> {
             view.name,
             query.iter().filter(|(name, _)| !["limit", "cursor", "fields"].contains(name)),
         );
-        let mut conditions = Conditions::default();
+        let mut conditions = Conditions::within(&reach.scope);
         if let Some((text, values)) = &reach.condition {
             conditions.add_all(text, values.clone());
         }

@@ -86,8 +86,8 @@ pub enum FieldKind {
     Time,
     /// An id with this prefix.
     Id(&'static str),
-    /// Several ids with this prefix; one of them is enough.
-    Ids(&'static str),
+    /// The organizations that a row has to do with, of which one is enough. Callers see, and can look for, those they reach.
+    Organizations,
 }
 
 /// A field of every view.
@@ -136,10 +136,10 @@ impl Field {
         Self { name, column, kind: FieldKind::Id(prefix), optional: false }
     }
 
-    /// Several ids.
+    /// Several organizations.
     #[must_use]
-    pub const fn ids(name: &'static str, column: &'static str, prefix: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Ids(prefix), optional: false }
+    pub const fn organizations(name: &'static str, column: &'static str) -> Self {
+        Self { name, column, kind: FieldKind::Organizations, optional: false }
     }
 
     /// That may be absent.
@@ -155,7 +155,7 @@ impl Field {
         let mut operators: Vec<&str> = match self.kind {
             FieldKind::Text | FieldKind::Word(_) => vec!["ne", "contains", "startsWith"],
             FieldKind::Time => vec!["lt", "lte", "gt", "gte"],
-            FieldKind::Id(_) | FieldKind::Ids(_) => vec!["ne"],
+            FieldKind::Id(_) | FieldKind::Organizations => vec!["ne"],
         };
         if self.optional {
             operators.push("exists");
@@ -176,7 +176,7 @@ impl Field {
     #[must_use]
     pub fn sortable(&self) -> bool {
         match self.kind {
-            FieldKind::Ids(_) => false,
+            FieldKind::Organizations => false,
             _ => !self.optional || self.is_text(),
         }
     }
@@ -188,7 +188,7 @@ impl Field {
     /// What may stand for it without an operator, and with `ne`.
     fn values(&self) -> Kind {
         match self.kind {
-            FieldKind::Text | FieldKind::Id(_) | FieldKind::Ids(_) => Kind::Text,
+            FieldKind::Text | FieldKind::Id(_) | FieldKind::Organizations => Kind::Text,
             FieldKind::Time => Kind::Time,
             FieldKind::Word(schema) => Kind::AnyOf(words(&schema(&mut SchemaGenerator::default()))),
         }

@@ -190,3 +190,27 @@ fn host_of_common_name(name: &str) -> Option<Cow<'_, str>> {
     let named = host.rsplit_once('.').is_some_and(dotted) && !host.contains(char::is_whitespace);
     (named || hostname::is_host(host)).then(|| hostname::to_a_labels(host).map_or(host.into(), Cow::Owned))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::host_of_common_name;
+
+    #[test]
+    fn a_common_name_that_is_read_as_a_host_is_one() {
+        for (name, host) in [
+            ("www.example.com", Some("www.example.com")),
+            ("www.example.com.", Some("www.example.com")),
+            ("*.example.com", Some("*.example.com")),
+            ("kim@mail.example.com", Some("mail.example.com")),
+            ("b\u{fc}cher.example", Some("xn--bcher-kva.example")),
+            ("localhost", Some("localhost")),
+            ("under_score.example.com", Some("under_score.example.com")),
+            ("192.0.2.1", None),
+            ("Kim Doe", None),
+            ("Example Ltd. Issuing CA", None),
+            ("Release 2.0", None),
+        ] {
+            assert_eq!(host_of_common_name(name).as_deref(), host, "{name}");
+        }
+    }
+}

@@ -248,10 +248,7 @@ impl Handlers {
                 let known = self.organizations.load(id.uuid()).await?;
                 known.tenant.map(|_| Delegate::from(*id)).ok_or_else(missing)
             }
-            DelegateReference::Organization(Reference::Name(name)) => {
-                let owner = self.names.owner(INSTALLATION.uuid(), "organization", name).await?;
-                owner.map(|id| OrganizationId(id).into()).ok_or_else(missing)
-            }
+            DelegateReference::Organization(named) => Ok(self.organization(named).await?.into()),
             DelegateReference::Department(id) => {
                 let organization_id = self.departments.load(id.uuid()).await?.tenant.ok_or_else(missing)?;
                 Ok(Delegate { organization_id, department_id: Some(*id) })

@@ -10,12 +10,12 @@ use uuid::Uuid;
 use super::*;
 use crate::resources::{cas::CAS, certificates::CERTIFICATES, keys::KEYS};
 
-const OURS: OrganizationId = OrganizationId(Uuid::from_u128(1));
-const THEIRS: OrganizationId = OrganizationId(Uuid::from_u128(2));
-const WEB: DepartmentId = DepartmentId(Uuid::from_u128(3));
+pub(crate) const OURS: OrganizationId = OrganizationId(Uuid::from_u128(1));
+pub(crate) const THEIRS: OrganizationId = OrganizationId(Uuid::from_u128(2));
+pub(crate) const WEB: DepartmentId = DepartmentId(Uuid::from_u128(3));
 const ALICE: Uuid = Uuid::from_u128(5);
 
-fn alice(grants: &[Grant], scope: TokenScope) -> Principal {
+pub(crate) fn alice(grants: &[Grant], scope: TokenScope) -> Principal {
     Principal {
         administrator: AdministratorId(ALICE),
         token: TokenId(Uuid::from_u128(6)),
@@ -28,7 +28,11 @@ fn alice(grants: &[Grant], scope: TokenScope) -> Principal {
     }
 }
 
-fn grant(role: BuiltInRole, organization: Option<OrganizationId>, department: Option<DepartmentId>) -> Grant {
+pub(crate) fn grant(
+    role: BuiltInRole,
+    organization: Option<OrganizationId>,
+    department: Option<DepartmentId>,
+) -> Grant {
     let grant = Grant::installation(Role::BuiltIn(role));
     Grant { organization_id: organization, department_id: department, ..grant }
 }

@@ -28,7 +28,8 @@ use crate::{
     view::{self, Field, Rights, View},
 };
 
-static DOMAINS: View = View {
+/// Domains.
+pub static DOMAINS: View = View {
     service: Service::Directory,
     name: "domain",
     kind: "domain",
@@ -37,7 +38,7 @@ static DOMAINS: View = View {
         Field::text("name", "name"),
         Field::text("displayName", "display_name"),
         Field::word::<DomainStatus>("status", "status"),
-        Field::ids("organizationId", "organizations", "org"),
+        Field::organizations("organizationId", "organizations"),
     ],
     document: view::part_of::<DomainView>,
     rights: Rights::Shared,

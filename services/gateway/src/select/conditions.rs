@@ -1,6 +1,7 @@
 //! From filters and cursors to conditions.
 
-use contracts::{Problem, Timestamp, Violation, id};
+use contracts::{OrganizationId, Problem, Timestamp, Violation, id};
+use runtime::database::Scope;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -12,13 +13,28 @@ use crate::{
 };
 
 /// The conditions of a query, and the values that stand in them.
-#[derive(Default)]
 pub(super) struct Conditions {
     pub(super) texts: Vec<String>,
     pub(super) values: Vec<Value>,
+    scope: Scope,
 }
 
 impl Conditions {
+    /// None yet, for somebody who reaches these organizations.
+    pub(super) fn within(scope: &Scope) -> Self {
+        Self { texts: vec![], values: vec![], scope: scope.clone() }
+    }
+
+    /// Those of them that the caller reaches: what else a row has to do with is not told by looking for it either.
+    fn reached(&self, ids: Value) -> Value {
+        match (ids, &self.scope) {
+            (Value::Ids(ids), Scope::Organizations(reached)) => {
+                Value::Ids(ids.into_iter().filter(|id| reached.contains(&OrganizationId(*id))).collect())
+            }
+            (ids, _) => ids,
+        }
+    }
+
     /// Adds a value, and gives its place in the text.
     fn value(&mut self, value: Value) -> String {
         self.values.push(value);
@@ -56,13 +72,17 @@ impl Conditions {
         let array = match field.kind {
             FieldKind::Text | FieldKind::Word(_) => "text[]",
             FieldKind::Time => "timestamptz[]",
-            FieldKind::Id(_) | FieldKind::Ids(_) => "uuid[]",
+            FieldKind::Id(_) | FieldKind::Organizations => "uuid[]",
         };
-        let several_ids = matches!(field.kind, FieldKind::Ids(_));
+        let several_of = matches!(field.kind, FieldKind::Organizations);
         match operator {
-            "" if several_ids => self.add(&format!("{column} && $::{array}"), several(field, name, value)?),
-            "ne" if several_ids => {
-                self.add(&format!("not {column} && $::{array}"), several(field, name, value)?)
+            "" if several_of => {
+                let reached = self.reached(several(field, name, value)?);
+                self.add(&format!("{column} && $::{array}"), reached);
+            }
+            "ne" if several_of => {
+                let reached = self.reached(several(field, name, value)?);
+                self.add(&format!("not {column} && $::{array}"), reached);
             }
             "" => self.add(&format!("{column} = any($::{array})"), several(field, name, value)?),
             "ne" => {
@@ -120,7 +140,7 @@ impl Conditions {
                 FieldKind::Time => {
                     (Value::Time(text.parse::<Timestamp>().map_err(|_| cursor::refused())?.0), "timestamptz")
                 }
-                FieldKind::Id(_) | FieldKind::Ids(_) => {
+                FieldKind::Id(_) | FieldKind::Organizations => {
                     (Value::Id(Uuid::try_parse(&text).map_err(|_| cursor::refused())?), "uuid")
                 }
             };
@@ -155,13 +175,14 @@ fn several(field: &Field, name: &str, text: &str) -> Result<Value, Problem> {
         FieldKind::Time => {
             Value::Times(parts.iter().map(|part| instant(name, part)).collect::<Result<_, _>>()?)
         }
-        FieldKind::Id(prefix) | FieldKind::Ids(prefix) => {
-            let ids = parts
-                .iter()
-                .map(|part| id::parse(prefix, part).map_err(|error| crate::call::refused_id(name, &error)));
-            Value::Ids(ids.collect::<Result<_, _>>()?)
-        }
+        FieldKind::Id(prefix) => ids(prefix, name, &parts)?,
+        FieldKind::Organizations => ids(OrganizationId::PREFIX, name, &parts)?,
     })
+}
+
+fn ids(prefix: &'static str, name: &str, parts: &[String]) -> Result<Value, Problem> {
+    let read = |part: &String| id::parse(prefix, part).map_err(|error| crate::call::refused_id(name, &error));
+    Ok(Value::Ids(parts.iter().map(read).collect::<Result<_, _>>()?))
 }
 
 fn instant(name: &str, text: &str) -> Result<OffsetDateTime, Problem> {

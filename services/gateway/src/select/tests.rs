@@ -5,7 +5,7 @@ use contracts::{Service, Timestamp};
 use uuid::Uuid;
 
 use super::*;
-use crate::operation::Operation;
+use crate::{operation::Operation, resources::domains::DOMAINS};
 
 static VIEW: View = View {
     service: Service::Inventory,
@@ -139,4 +139,22 @@ fn what_the_caller_does_not_reach_is_left_out() {
         "{}",
         select.sql
     );
+}
+
+#[test]
+fn organizations_that_the_caller_does_not_reach_are_not_looked_for() {
+    use contracts::OrganizationId;
+    use runtime::database::Scope;
+
+    let (own, foreign) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let reach = Reach { scope: Scope::Organizations(vec![OrganizationId(own)]), condition: None };
+    let operation = DOMAINS.lists(Operation::get("/domains", "listDomains", ""));
+    let values = |reach: &Reach, filter: &str| {
+        let text = format!("{filter}={},{}", OrganizationId(own), OrganizationId(foreign));
+        Select::of(&DOMAINS, &Query::read(Some(&text), &operation).unwrap(), reach).unwrap().values
+    };
+    for filter in ["organizationId", "organizationId%5Bne%5D"] {
+        assert_eq!(values(&reach, filter), [Value::Ids(vec![own])]);
+        assert_eq!(values(&Reach::EVERYTHING, filter), [Value::Ids(vec![own, foreign])]);
+    }
 }
