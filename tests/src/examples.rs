@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contracts::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId, Event,
-    KeyId, Lifetime, OrganizationId, Permission, PolicyId, ProfileId, RoleId, Timestamp, TokenId,
+    KeyId, Lifetime, OrganizationId, Permission, PolicyId, ProfileId, RoleId, SessionId, Timestamp, TokenId,
     directory as d, inventory as i, keystore as k, public as p,
     public::PublicEvent,
     signer as s,
@@ -15,6 +15,27 @@ use contracts::{
 };
 use serde_json::Value;
 use uuid::Uuid;
+
+/// What happens to a session.
+fn sessions(organization: OrganizationId) -> [d::SessionEvent; 4] {
+    [
+        d::SessionStarted {
+            id: SessionId(uuid(14)),
+            administrator_id: AdministratorId(uuid(3)),
+            organization_id: organization,
+            method: d::SignInMethod::Password,
+            second_factor: true,
+            address: Some("192.0.2.7".into()),
+            hash: "00".repeat(32),
+            expires_at: time(),
+            stepped_up_until: None,
+        }
+        .into(),
+        d::SessionSteppedUp { hash: "11".repeat(32), until: time() }.into(),
+        d::SessionRenewed { hash: "22".repeat(32) }.into(),
+        d::SessionEnded { reason: d::SessionEnd::SignedOut }.into(),
+    ]
+}
 
 /// Kind, schema version and payload of each log event.
 pub fn log_events() -> Vec<(&'static str, i16, Value)> {
@@ -100,6 +121,34 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     push(&mut all, d::AdministratorEvent::from(d::AdministratorGrantsChanged { grants }));
     let fields = vec!["displayName".into(), "email".into()];
     push(&mut all, d::AdministratorEvent::from(d::AdministratorDescribed { fields }));
+    push(
+        &mut all,
+        d::AdministratorEvent::from(d::AdministratorLinkWanted {
+            purpose: d::LinkPurpose::SetPassword,
+            requested_by: Some(AdministratorId(uuid(3))),
+        }),
+    );
+    push(
+        &mut all,
+        d::AdministratorEvent::from(d::AdministratorLinkDrawn {
+            purpose: d::LinkPurpose::SetPassword,
+            hash: "00".repeat(32),
+            valid_until: time(),
+        }),
+    );
+    push(&mut all, d::AdministratorEvent::from(d::AdministratorPasswordSet { by: d::PasswordOrigin::Link }));
+    for event in sessions(organization) {
+        push(&mut all, event);
+    }
+    push(
+        &mut all,
+        d::SignInEvent::from(d::SignInFailed {
+            method: d::SignInMethod::Password,
+            reason: d::SignInFailure::WrongPassword,
+            administrator_id: Some(AdministratorId(uuid(3))),
+            address: Some("192.0.2.7".into()),
+        }),
+    );
     let reason = || Some("on leave".to_owned());
     push(&mut all, d::AdministratorEvent::from(d::AdministratorDisabled { reason: reason() }));
     push(&mut all, d::AdministratorEvent::from(d::AdministratorEnabled { reason: None }));

@@ -133,7 +133,7 @@ impl House {
         let organization = self.organization().await;
         let token = self.servers.secrets.first_token().expect("the first token is there").id;
         let administrator = AdministratorId(self.id("administrator/master").await);
-        let actor = Actor::Administrator { administrator, token };
+        let actor = Actor::Administrator { administrator, credential: token.into() };
         let deadline = self.foundation.clock.now().plus(time::Duration::seconds(30));
         Context::new(Uuid::new_v5(&organization.uuid(), key.as_bytes()), organization, actor, deadline)
     }

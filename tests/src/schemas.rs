@@ -30,6 +30,8 @@ pub fn log_events() -> Vec<EventDescription> {
         d::TokenEvent::descriptions(),
         d::AccessListEvent::descriptions(),
         d::DenialEvent::descriptions(),
+        d::SessionEvent::descriptions(),
+        d::SignInEvent::descriptions(),
         d::DirectoryNameEvent::descriptions(),
         d::DomainEvent::descriptions(),
         k::KeyEvent::descriptions(),

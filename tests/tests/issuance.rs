@@ -383,7 +383,7 @@ async fn a_token_for_some_profiles_gets_no_other() {
     house.call("token", &issue).await.unwrap();
     let mut context = house.context("by token").await;
     let Actor::Administrator { administrator, .. } = context.actor else { panic!("nobody else acts here") };
-    context.actor = Actor::Administrator { administrator, token };
+    context.actor = Actor::Administrator { administrator, credential: token.into() };
 
     let answer = async |profile: &str, step: &str| {
         let step = context.step(step);

@@ -347,7 +347,7 @@ async fn only_the_gateway_speaks_for_a_person() {
 
     let actor = Actor::Administrator {
         administrator: AdministratorId(Uuid::from_u128(1)),
-        token: TokenId(Uuid::from_u128(2)),
+        credential: TokenId(Uuid::from_u128(2)).into(),
     };
     let as_person = context(&hour, 1).by(actor);
     let refused =

@@ -84,6 +84,10 @@ codes! {
     WrongIdType = "wrong_id_type", Malformed, "The id belongs to another kind of thing";
     Unauthenticated = "unauthenticated", Unauthenticated, "The request carries no valid credential";
     TokenExpired = "token_expired", Unauthenticated, "The API token has expired";
+    SessionExpired = "session_expired", Unauthenticated, "The session has ended";
+    SecondFactorRequired = "second_factor_required", Unauthenticated, "Signing in needs a code of the second factor";
+    StepUpRequired = "step_up_required", Forbidden, "This needs a proof of who is signed in that is a few minutes old at most";
+    CrossSiteRequest = "cross_site_request", Forbidden, "The request may come from another site's page";
     Forbidden = "forbidden", Forbidden, "The caller lacks a permission";
     AddressDenied = "address_denied", Forbidden, "The access list does not let this address in";
     NotFound = "not_found", NotFound, "There is no such thing";
@@ -94,6 +98,8 @@ codes! {
     VersionMismatch = "version_mismatch", VersionMismatch, "The thing has changed since it was read";
     PayloadTooLarge = "payload_too_large", TooLarge, "The request is too large";
     UnsupportedMediaType = "unsupported_media_type", UnsupportedMedia, "The content type is not one that is read here";
+    LinkVoid = "link_void", Conflict, "The link was used, has lapsed or was replaced";
+    SignInLocked = "sign_in_locked", RateLimited, "Too many sign-ins failed";
     RateLimited = "rate_limited", RateLimited, "Too many requests";
     ValidationFailed = "validation_failed", Refused, "A value is not allowed";
     PolicyViolation = "policy_violation", Refused, "The request does not satisfy the policy";

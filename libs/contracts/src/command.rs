@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{AdministratorId, Permission, Service, TokenId};
+use crate::{AdministratorId, Permission, Service, SessionId, TokenId, id::IdError};
 
 /// A command travels on `cmd.<service>.v1.<name>`; its body is the command as JSON.
 pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -46,16 +46,51 @@ macro_rules! command {
     };
 }
 
-/// Who acts: a person through a token, or a service on its own account. There is no default (nothing is attributed
-/// by accident).
+/// What an administrator acts through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// An API token.
+    Token(TokenId),
+    /// A session, begun by signing in.
+    Session(SessionId),
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(token) => token.fmt(f),
+            Self::Session(session) => session.fmt(f),
+        }
+    }
+}
+impl From<TokenId> for Credential {
+    fn from(token: TokenId) -> Self {
+        Self::Token(token)
+    }
+}
+impl From<SessionId> for Credential {
+    fn from(session: SessionId) -> Self {
+        Self::Session(session)
+    }
+}
+impl FromStr for Credential {
+    type Err = IdError;
+    /// `tok_…` or `ses_…`; a bare UUID would not say which.
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        if text.starts_with("ses_") { text.parse().map(Self::Session) } else { text.parse().map(Self::Token) }
+    }
+}
+
+/// Who acts: a person through a token or a session, or a service on its own account. There is no default (nothing is
+/// attributed by accident).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
-    /// An administrator, through an API token.
+    /// An administrator.
     Administrator {
         /// Who.
         administrator: AdministratorId,
-        /// Through which token.
-        token: TokenId,
+        /// Through what.
+        credential: Credential,
     },
     /// A service that continues or prepares something.
     Service(Service),
@@ -74,7 +109,7 @@ impl Actor {
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Administrator { administrator, token } => write!(f, "{administrator}/{token}"),
+            Self::Administrator { administrator, credential } => write!(f, "{administrator}/{credential}"),
             Self::Service(service) => write!(f, "service:{service}"),
         }
     }
@@ -82,7 +117,7 @@ impl fmt::Display for Actor {
 
 /// Not an actor's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an actor: expected 'adm_…/tok_…' or 'service:<name>'")]
+#[error("'{0}' is not an actor: expected 'adm_…/tok_…', 'adm_…/ses_…' or 'service:<name>'")]
 pub struct ActorError(String);
 
 impl FromStr for Actor {
@@ -92,10 +127,10 @@ impl FromStr for Actor {
         if let Some(name) = text.strip_prefix("service:") {
             return name.parse().map(Self::Service).map_err(|_| refuse());
         }
-        let (administrator, token) = text.split_once('/').ok_or_else(refuse)?;
+        let (administrator, credential) = text.split_once('/').ok_or_else(refuse)?;
         Ok(Self::Administrator {
             administrator: administrator.parse().map_err(|_| refuse())?,
-            token: token.parse().map_err(|_| refuse())?,
+            credential: credential.parse().map_err(|_| refuse())?,
         })
     }
 }

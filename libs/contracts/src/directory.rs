@@ -10,9 +10,13 @@ mod department;
 mod details;
 mod domain;
 mod grant;
+mod link;
 mod name;
 mod organization;
+mod recipient;
 mod role;
+mod session;
+mod sign_in;
 mod token;
 
 pub use access_list::{AccessListEvent, AccessListReplaced, AccessListView, ReplaceAccessList};
@@ -36,16 +40,26 @@ pub use domain::{
     DomainUpdated, DomainView, EVERY_NAME, RejectDelegation, UpdateDomain, WithdrawDelegation,
 };
 pub use grant::{Belonging, Grant, NewGrant};
+pub use link::{
+    AdministratorLinkDrawn, AdministratorLinkWanted, AdministratorPasswordSet, ChangePassword, DrawLink,
+    DrawnLink, ForgetPassword, LinkPurpose, PasswordOrigin, UseLink, WantLink, WantedLink,
+};
 pub use name::{DirectoryNameEvent, NameReserved};
 pub use organization::{
     ArchiveOrganization, CreateOrganization, OrganizationArchived, OrganizationChanges, OrganizationCreated,
     OrganizationEvent, OrganizationRestored, OrganizationUpdated, OrganizationView, RestoreOrganization,
     UpdateOrganization,
 };
+pub use recipient::{FindRecipients, Recipient, WhoMay};
 pub use role::{
     ArchiveRole, BuiltInRole, CreateRole, ROLES, RecordStatus, Role, RoleArchived, RoleChoice, RoleCreated,
     RoleEvent, RoleRow, RoleUpdated, RoleView, UpdateRole,
 };
+pub use session::{
+    EndSession, RecordSessionUse, SessionEnd, SessionEnded, SessionEvent, SessionRenewed, SessionStarted,
+    SessionStatus, SessionSteppedUp, SessionView, SignIn, SignInMethod, StepUp,
+};
+pub use sign_in::{SignInEvent, SignInFailed, SignInFailure};
 pub use token::{
     IssueToken, RecordTokenUse, RevokeToken, RotateToken, TokenEvent, TokenIssued, TokenRevoked, TokenScope,
     TokenStatus, TokenSuperseded, TokenView,

@@ -138,6 +138,8 @@ ids! {
     RoleId = "rol", "a role";
     /// An API token.
     TokenId = "tok", "an API token";
+    /// A session of somebody who signed in.
+    SessionId = "ses", "a session";
     /// A private key in the keystore.
     KeyId = "key", "a key";
     /// A credential in the keystore: a password or another secret that people gave us.

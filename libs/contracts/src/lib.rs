@@ -20,6 +20,7 @@ pub mod problem;
 pub mod public;
 pub mod secret;
 pub mod service;
+pub mod session;
 pub mod signer;
 pub mod time;
 pub mod token;
@@ -27,11 +28,11 @@ pub mod trace;
 pub mod x509;
 
 pub use code::{Class, Code};
-pub use command::{Actor, Command};
+pub use command::{Actor, Command, Credential};
 pub use event::{Event, EventError};
 pub use id::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId,
-    EventId, IdError, KeyId, OperationId, OrganizationId, PolicyId, ProfileId, RoleId, TokenId,
+    EventId, IdError, KeyId, OperationId, OrganizationId, PolicyId, ProfileId, RoleId, SessionId, TokenId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};

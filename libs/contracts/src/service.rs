@@ -69,7 +69,7 @@ impl Stream {
 }
 
 /// Categories every service follows to know who may do what (Z-1: checked from state in memory).
-const ACCESS: [&str; 5] = ["organization", "department", "administrator", "token", "role"];
+const ACCESS: [&str; 6] = ["organization", "department", "administrator", "token", "role", "session"];
 
 /// The table.
 pub const TABLE: &[Row] = &[
@@ -136,6 +136,8 @@ pub const TABLE: &[Row] = &[
             "token",
             "access_list",
             "denial",
+            "session",
+            "sign_in",
             "directory_name",
         ],
         reads: &[
@@ -147,6 +149,8 @@ pub const TABLE: &[Row] = &[
             "token",
             "access_list",
             "denial",
+            "session",
+            "sign_in",
             "directory_name",
         ],
         commands: &[
@@ -162,7 +166,17 @@ pub const TABLE: &[Row] = &[
     Row {
         service: Service::Inventory,
         writes: &["certificate"],
-        reads: &["certificate", "issuance", "ca", ACCESS[0], ACCESS[1], ACCESS[2], ACCESS[3], ACCESS[4]],
+        reads: &[
+            "certificate",
+            "issuance",
+            "ca",
+            ACCESS[0],
+            ACCESS[1],
+            ACCESS[2],
+            ACCESS[3],
+            ACCESS[4],
+            ACCESS[5],
+        ],
         commands: &[],
         answers: true,
         owns_streams: &[],
@@ -182,6 +196,7 @@ pub const TABLE: &[Row] = &[
             ACCESS[2],
             ACCESS[3],
             ACCESS[4],
+            ACCESS[5],
         ],
         commands: &[],
         answers: true,
@@ -206,6 +221,7 @@ pub const TABLE: &[Row] = &[
             ACCESS[2],
             ACCESS[3],
             ACCESS[4],
+            ACCESS[5],
         ],
         commands: &[
             (Service::Keystore, "generate_ca_key"),

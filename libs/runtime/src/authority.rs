@@ -5,6 +5,7 @@
 mod decide;
 mod directory;
 mod principal;
+mod sessions;
 mod target;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -12,7 +13,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bus::{Bus, Context};
 use contracts::{
     Actor, AdministratorId, Code, Command, DepartmentId, OrganizationId, Permission, Problem, RoleId,
-    Service, directory::Grant, id::Reference, token::TokenText,
+    Service, SessionId, directory::Grant, id::Reference, session::SessionText, token::TokenText,
 };
 use eventlog::{ReadError, Reader};
 
@@ -63,6 +64,9 @@ pub enum Denied {
     /// It has ended.
     #[error("the API token has expired")]
     Expired,
+    /// The session has lasted as long as one may.
+    #[error("the session has ended: sign in again")]
+    SessionExpired,
     /// The directory is not known yet, or stands still since an event that cannot be read.
     #[error("who may do what is not known at the moment; try again")]
     Unknown,
@@ -73,6 +77,7 @@ impl From<Denied> for Problem {
         let code = match denied {
             Denied::Invalid => Code::Unauthenticated,
             Denied::Expired => Code::TokenExpired,
+            Denied::SessionExpired => Code::SessionExpired,
             Denied::Unknown => Code::ServiceUnavailable,
         };
         Self::new(code, denied.to_string())
@@ -104,15 +109,34 @@ impl Authority {
         self.directory.read(|directory| directory.authenticate(text, now))
     }
 
-    /// Who an actor is, if its token is valid now. Errors: `unauthenticated`, `token_expired`; `forbidden` for a
+    /// Whose session a cookie's text is, now.
+    pub fn authenticate_session(&self, text: &SessionText) -> Result<Principal, Denied> {
+        self.known()?;
+        let now = self.clock.now();
+        self.directory.read(|directory| directory.authenticate_session(text, now))
+    }
+
+    /// The sessions of an administrator that were not ended.
+    #[must_use]
+    pub fn sessions_of(&self, administrator: AdministratorId) -> Vec<SessionId> {
+        self.directory.read(|directory| directory.sessions_of(administrator))
+    }
+
+    /// The organization that was there first.
+    #[must_use]
+    pub fn first_organization(&self) -> Option<OrganizationId> {
+        self.directory.read(|directory| directory.first_organization)
+    }
+
+    /// Who an actor is, if its token or session is valid now. Errors: `unauthenticated`, `token_expired`; `forbidden` for a
     /// service, which is no principal.
     pub fn principal(&self, actor: &Actor) -> Result<Principal, Problem> {
         self.known()?;
-        let Actor::Administrator { administrator, token } = actor else {
+        let Actor::Administrator { administrator, credential } = actor else {
             return Err(Problem::new(Code::Forbidden, format!("'{actor}' is not an administrator")));
         };
         let now = self.clock.now();
-        Ok(self.directory.read(|directory| directory.principal(*administrator, *token, now))?)
+        Ok(self.directory.read(|directory| directory.principal(*administrator, *credential, now))?)
     }
 
     /// Who sent a command, if they may send it for something in its organization: what a handler begins with whose command is
@@ -151,6 +175,9 @@ impl Authority {
             }
         };
         let principal = self.principal(&context.actor)?;
+        if C::STEP_UP && !principal.may_act_sensitively(self.clock.now()) {
+            return Err(step_up_required());
+        }
         let here = |part: Part| part.organization.is_none_or(|reached| reached == context.tenant);
         if !principal.parts(permission).any(here) {
             let target = Target::organization(context.tenant).shared();
@@ -337,6 +364,13 @@ pub fn permitted(principal: &Principal, permission: Permission, target: &Target)
             Err(forbidden(&principal.administrator.to_string(), permission, Some(refusal)))
         }
     }
+}
+
+/// What somebody is told who is to prove again who they are.
+#[must_use]
+pub fn step_up_required() -> Problem {
+    let words = "prove who you are first: POST /api/v1/sessions/current/step-up with your password or a code";
+    Problem::new(Code::StepUpRequired, words)
 }
 
 fn forbidden(who: &str, permission: Permission, refusal: Option<Refusal>) -> Problem {

@@ -92,7 +92,7 @@ async fn a_token_is_worth_what_the_log_says() {
     assert_eq!(permit(authority, &narrow, Permission::CaCreate, OURS), Err(Code::Forbidden));
     let borrowed = Actor::Administrator {
         administrator: AdministratorId(Uuid::from_u128(0xb)),
-        token: TokenId(Uuid::from_u128(1)),
+        credential: TokenId(Uuid::from_u128(1)).into(),
     };
     assert_eq!(permit(authority, &borrowed, Permission::CaRead, OURS), Err(Code::Unauthenticated));
 

@@ -118,7 +118,11 @@ impl Aggregate for Administrator {
             (Self::Appointed { appointed, status }, event) => (appointed, status, event),
         };
         match event {
-            AdministratorEvent::Appointed(_) | AdministratorEvent::Described(_) => {}
+            AdministratorEvent::Appointed(_)
+            | AdministratorEvent::Described(_)
+            | AdministratorEvent::LinkWanted(_)
+            | AdministratorEvent::LinkDrawn(_)
+            | AdministratorEvent::PasswordSet(_) => {}
             AdministratorEvent::GrantsChanged(changed) => appointed.grants = changed.grants,
             AdministratorEvent::Disabled(_) => status = AdministratorStatus::Disabled,
             AdministratorEvent::Enabled(_) => status = AdministratorStatus::Active,

@@ -1,8 +1,8 @@
 //! Who is calling: the bearer token, answered from memory.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use contracts::{Code, Problem, Timestamp, directory::Grant, token::TokenText};
+use contracts::{Code, Credential, Problem, Timestamp, TokenId, directory::Grant, token::TokenText};
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, header};
 use opentelemetry::{KeyValue, metrics::Counter};
@@ -73,6 +73,7 @@ pub fn authenticate(
         Some(Ok(principal)) => return Ok(principal),
         Some(Err(Denied::Unknown)) => return Err(Denied::Unknown.into()),
         Some(Err(Denied::Expired)) => Problem::new(Code::TokenExpired, "the API token has expired"),
+        Some(Err(Denied::SessionExpired)) => Denied::SessionExpired.into(),
         Some(Err(Denied::Invalid)) | None => Problem::new(
             Code::Unauthenticated,
             "the request carries no valid API token: send 'Authorization: Bearer chy_…'",
@@ -90,17 +91,19 @@ fn bearer(headers: &HeaderMap) -> Option<TokenText> {
 
 /// When tokens were used, for the directory: collected here, sent now and then.
 #[derive(Debug, Default)]
-pub struct Uses(parking_lot::Mutex<std::collections::HashMap<contracts::TokenId, Timestamp>>);
+pub struct Uses(parking_lot::Mutex<HashMap<TokenId, Timestamp>>);
 
 impl Uses {
     /// Notes a use.
     pub fn note(&self, principal: &Principal, now: Timestamp) {
-        self.0.lock().insert(principal.token, now);
+        if let Credential::Token(token) = principal.credential {
+            self.0.lock().insert(token, now);
+        }
     }
 
     /// Takes what was noted.
     #[must_use]
-    pub fn take(&self) -> Vec<(contracts::TokenId, Timestamp)> {
+    pub fn take(&self) -> Vec<(TokenId, Timestamp)> {
         self.0.lock().drain().collect()
     }
 }

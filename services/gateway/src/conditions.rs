@@ -79,7 +79,7 @@ mod tests {
         let tenant = OrganizationId(Uuid::from_u128(1));
         let actor = |administrator, token| Actor::Administrator {
             administrator: AdministratorId(Uuid::from_u128(administrator)),
-            token: TokenId(Uuid::from_u128(token)),
+            credential: TokenId(Uuid::from_u128(token)).into(),
         };
         let id =
             |key, tenant, actor| keyed_command(&headers("idempotency-key", key), tenant, &actor).unwrap();

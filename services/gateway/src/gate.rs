@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use contracts::{
-    Code, Event, EventError, Network, OrganizationId, Problem, Timestamp, TokenId,
+    Code, Credential, Event, EventError, Network, OrganizationId, Problem, Timestamp,
     directory::{AccessListEvent, AccessListView},
 };
 use eventlog::Recorded;
@@ -106,7 +106,7 @@ pub struct Gate {
     proxies: Vec<Network>,
     always: Vec<Network>,
     denied: Counter<u64>,
-    recorded: parking_lot::Mutex<HashMap<(TokenId, Option<IpAddr>), Timestamp>>,
+    recorded: parking_lot::Mutex<HashMap<(Credential, Option<IpAddr>), Timestamp>>,
 }
 
 impl Gate {
@@ -168,14 +168,14 @@ impl Gate {
     }
 
     /// Whether it is time to record that this caller is kept out at this address.
-    pub fn is_worth_recording(&self, token: TokenId, address: Option<IpAddr>, now: Timestamp) -> bool {
+    pub fn is_worth_recording(&self, caller: Credential, address: Option<IpAddr>, now: Timestamp) -> bool {
         let mut recorded = self.recorded.lock();
         recorded.retain(|_, at| at.plus(RECORDED_EVERY) > now);
         // Beyond this many addresses at once, that it happens is known.
-        if recorded.len() >= 1_000 || recorded.contains_key(&(token, address)) {
+        if recorded.len() >= 1_000 || recorded.contains_key(&(caller, address)) {
             return false;
         }
-        recorded.insert((token, address), now);
+        recorded.insert((caller, address), now);
         true
     }
 }

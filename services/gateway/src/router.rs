@@ -218,7 +218,7 @@ fn sign_in(gateway: &Gateway, incoming: &Incoming, now: Timestamp) -> Result<Pri
 fn admit(call: &Call) -> Result<(), Problem> {
     let (gate, Some(caller)) = (&call.gateway.gate, &call.caller) else { return Ok(()) };
     gate.admit_to(Some(caller.organization), call.address).inspect_err(|refused| {
-        if gate.is_worth_recording(caller.token, call.address, call.now) {
+        if gate.is_worth_recording(caller.credential, call.address, call.now) {
             denial::Witness::about(call, caller).record(refused);
         }
     })

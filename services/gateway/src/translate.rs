@@ -6,7 +6,7 @@ use contracts::{
     OrganizationId, PolicyId, ProfileId, TokenId,
     directory::{
         AccessListEvent, AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, DomainEvent,
-        OrganizationEvent, RoleEvent, TokenEvent,
+        OrganizationEvent, RoleEvent, SessionEvent, SignInEvent, TokenEvent,
     },
     inventory::CertificateEvent,
     keystore::KeyEvent,
@@ -150,6 +150,8 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | AdministratorEvent::CATEGORY
         | RoleEvent::CATEGORY
         | DenialEvent::CATEGORY
+        | SessionEvent::CATEGORY
+        | SignInEvent::CATEGORY
         | DirectoryNameEvent::CATEGORY
         | DomainEvent::CATEGORY
         | SignerNameEvent::CATEGORY => None,

@@ -60,7 +60,8 @@ impl Doorkeeper for Door {
         };
         Ok(Principal {
             administrator: AdministratorId(Uuid::from_u128(1)),
-            token: text.id,
+            credential: text.id.into(),
+            stepped_up_until: None,
             organization: OrganizationId(Uuid::from_u128(1)),
             all_organizations: false,
             carried: permissions.as_deref().map_or(PermissionSet::ALL, PermissionSet::of),

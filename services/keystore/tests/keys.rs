@@ -124,7 +124,7 @@ async fn a_users_key_is_an_end_entitys_and_needs_permission() {
 
     let nobody = contracts::Actor::Administrator {
         administrator: stage.signer.ids.id(),
-        token: stage.signer.ids.id(),
+        credential: stage.signer.ids.id::<contracts::TokenId>().into(),
     };
     let gateway = runtime::service::ServiceContext::open(&stage.foundation, Service::Gateway).await.unwrap();
     let refused = gateway.bus.call(&stage.command().by(nobody), &generate).await.unwrap_err();

@@ -39,7 +39,7 @@ pub fn run(administrators: usize) -> Result<(), Failure> {
     for round in 0..ROUNDS as u128 {
         // Far apart in memory, so that no cache flatters the figure.
         let number = round.wrapping_mul(7_919) % administrators as u128;
-        let principal = directory.principal(AdministratorId(id(number)), TokenId(id(number)), NOW)?;
+        let principal = directory.principal(AdministratorId(id(number)), TokenId(id(number)).into(), NOW)?;
         let target = target(number, round % 2 == 0);
         if let Decision::Allowed { .. } = decide(black_box(&principal), Permission::RequestCreate, &target) {
             allowed += 1;

@@ -4,7 +4,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BuiltInRole, Grant, NewGrant, Role};
+use super::{
+    AdministratorLinkDrawn, AdministratorLinkWanted, AdministratorPasswordSet, BuiltInRole, Grant, NewGrant,
+    Role,
+};
 use crate::{AdministratorId, Permission, Timestamp, command, events};
 
 /// What acts.
@@ -112,6 +115,9 @@ events! {
         Disabled(AdministratorDisabled) = "administrator.disabled" v 1,
         Enabled(AdministratorEnabled) = "administrator.enabled" v 1,
         Removed(AdministratorRemoved) = "administrator.removed" v 1,
+        LinkWanted(AdministratorLinkWanted) = "administrator.link_wanted" v 1,
+        LinkDrawn(AdministratorLinkDrawn) = "administrator.link_drawn" v 1,
+        PasswordSet(AdministratorPasswordSet) = "administrator.password_set" v 1,
     }
 }
 
@@ -133,7 +139,7 @@ pub struct AppointAdministrator {
     /// What they may do, and where: at least one.
     pub grants: Vec<NewGrant>,
 }
-command!(AppointAdministrator => AdministratorView, Directory, "appoint_administrator", Some(Permission::AdministratorWrite));
+command!(AppointAdministrator => AdministratorView, Directory, "appoint_administrator", Some(Permission::AdministratorWrite), STEP_UP = true);
 
 /// Changes an administrator; a missing field stays as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -151,7 +157,7 @@ pub struct UpdateAdministrator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<Vec<NewGrant>>,
 }
-command!(UpdateAdministrator => AdministratorView, Directory, "update_administrator", Some(Permission::AdministratorWrite));
+command!(UpdateAdministrator => AdministratorView, Directory, "update_administrator", Some(Permission::AdministratorWrite), STEP_UP = true);
 
 /// Disables an administrator: their tokens work nowhere within a second.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -163,7 +169,7 @@ pub struct DisableAdministrator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
-command!(DisableAdministrator => AdministratorView, Directory, "disable_administrator", Some(Permission::AdministratorWrite));
+command!(DisableAdministrator => AdministratorView, Directory, "disable_administrator", Some(Permission::AdministratorWrite), STEP_UP = true);
 
 /// Lets a disabled administrator act again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -175,7 +181,7 @@ pub struct EnableAdministrator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
-command!(EnableAdministrator => AdministratorView, Directory, "enable_administrator", Some(Permission::AdministratorWrite));
+command!(EnableAdministrator => AdministratorView, Directory, "enable_administrator", Some(Permission::AdministratorWrite), STEP_UP = true);
 
 /// Removes an administrator for good and erases who they were.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -187,7 +193,7 @@ pub struct RemoveAdministrator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
-command!(RemoveAdministrator => AdministratorView, Directory, "remove_administrator", Some(Permission::AdministratorWrite));
+command!(RemoveAdministrator => AdministratorView, Directory, "remove_administrator", Some(Permission::AdministratorWrite), STEP_UP = true);
 
 /// Whether an administrator may act.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

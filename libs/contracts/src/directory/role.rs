@@ -335,7 +335,7 @@ pub struct CreateRole {
     #[serde(default)]
     pub own_only: bool,
 }
-command!(CreateRole => RoleView, Directory, "create_role", Some(Permission::RoleWrite));
+command!(CreateRole => RoleView, Directory, "create_role", Some(Permission::RoleWrite), STEP_UP = true);
 
 /// Changes a custom role, for whoever holds it; a missing field stays as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -353,7 +353,7 @@ pub struct UpdateRole {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_only: Option<bool>,
 }
-command!(UpdateRole => RoleView, Directory, "update_role", Some(Permission::RoleWrite));
+command!(UpdateRole => RoleView, Directory, "update_role", Some(Permission::RoleWrite), STEP_UP = true);
 
 /// Archives a custom role: it allows nothing any more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -362,7 +362,7 @@ pub struct ArchiveRole {
     /// Which.
     pub role: RoleId,
 }
-command!(ArchiveRole => RoleView, Directory, "archive_role", Some(Permission::RoleWrite));
+command!(ArchiveRole => RoleView, Directory, "archive_role", Some(Permission::RoleWrite), STEP_UP = true);
 
 /// A role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

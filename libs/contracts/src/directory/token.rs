@@ -104,7 +104,7 @@ pub struct IssueToken {
     /// How long it is valid, at most 365 days.
     pub ttl: Lifetime,
 }
-command!(IssueToken => TokenView, Directory, "issue_token", Some(Permission::TokenWrite));
+command!(IssueToken => TokenView, Directory, "issue_token", Some(Permission::TokenWrite), STEP_UP = true);
 
 /// Issues the next token of the same name, owner and limits; the old one works until the overlap is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -121,7 +121,7 @@ pub struct RotateToken {
     /// How long the old one still works.
     pub overlap: Lifetime,
 }
-command!(RotateToken => TokenView, Directory, "rotate_token", Some(Permission::TokenWrite));
+command!(RotateToken => TokenView, Directory, "rotate_token", Some(Permission::TokenWrite), STEP_UP = true);
 
 /// Revokes an API token, within a second everywhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -133,7 +133,7 @@ pub struct RevokeToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
-command!(RevokeToken => TokenView, Directory, "revoke_token", Some(Permission::TokenWrite));
+command!(RevokeToken => TokenView, Directory, "revoke_token", Some(Permission::TokenWrite), STEP_UP = true);
 
 /// Tells when tokens were last used; kept beside the log (a sample, not an event).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -117,7 +117,7 @@ pub struct CreateCa {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ttl: Option<Lifetime>,
 }
-command!(CreateCa => CaView, Signer, "create_ca", Some(Permission::CaCreate));
+command!(CreateCa => CaView, Signer, "create_ca", Some(Permission::CaCreate), STEP_UP = true);
 
 /// Suspends a CA: from its event on nothing is signed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -128,7 +128,7 @@ pub struct SuspendCa {
     /// Why.
     pub reason: String,
 }
-command!(SuspendCa => CaView, Signer, "suspend_ca", Some(Permission::CaWrite));
+command!(SuspendCa => CaView, Signer, "suspend_ca", Some(Permission::CaWrite), STEP_UP = true);
 
 /// Resumes a suspended CA.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -140,7 +140,7 @@ pub struct ResumeCa {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
-command!(ResumeCa => CaView, Signer, "resume_ca", Some(Permission::CaWrite));
+command!(ResumeCa => CaView, Signer, "resume_ca", Some(Permission::CaWrite), STEP_UP = true);
 
 /// Whether a CA signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -3,17 +3,22 @@
 use std::{collections::HashMap, sync::Arc};
 
 use contracts::{
-    AdministratorId, DepartmentId, Event, OrganizationId, PermissionSet, RoleId, Timestamp, TokenId,
+    AdministratorId, Credential, DepartmentId, Event, OrganizationId, PermissionSet, RoleId, SessionId,
+    Timestamp, TokenId,
     directory::{
         AdministratorEvent, AdministratorStatus, DepartmentEvent, Grant, OrganizationEvent, Role, RoleEvent,
-        TokenEvent, TokenIssued, TokenScope,
+        SessionEvent, TokenEvent, TokenIssued, TokenScope,
     },
     event::EventError,
+    session::SessionText,
     token::{TokenText, same_hash},
 };
 use eventlog::Recorded;
 
-use super::{Denied, Held, Principal};
+use super::{
+    Denied, Held, Principal,
+    sessions::{Session, Sessions},
+};
 use crate::fold::Fold;
 
 /// The fold behind [`super::Authority`]. Whatever is asked at every call is found by id.
@@ -27,6 +32,9 @@ pub struct Directory {
     pub(super) administrators: HashMap<AdministratorId, KnownAdministrator>,
     pub(super) administrator_names: HashMap<String, AdministratorId>,
     tokens: HashMap<TokenId, Token>,
+    sessions: Sessions,
+    /// The organization that was there first: where those act who are bound to none.
+    pub(super) first_organization: Option<OrganizationId>,
 }
 
 /// An organization.
@@ -106,15 +114,23 @@ impl Directory {
         }
     }
 
-    /// Who acts through a token.
+    /// Who acts through a token or a session.
     pub fn principal(
         &self,
         administrator: AdministratorId,
-        id: TokenId,
+        credential: Credential,
         now: Timestamp,
     ) -> Result<Principal, Denied> {
-        let token = self.tokens.get(&id).filter(|token| token.administrator == administrator);
-        self.valid(id, token.ok_or(Denied::Invalid)?, now)
+        match credential {
+            Credential::Token(id) => {
+                let token = self.tokens.get(&id).filter(|token| token.administrator == administrator);
+                self.valid(id, token.ok_or(Denied::Invalid)?, now)
+            }
+            Credential::Session(id) => {
+                let session = self.sessions.find(id).filter(|session| session.administrator == administrator);
+                self.valid_session(id, session.ok_or(Denied::Invalid)?, now)
+            }
+        }
     }
 
     fn valid(&self, id: TokenId, token: &Token, now: Timestamp) -> Result<Principal, Denied> {
@@ -127,7 +143,8 @@ impl Directory {
         }
         Ok(Principal {
             administrator: token.administrator,
-            token: id,
+            credential: Credential::Token(id),
+            stepped_up_until: None,
             organization: token.organization,
             all_organizations: token.all_organizations,
             scope: token.scope.clone(),
@@ -135,6 +152,46 @@ impl Directory {
             held: administrator.held.clone(),
             expires_at: token.expires_at,
         })
+    }
+
+    pub(super) fn authenticate_session(
+        &self,
+        text: &SessionText,
+        now: Timestamp,
+    ) -> Result<Principal, Denied> {
+        let session = self.sessions.find(text.id);
+        let same = same_hash(&text.hash(), &session.map_or([0; 32], |session| session.hash));
+        match session {
+            Some(session) if same => self.valid_session(text.id, session, now),
+            _ => Err(Denied::Invalid),
+        }
+    }
+
+    fn valid_session(&self, id: SessionId, session: &Session, now: Timestamp) -> Result<Principal, Denied> {
+        let administrator = self.administrators.get(&session.administrator).ok_or(Denied::Invalid)?;
+        if administrator.status != AdministratorStatus::Active {
+            return Err(Denied::Invalid);
+        }
+        if now > session.expires_at {
+            return Err(Denied::SessionExpired);
+        }
+        Ok(Principal {
+            administrator: session.administrator,
+            credential: Credential::Session(id),
+            stepped_up_until: session.stepped_up_until,
+            organization: session.organization,
+            // As a token without limits does: whatever the grants reach.
+            all_organizations: true,
+            scope: Arc::default(),
+            carried: PermissionSet::ALL,
+            held: administrator.held.clone(),
+            expires_at: session.expires_at,
+        })
+    }
+
+    /// The sessions of somebody that were not ended.
+    pub(super) fn sessions_of(&self, administrator: AdministratorId) -> Vec<SessionId> {
+        self.sessions.of(administrator)
     }
 
     /// Grants with what their roles allow now; an unknown or archived role allows nothing.
@@ -183,6 +240,7 @@ impl Directory {
     }
 
     fn apply_organization(&mut self, id: OrganizationId, event: OrganizationEvent) {
+        self.first_organization.get_or_insert(id);
         let known = self.organizations.entry(id).or_default();
         let name = match event {
             OrganizationEvent::Created(created) => created.name,
@@ -258,11 +316,18 @@ impl Directory {
                 return;
             }
             AdministratorEvent::GrantsChanged(changed) => return self.grant(id, changed.grants),
-            AdministratorEvent::Described(_) => return,
+            AdministratorEvent::Described(_)
+            | AdministratorEvent::LinkWanted(_)
+            | AdministratorEvent::LinkDrawn(_)
+            | AdministratorEvent::PasswordSet(_) => return,
             AdministratorEvent::Disabled(_) => AdministratorStatus::Disabled,
             AdministratorEvent::Enabled(_) => AdministratorStatus::Active,
             AdministratorEvent::Removed(_) => AdministratorStatus::Removed,
         };
+        if status != AdministratorStatus::Active {
+            // Whoever is enabled again signs in again.
+            self.sessions.end_all(id);
+        }
         if let Some(known) = self.administrators.get_mut(&id) {
             known.status = status;
         }
@@ -313,6 +378,7 @@ impl Fold for Directory {
         RoleEvent::CATEGORY,
         AdministratorEvent::CATEGORY,
         TokenEvent::CATEGORY,
+        SessionEvent::CATEGORY,
     ];
 
     fn apply(&mut self, recorded: &Recorded) -> Result<(), EventError> {
@@ -323,6 +389,9 @@ impl Fold for Directory {
             RoleEvent::CATEGORY => self.apply_role(id.into(), read(recorded)?),
             AdministratorEvent::CATEGORY => self.apply_administrator(id.into(), read(recorded)?),
             TokenEvent::CATEGORY => self.apply_token(id.into(), read(recorded)?)?,
+            SessionEvent::CATEGORY => {
+                self.sessions.apply(id.into(), read(recorded)?, recorded.recorded_at)?
+            }
             _ => {}
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contracts::{
-    Actor, AdministratorId, DepartmentId, OrganizationId, Permission, PermissionSet, Timestamp, TokenId,
+    Actor, AdministratorId, Credential, DepartmentId, OrganizationId, Permission, PermissionSet, Timestamp,
     directory::{BuiltInRole, Grant, Role, TokenScope},
     x509::CertificateType,
 };
@@ -92,9 +92,11 @@ impl Held {
 pub struct Principal {
     /// Who.
     pub administrator: AdministratorId,
-    /// Through which token.
-    pub token: TokenId,
-    /// The organization the token acts in.
+    /// Through what.
+    pub credential: Credential,
+    /// Until when a session counts as one whose owner has just proved who they are.
+    pub stepped_up_until: Option<Timestamp>,
+    /// The organization the token or session acts in.
     pub organization: OrganizationId,
     /// Whether it reaches every organization that the grants reach.
     pub all_organizations: bool,
@@ -104,7 +106,7 @@ pub struct Principal {
     pub carried: PermissionSet,
     /// The grants of the administrator.
     pub held: Arc<[Held]>,
-    /// When the token ends.
+    /// When the token or session ends.
     pub expires_at: Timestamp,
 }
 
@@ -134,7 +136,17 @@ impl Principal {
     /// As commands and events name them.
     #[must_use]
     pub const fn actor(&self) -> Actor {
-        Actor::Administrator { administrator: self.administrator, token: self.token }
+        Actor::Administrator { administrator: self.administrator, credential: self.credential }
+    }
+
+    /// Whether sensitive acts are open to them: to a session, for a short while after its owner has proved who they
+    /// are; to tokens always, because they were issued for it.
+    #[must_use]
+    pub fn may_act_sensitively(&self, now: Timestamp) -> bool {
+        match self.credential {
+            Credential::Token(_) => true,
+            Credential::Session(_) => self.stepped_up_until.is_some_and(|until| now <= until),
+        }
     }
 
     /// Whether they may do everything everywhere, through a token without limits.

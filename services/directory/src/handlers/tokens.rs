@@ -160,7 +160,8 @@ impl Handlers {
     fn may_carry(&self, issuer: &Principal, next: &TokenIssued, held: Arc<[Held]>) -> Result<(), Problem> {
         let wanted = Principal {
             administrator: next.administrator_id,
-            token: next.id,
+            credential: next.id.into(),
+            stepped_up_until: None,
             organization: next.organization_id,
             all_organizations: next.all_organizations,
             carried: Principal::carried(&next.scope),

@@ -117,7 +117,10 @@ fn administrator(recorded: &Recorded, event: AdministratorEvent) -> Row {
             let reached = granted(&changed.grants);
             Row { table, document: json!({"grants": changed.grants}), ..reached }
         }
-        AdministratorEvent::Described(_) => Row { table, document: json!({}), ..Row::default() },
+        AdministratorEvent::Described(_)
+        | AdministratorEvent::LinkWanted(_)
+        | AdministratorEvent::LinkDrawn(_)
+        | AdministratorEvent::PasswordSet(_) => Row { table, document: json!({}), ..Row::default() },
         AdministratorEvent::Disabled(_) => standing(table, "disabled"),
         AdministratorEvent::Enabled(_) => standing(table, "active"),
         AdministratorEvent::Removed(_) => standing(table, "removed"),

@@ -87,7 +87,7 @@ fn no_list_keeps_out_what_the_configuration_always_lets_in() {
 #[test]
 fn who_is_kept_out_again_and_again_is_recorded_once_a_minute() {
     let gate = gate(&[], "");
-    let token = TokenId(Uuid::from_u128(3));
+    let token = contracts::TokenId(Uuid::from_u128(3)).into();
     let later = NOON.plus(time::Duration::seconds(61));
     assert!(gate.is_worth_recording(token, from("192.0.2.1"), NOON));
     assert!(!gate.is_worth_recording(token, from("192.0.2.1"), NOON));

@@ -18,7 +18,8 @@ const ALICE: Uuid = Uuid::from_u128(5);
 pub(crate) fn alice(grants: &[Grant], scope: TokenScope) -> Principal {
     Principal {
         administrator: AdministratorId(ALICE),
-        token: TokenId(Uuid::from_u128(6)),
+        credential: TokenId(Uuid::from_u128(6)).into(),
+        stepped_up_until: None,
         organization: OURS,
         all_organizations: true,
         carried: Principal::carried(&scope),

@@ -1,7 +1,7 @@
 //! `/me`: who the caller is, what they may do, and why.
 
 use contracts::{
-    AdministratorId, OrganizationId, Permission, Problem, Timestamp, TokenId,
+    AdministratorId, Credential, OrganizationId, Permission, Problem, SessionId, Timestamp, TokenId,
     directory::{Grant, TokenScope},
 };
 use http::StatusCode;
@@ -19,8 +19,12 @@ struct Me {
     /// Who.
     administrator_id: AdministratorId,
     /// Through which API token.
-    token_id: TokenId,
-    /// When it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_id: Option<TokenId>,
+    /// Through which session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<SessionId>,
+    /// When the token or the session ends.
     token_expires_at: Timestamp,
     /// The organization they act in.
     organization_id: OrganizationId,
@@ -62,7 +66,14 @@ async fn show(call: Call) -> Result<Answer, Problem> {
     let caller = call.caller()?;
     let me = Me {
         administrator_id: caller.administrator,
-        token_id: caller.token,
+        token_id: match caller.credential {
+            Credential::Token(token) => Some(token),
+            Credential::Session(_) => None,
+        },
+        session_id: match caller.credential {
+            Credential::Session(session) => Some(session),
+            Credential::Token(_) => None,
+        },
         token_expires_at: caller.expires_at,
         organization_id: caller.organization,
         all_organizations: caller.all_organizations,

@@ -176,7 +176,7 @@ impl Stage {
         self.append(&directory, token.uuid(), 0, TokenEvent::from(issued)).await;
         self.ready().await;
         self.keystore.authority.catch_up().await.unwrap();
-        (gateway, Actor::Administrator { administrator: id, token })
+        (gateway, Actor::Administrator { administrator: id, credential: token.into() })
     }
 
     /// The number of rows of one of keystore's tables.

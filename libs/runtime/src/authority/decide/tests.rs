@@ -36,7 +36,8 @@ fn alice(grants: impl IntoIterator<Item = Grant>) -> Principal {
 fn limited(grants: impl IntoIterator<Item = Grant>, scope: TokenScope) -> Principal {
     Principal {
         administrator: ALICE,
-        token: TokenId(Uuid::from_u128(9)),
+        credential: TokenId(Uuid::from_u128(9)).into(),
+        stepped_up_until: None,
         organization: OURS,
         all_organizations: true,
         carried: Principal::carried(&scope),
