@@ -56,8 +56,15 @@ impl Network {
         }
     }
 
+    /// Whether some address is in both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other.first) || other.contains(self.first)
+    }
+
     /// The network of this length that an address is in. `prefix` is at most the address's length.
-    fn around(address: IpAddr, prefix: u8) -> Self {
+    #[must_use]
+    pub fn around(address: IpAddr, prefix: u8) -> Self {
         let first = match address {
             IpAddr::V4(address) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);

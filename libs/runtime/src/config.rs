@@ -17,6 +17,8 @@ use std::{
 
 use contracts::{Lifetime, Network};
 
+use crate::outbound::address;
+
 pub use self::{
     environment::Environment,
     error::{ConfigError, Mistake, Source},
@@ -36,6 +38,8 @@ pub struct Config {
     pub bus: Bus,
     /// The master key.
     pub keystore: Keystore,
+    /// Connections to what users and peers name (M-1).
+    pub outbound: Outbound,
     /// Sizes and times (L-1).
     pub limits: Limits,
     /// Logs, traces, metrics.
@@ -109,6 +113,17 @@ pub enum MasterKeyProvider {
     Environment(Secret),
     /// Derived by argon2id.
     Passphrase(Secret),
+}
+
+/// Connections to what users and peers name (M-1).
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    /// Whom to ask about names; none: the system's resolvers.
+    pub resolver: Option<SocketAddr>,
+    /// Reachable although not public.
+    pub allow: Vec<Network>,
+    /// CA certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Sizes and times (L-1).
@@ -229,6 +244,7 @@ impl<'a> Validation<'a> {
             keystore: self.keystore(&server),
             database: Database { url: self.database_url(), pool_size: self.integer("database.pool_size") },
             bus: Bus { url: self.given("bus.url") },
+            outbound: self.outbound(server.production),
             limits: self.limits(),
             telemetry: self.telemetry(),
             server,
@@ -286,6 +302,29 @@ impl<'a> Validation<'a> {
         }
         let allow_unlocked_memory = self.boolean("keystore.allow_unlocked_memory");
         Keystore { provider, allow_weak_master_key: allow_weak, allow_unlocked_memory }
+    }
+
+    fn outbound(&mut self, strict: bool) -> Outbound {
+        let resolver = self.given("outbound.resolver").and_then(|text| {
+            let address = text.parse().map(|address| SocketAddr::new(address, 53)).or_else(|_| text.parse());
+            if address.is_err() {
+                self.refuse(
+                    "outbound.resolver",
+                    "expected an IP address such as '192.0.2.53' or '192.0.2.53:5353'",
+                );
+            }
+            address.ok()
+        });
+        let allow = self.networks("outbound.allow");
+        for network in allow.iter().filter(|_| strict) {
+            if let Some(purpose) = address::never_allowed(network) {
+                let words = format!(
+                    "the strict profile (server.production) never connects to '{network}': some of it is {purpose}"
+                );
+                self.refuse("outbound.allow", &words);
+            }
+        }
+        Outbound { resolver, allow, ca_file: self.path("outbound.ca_file") }
     }
 
     fn limits(&self) -> Limits {

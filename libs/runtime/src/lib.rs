@@ -20,6 +20,7 @@ mod locks;
 pub mod migrate;
 pub mod names;
 pub mod ops;
+pub mod outbound;
 pub mod process;
 pub mod projection;
 pub mod rebuild;

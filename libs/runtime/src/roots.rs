@@ -46,6 +46,19 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, RootsError>
     Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
 
+/// TLS of a client that trusts the system's CAs, where there are any, and beside them those of a PEM file.
+pub fn client_config_adding(ca_file: Option<&Path>) -> Result<ClientConfig, RootsError> {
+    let mut roots = read(Path::new(SYSTEM)).unwrap_or_else(|cause| {
+        tracing::warn!(file = SYSTEM, error = crate::error::words(&cause), "no CA of the system is trusted");
+        RootCertStore::empty()
+    });
+    if let Some(file) = ca_file {
+        let more = read(file).map_err(|cause| RootsError { file: file.to_owned(), cause })?;
+        roots.extend(more.roots.iter().cloned());
+    }
+    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
 fn read(file: &Path) -> Result<RootCertStore, RootsFault> {
     let pem = fs::read(file)?;
     let mut roots = RootCertStore::empty();

@@ -245,3 +245,26 @@ fn networks_are_a_list_in_a_file_and_separated_by_commas_elsewhere() {
         assert!(refused.contains("expected addresses and networks such as"), "{refused}");
     }
 }
+
+#[test]
+fn connections_to_names_outside_reach_what_is_allowed_within_the_profile() {
+    let resolver = |text: &str| {
+        from_environment([("CHANCERY_OUTBOUND__RESOLVER", text)])
+            .map(|config| config.outbound.resolver.map(|address| address.to_string()))
+    };
+    assert_eq!(resolver(""), Ok(None));
+    assert_eq!(resolver("192.0.2.53"), Ok(Some("192.0.2.53:53".into())));
+    assert_eq!(resolver("[2001:db8::53]:5353"), Ok(Some("[2001:db8::53]:5353".into())));
+    assert!(resolver("dns.example.com").unwrap_err().contains("expected an IP address such as '192.0.2.53'"));
+
+    let allow = |networks, production| {
+        from_environment([
+            ("CHANCERY_OUTBOUND__ALLOW", networks),
+            ("CHANCERY_SERVER__PRODUCTION", production),
+        ])
+    };
+    assert_eq!(allow("127.0.0.1,10.0.0.0/8", "false").unwrap().outbound.allow.len(), 2);
+    assert_eq!(allow("10.0.0.0/8", "true").unwrap().outbound.allow.len(), 1);
+    let refused = allow("10.0.0.0/8, 127.0.0.1", "true").unwrap_err();
+    assert!(refused.contains("never connects to '127.0.0.1': some of it is loopback"), "{refused}");
+}
