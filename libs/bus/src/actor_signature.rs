@@ -65,7 +65,8 @@ mod tests {
 
     fn context() -> Context {
         let id = Uuid::from_u128;
-        let actor = Actor::Administrator { administrator: AdministratorId(id(1)), token: TokenId(id(2)) };
+        let actor =
+            Actor::Administrator { administrator: AdministratorId(id(1)), credential: TokenId(id(2)).into() };
         Context::new(id(3), OrganizationId(id(4)), actor, Timestamp::from_unix(1_790_000_000))
     }
 
@@ -99,9 +100,11 @@ mod tests {
             (
                 "administrator",
                 other(|it| {
-                    let Actor::Administrator { token, .. } = it.actor else { return };
-                    it.actor =
-                        Actor::Administrator { administrator: AdministratorId(Uuid::from_u128(9)), token };
+                    let Actor::Administrator { credential, .. } = it.actor else { return };
+                    it.actor = Actor::Administrator {
+                        administrator: AdministratorId(Uuid::from_u128(9)),
+                        credential,
+                    };
                 }),
             ),
         ] {

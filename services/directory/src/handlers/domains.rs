@@ -3,7 +3,7 @@
 
 use bus::{Answer, Context};
 use contracts::{
-    Actor, Code, Command, DomainId, OrganizationId, Permission, Problem, Timestamp, Violation,
+    Actor, Code, Command, DomainId, Permission, Problem, Timestamp, Violation,
     directory::{
         ActivateDomain, ApproveDelegation, CreateDomain, DeactivateDomain, Delegate, DelegateDomain,
         DelegateReference, DelegationView, DomainActivated, DomainDeactivated, DomainDelegationRefused,
