@@ -8,6 +8,7 @@ use contracts::{
     directory as d, inventory as i, keystore as k, public as p,
     public::PublicEvent,
     signer as s,
+    thumbprint::Hash,
     x509::{
         CertificateType, KeyAlgorithm, LifetimeRule, PolicyRules, ProfileIssuer, ProfileRules, SanKind,
         SanRule, SignatureAlgorithm, SubjectAltName, SubjectRule, SubjectRules, SubjectSources,
@@ -26,6 +27,7 @@ fn sessions(organization: OrganizationId) -> [d::SessionEvent; 4] {
             method: d::SignInMethod::Password,
             second_factor: true,
             address: Some("192.0.2.7".into()),
+            certificate: None,
             hash: "00".repeat(32),
             expires_at: time(),
             stepped_up_until: None,
@@ -153,6 +155,18 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     push(&mut all, d::AdministratorEvent::from(d::AdministratorDisabled { reason: reason() }));
     push(&mut all, d::AdministratorEvent::from(d::AdministratorEnabled { reason: None }));
     push(&mut all, d::AdministratorEvent::from(d::AdministratorRemoved { reason: reason() }));
+    let (sha256, sha1) = (Hash([0x5f; 32]), Hash([0xc2; 20]));
+    for event in [
+        d::AdministratorCertificateBound { sha256: Some(sha256), sha1: Some(sha1), not_after: Some(time()) }
+            .into(),
+        d::AdministratorCertificateUnbound {
+            certificate: d::CertificateMark::Sha256(sha256),
+            reason: Some("the card was lost".into()),
+        }
+        .into(),
+    ] {
+        push::<d::AdministratorEvent>(&mut all, event);
+    }
     push(
         &mut all,
         d::RoleEvent::from(d::RoleCreated {

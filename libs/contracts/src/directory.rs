@@ -4,6 +4,7 @@
 
 mod access_list;
 mod administrator;
+mod client_certificate;
 mod delegate;
 mod denial;
 mod department;
@@ -25,6 +26,10 @@ pub use administrator::{
     AdministratorEnabled, AdministratorEvent, AdministratorGrantsChanged, AdministratorKind,
     AdministratorRemoved, AdministratorStatus, AdministratorView, AppointAdministrator, DisableAdministrator,
     EnableAdministrator, RemoveAdministrator, RoleV1, UpdateAdministrator,
+};
+pub use client_certificate::{
+    AdministratorCertificateBound, AdministratorCertificateUnbound, BindCertificate, BoundCertificateView,
+    CertificateMark, ShownCertificate, SignInWithCertificate, UnbindCertificate, UnboundCertificateView,
 };
 pub use delegate::{Delegate, DelegateReference, DelegationStatus};
 pub use denial::{DenialEvent, DenialRecorded, RecordDenial};

@@ -91,6 +91,8 @@ pub const TABLE: &[Row] = &[
             (Service::Directory, "disable_administrator"),
             (Service::Directory, "enable_administrator"),
             (Service::Directory, "remove_administrator"),
+            (Service::Directory, "bind_certificate"),
+            (Service::Directory, "unbind_certificate"),
             (Service::Directory, "create_role"),
             (Service::Directory, "update_role"),
             (Service::Directory, "archive_role"),

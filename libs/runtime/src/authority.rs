@@ -2,6 +2,7 @@
 //!
 //! [`decide`] is the one rule; [`Authority`] keeps what it is asked about up to date from the log.
 
+mod certificates;
 mod decide;
 mod directory;
 mod principal;
@@ -13,7 +14,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use bus::{Bus, Context};
 use contracts::{
     Actor, AdministratorId, Code, Command, DepartmentId, OrganizationId, Permission, Problem, RoleId,
-    Service, SessionId, directory::Grant, id::Reference, session::SessionText, token::TokenText,
+    Service, SessionId, Thumbprint,
+    directory::{BoundCertificateView, CertificateMark, Grant},
+    id::Reference,
+    session::SessionText,
+    token::TokenText,
 };
 use eventlog::{ReadError, Reader};
 
@@ -114,6 +119,12 @@ impl Authority {
         self.known()?;
         let now = self.clock.now();
         self.directory.read(|directory| directory.authenticate_session(text, now))
+    }
+
+    /// The client certificate that a session began with: each of its requests has to show it.
+    #[must_use]
+    pub fn session_certificate(&self, session: SessionId) -> Option<Thumbprint> {
+        self.directory.read(|directory| directory.session_certificate(session))
     }
 
     /// The sessions of an administrator that were not ended.
@@ -281,6 +292,20 @@ impl Authority {
     #[must_use]
     pub fn administrator_named(&self, name: &str) -> Option<AdministratorId> {
         self.directory.read(|directory| directory.administrator_names.get(name).copied())
+    }
+
+    /// Whom a client certificate is bound to, by its thumbprint or, where that is all that was known, by its SHA-1.
+    #[must_use]
+    pub fn certificate_owner(&self, certificates: &[CertificateMark]) -> Option<AdministratorId> {
+        self.directory.read(|directory| {
+            certificates.iter().find_map(|certificate| directory.certificates.owner(*certificate))
+        })
+    }
+
+    /// The client certificates of an administrator, in the order in which they were bound.
+    #[must_use]
+    pub fn certificates_of(&self, administrator: AdministratorId) -> Vec<BoundCertificateView> {
+        self.directory.read(|directory| directory.certificates.of(administrator))
     }
 
     /// Grants with what their roles allow now.

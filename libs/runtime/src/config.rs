@@ -32,6 +32,8 @@ pub use self::{
 pub struct Config {
     /// Addresses and places.
     pub server: Server,
+    /// How people and programs prove who they are.
+    pub auth: Auth,
     /// PostgreSQL.
     pub database: Database,
     /// NATS.
@@ -75,6 +77,28 @@ impl Server {
         let host = uri.as_ref().and_then(http::Uri::host).unwrap_or("localhost");
         host.trim_start_matches('[').trim_end_matches(']').to_owned()
     }
+}
+
+/// How people and programs prove who they are.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// What a TLS client certificate is worth.
+    pub client_certificates: ClientCertificates,
+    /// The CAs whose client certificates count.
+    pub client_ca_file: Option<PathBuf>,
+    /// What those CAs revoked.
+    pub client_crl_file: Option<PathBuf>,
+}
+
+/// What a TLS client certificate is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Nobody is asked for one.
+    Off,
+    /// One is enough to sign in.
+    Optional,
+    /// People need one beside what else they sign in with.
+    Required,
 }
 
 /// PostgreSQL.
@@ -242,6 +266,7 @@ impl<'a> Validation<'a> {
         };
         let config = Config {
             keystore: self.keystore(&server),
+            auth: self.auth(),
             database: Database { url: self.database_url(), pool_size: self.integer("database.pool_size") },
             bus: Bus { url: self.given("bus.url") },
             outbound: self.outbound(server.production),
@@ -325,6 +350,18 @@ impl<'a> Validation<'a> {
             }
         }
         Outbound { resolver, allow, ca_file: self.path("outbound.ca_file") }
+    }
+
+    fn auth(&self) -> Auth {
+        Auth {
+            client_certificates: match self.text("auth.client_certificates").as_str() {
+                "optional" => ClientCertificates::Optional,
+                "required" => ClientCertificates::Required,
+                _ => ClientCertificates::Off,
+            },
+            client_ca_file: self.path("auth.client_ca_file"),
+            client_crl_file: self.path("auth.client_crl_file"),
+        }
     }
 
     fn limits(&self) -> Limits {

@@ -3,12 +3,16 @@
 use contracts::{
     Code, Problem, Timestamp,
     directory::{
-        AdministratorAppointed, AdministratorDescribed, AdministratorDisabled, AdministratorEnabled,
-        AdministratorEvent, AdministratorGrantsChanged, AdministratorRemoved, AdministratorStatus, Grant,
+        AdministratorAppointed, AdministratorCertificateBound, AdministratorCertificateUnbound,
+        AdministratorDescribed, AdministratorDisabled, AdministratorEnabled, AdministratorEvent,
+        AdministratorGrantsChanged, AdministratorRemoved, AdministratorStatus, CertificateMark, Grant,
+        ShownCertificate,
     },
 };
 use runtime::aggregate::Aggregate;
 use serde_json::{Value, json};
+
+use crate::client_certificate::{self, ClientCertificates};
 
 /// One administrator. Whether the caller may ask for what they ask is judged before ([`crate::handlers`]).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +26,8 @@ pub enum Administrator {
         appointed: AdministratorAppointed,
         /// Whether they may act.
         status: AdministratorStatus,
+        /// What they may sign in with.
+        certificates: ClientCertificates,
     },
 }
 
@@ -43,6 +49,13 @@ pub enum AdministratorCommand {
     Enable(AdministratorEnabled),
     /// Let them never act again.
     Remove(AdministratorRemoved),
+    /// Let them sign in with a certificate, whose last moment may be known.
+    BindCertificate(CertificateMark, Option<Timestamp>),
+    /// Let them no longer sign in with one.
+    UnbindCertificate(AdministratorCertificateUnbound),
+    /// They signed in with this one.
+    #[allow(dead_code)] // until sessions begin with one
+    UseCertificate(ShownCertificate),
 }
 
 /// Why an administrator refuses.
@@ -57,14 +70,22 @@ pub enum AdministratorRefusal {
     /// They were removed for good.
     #[error("the administrator '{0}' was removed")]
     Removed(String),
+    /// There is no room for another certificate.
+    #[error("the administrator '{0}' has {most} certificates already: take one away first", most = client_certificate::MOST)]
+    TooManyCertificates(String),
+    /// They do not sign in with this certificate.
+    #[error("the certificate '{0}' is not bound to the administrator")]
+    NotBound(CertificateMark),
 }
 
 impl From<AdministratorRefusal> for Problem {
     fn from(refusal: AdministratorRefusal) -> Self {
         let code = match refusal {
-            AdministratorRefusal::NotAppointed => Code::NotFound,
+            AdministratorRefusal::NotAppointed | AdministratorRefusal::NotBound(_) => Code::NotFound,
             AdministratorRefusal::AlreadyAppointed => Code::AlreadyExists,
-            AdministratorRefusal::Removed(_) => Code::InvalidState,
+            AdministratorRefusal::Removed(_) | AdministratorRefusal::TooManyCertificates(_) => {
+                Code::InvalidState
+            }
         };
         Self::new(code, refusal.to_string())
     }
@@ -82,17 +103,19 @@ impl Aggregate for Administrator {
     ) -> Result<Vec<AdministratorEvent>, AdministratorRefusal> {
         use AdministratorCommand as Command;
         use AdministratorStatus::{Active, Disabled, Removed};
-        let (appointed, command, status) = match (self, command) {
+        let (appointed, command, status, certificates) = match (self, command) {
             (Self::Unappointed, Command::Appoint(appointed)) => return Ok(vec![appointed.into()]),
             (Self::Appointed { .. }, Command::Appoint(_)) => {
                 return Err(AdministratorRefusal::AlreadyAppointed);
             }
             (Self::Unappointed, _) => return Err(AdministratorRefusal::NotAppointed),
             (Self::Appointed { status: Removed, .. }, Command::Remove(_)) => return Ok(vec![]),
-            (Self::Appointed { appointed, status: Removed }, _) => {
+            (Self::Appointed { appointed, status: Removed, .. }, _) => {
                 return Err(AdministratorRefusal::Removed(appointed.name.clone()));
             }
-            (Self::Appointed { appointed, status }, command) => (appointed, command, *status),
+            (Self::Appointed { appointed, status, certificates }, command) => {
+                (appointed, command, *status, certificates)
+            }
         };
         Ok(match (command, status) {
             (Command::Update { grants, described }, _) => {
@@ -105,17 +128,28 @@ impl Aggregate for Administrator {
             (Command::Disable(disabled), Active) => vec![disabled.into()],
             (Command::Enable(enabled), Disabled) => vec![enabled.into()],
             (Command::Remove(removed), _) => vec![removed.into()],
+            (Command::BindCertificate(certificate, not_after), _) => certificates
+                .bind(certificate, not_after)
+                .ok_or_else(|| AdministratorRefusal::TooManyCertificates(appointed.name.clone()))?,
+            (Command::UnbindCertificate(unbound), _) => {
+                let mark = unbound.certificate;
+                certificates.unbind(unbound).ok_or(AdministratorRefusal::NotBound(mark))?
+            }
+            (Command::UseCertificate(shown), _) => certificates.used(shown),
             (Command::Disable(_) | Command::Enable(_) | Command::Appoint(_), _) => vec![],
         })
     }
 
     fn evolve(self, event: AdministratorEvent) -> Self {
-        let (mut appointed, mut status, event) = match (self, event) {
+        let (mut appointed, mut status, mut certificates, event) = match (self, event) {
             (_, AdministratorEvent::Appointed(appointed)) => {
-                return Self::Appointed { appointed, status: AdministratorStatus::Active };
+                let certificates = ClientCertificates::default();
+                return Self::Appointed { appointed, status: AdministratorStatus::Active, certificates };
             }
             (Self::Unappointed, _) => return Self::Unappointed,
-            (Self::Appointed { appointed, status }, event) => (appointed, status, event),
+            (Self::Appointed { appointed, status, certificates }, event) => {
+                (appointed, status, certificates, event)
+            }
         };
         match event {
             AdministratorEvent::Appointed(_)
@@ -127,15 +161,18 @@ impl Aggregate for Administrator {
             AdministratorEvent::Disabled(_) => status = AdministratorStatus::Disabled,
             AdministratorEvent::Enabled(_) => status = AdministratorStatus::Active,
             AdministratorEvent::Removed(_) => status = AdministratorStatus::Removed,
+            AdministratorEvent::CertificateBound(bound) => certificates.bound(bound),
+            AdministratorEvent::CertificateUnbound(unbound) => certificates.unbound(unbound.certificate),
         }
-        Self::Appointed { appointed, status }
+        Self::Appointed { appointed, status, certificates }
     }
 
     fn describe(&self) -> Value {
         match self {
             Self::Unappointed => Value::Null,
-            Self::Appointed { appointed, status } => {
-                json!({"name": appointed.name, "kind": appointed.kind, "grants": appointed.grants, "status": status})
+            Self::Appointed { appointed, status, certificates } => {
+                json!({"name": appointed.name, "kind": appointed.kind, "grants": appointed.grants, "status": status,
+                    "certificates": certificates.marks().collect::<Vec<_>>()})
             }
         }
     }
@@ -146,7 +183,15 @@ impl Administrator {
     pub fn appointed(&self) -> Option<(&AdministratorAppointed, AdministratorStatus)> {
         match self {
             Self::Unappointed => None,
-            Self::Appointed { appointed, status } => Some((appointed, *status)),
+            Self::Appointed { appointed, status, .. } => Some((appointed, *status)),
+        }
+    }
+
+    /// A certificate that they may sign in with.
+    pub fn certificate(&self, certificate: CertificateMark) -> Option<&AdministratorCertificateBound> {
+        match self {
+            Self::Unappointed => None,
+            Self::Appointed { certificates, .. } => certificates.find(certificate),
         }
     }
 }

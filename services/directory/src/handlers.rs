@@ -2,6 +2,7 @@
 
 mod access_lists;
 mod administrators;
+mod client_certificates;
 mod denials;
 mod departments;
 pub mod domains;

@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
 //! | events written | `organization.*` `department.*` `domain.*` `administrator.*` `role.*` `token.*` `access_list.*` `denial.*` `directory_name.*` |
 //! | events followed | its own, for the read models |
 //! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `administrator` `role` `token` `denial` (read models), `directory.token_use`, `directory.person` |
@@ -11,6 +11,7 @@
 
 mod access_list;
 mod administrator;
+mod client_certificate;
 mod country;
 mod denial;
 mod department;
@@ -32,11 +33,11 @@ use std::sync::Arc;
 use bus::BusError;
 use contracts::directory::{
     ActivateDomain, AppointAdministrator, ApproveDelegation, ArchiveDepartment, ArchiveOrganization,
-    ArchiveRole, CreateDepartment, CreateDomain, CreateOrganization, CreateRole, DeactivateDomain,
-    DelegateDomain, DisableAdministrator, EnableAdministrator, IssueToken, RecordDenial, RecordTokenUse,
-    RejectDelegation, RemoveAdministrator, ReplaceAccessList, RestoreDepartment, RestoreOrganization,
-    RevokeToken, RotateToken, UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization,
-    UpdateRole, WithdrawDelegation,
+    ArchiveRole, BindCertificate, CreateDepartment, CreateDomain, CreateOrganization, CreateRole,
+    DeactivateDomain, DelegateDomain, DisableAdministrator, EnableAdministrator, IssueToken, RecordDenial,
+    RecordTokenUse, RejectDelegation, RemoveAdministrator, ReplaceAccessList, RestoreDepartment,
+    RestoreOrganization, RevokeToken, RotateToken, UnbindCertificate, UpdateAdministrator, UpdateDepartment,
+    UpdateDomain, UpdateOrganization, UpdateRole, WithdrawDelegation,
 };
 use runtime::service::ServiceContext;
 
@@ -88,6 +89,8 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
         DisableAdministrator => disable_administrator,
         EnableAdministrator => enable_administrator,
         RemoveAdministrator => remove_administrator,
+        BindCertificate => bind_certificate,
+        UnbindCertificate => unbind_certificate,
         CreateRole => create_role,
         UpdateRole => update_role,
         ArchiveRole => archive_role,

@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use contracts::{Code, Credential, Problem, Timestamp, TokenId, directory::Grant, token::TokenText};
+use contracts::{
+    AdministratorId, Code, Credential, Problem, Timestamp, TokenId,
+    directory::{BoundCertificateView, Grant},
+    token::TokenText,
+};
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, header};
 use opentelemetry::{KeyValue, metrics::Counter};
@@ -15,6 +19,8 @@ pub trait Doorkeeper: Send + Sync + 'static {
     fn authenticate(&self, token: &TokenText) -> Result<Principal, Denied>;
     /// Grants with what their roles allow now.
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]>;
+    /// The client certificates of an administrator.
+    fn certificates_of(&self, administrator: AdministratorId) -> Vec<BoundCertificateView>;
     /// Waits, though not for long, until what the directory wrote up to this position counts here.
     fn reached(&self, position: i64) -> BoxFuture<'_, ()>;
 }
@@ -26,6 +32,10 @@ impl Doorkeeper for Authority {
 
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]> {
         Authority::held(self, grants)
+    }
+
+    fn certificates_of(&self, administrator: AdministratorId) -> Vec<BoundCertificateView> {
+        Authority::certificates_of(self, administrator)
     }
 
     fn reached(&self, position: i64) -> BoxFuture<'_, ()> {

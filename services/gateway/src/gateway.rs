@@ -11,6 +11,7 @@ use runtime::{
 
 use crate::{
     authenticate::{Doorkeeper, Failures, Uses},
+    client_certificate::ClientCertificates,
     gate::Gate,
     metrics::Figures,
     news::News,
@@ -27,6 +28,8 @@ pub struct Gateway {
     pub reader: Reader,
     /// Addresses.
     pub gate: Gate,
+    /// What TLS client certificates are worth.
+    pub client_certificates: ClientCertificates,
     /// Requests in a minute.
     pub rates: Rates,
     /// Tokens.
@@ -62,6 +65,11 @@ impl Gateway {
             pool: context.pool.clone(),
             reader: context.reader.clone(),
             gate: Gate::follow(context),
+            client_certificates: ClientCertificates::follow(
+                &context.config.auth,
+                &context.health,
+                &context.shutdown,
+            ),
             rates: Rates::new(&context.config.limits),
             doorkeeper: Arc::new(context.authority.clone()),
             clock: context.clock.clone(),

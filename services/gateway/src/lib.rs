@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`operation`], [`operations`] | what an operation is, and the one table of them |
 //! | [`gate`], [`client_address`] | from where people may come |
+//! | [`client_certificate`] | what their TLS client certificates are worth |
 //! | [`rate`] | how often they may |
 //! | [`router`] | the way of every request: gate, authentication, permission, query, body, handler, answer |
 //! | [`resources`] | the operations, a file per resource |
@@ -23,6 +24,7 @@ pub mod authenticate;
 pub mod body;
 pub mod call;
 pub mod client_address;
+pub mod client_certificate;
 pub mod conditions;
 pub mod cursor;
 pub mod denial;
@@ -80,10 +82,11 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
     )?;
     let gateway = Arc::new(gateway::Gateway::new(&context));
     rate::store::keep(&gateway).await;
+    let tls = certificate.tls(gateway.client_certificates.verifier())?;
     let router = router::router(&gateway, operations::table()).map_err(StartError::refused)?;
     let listener = context.health.register("https");
     let (address, limits) = (context.config.server.listen, &context.config.limits);
-    let address = listener::listen(address, certificate.tls()?, limits, router, &context.shutdown)
+    let address = listener::listen(address, tls, limits, router, &context.shutdown)
         .map_err(|reason| StartError::Listen { key: "server.listen", address, reason })?;
     listener.set_ready();
     context.shutdown.spawn(certificate.keep_fresh(context.shutdown.token()));

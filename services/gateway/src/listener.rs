@@ -16,6 +16,8 @@ use hyper_util::rt::TokioTimer;
 use runtime::{config::Limits, shutdown::Shutdown};
 use rustls::ServerConfig;
 
+use crate::client_certificate::connection::ChainAcceptor;
+
 /// How long requests under way may take once the gateway is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 /// How many streams a client may open and reset before the connection is closed.
@@ -35,6 +37,7 @@ pub fn listen(
     let handle = Handle::<SocketAddr>::new();
     let acceptor =
         RustlsAcceptor::new(RustlsConfig::from_config(Arc::new(tls))).acceptor(NoDelayAcceptor::new());
+    let acceptor = ChainAcceptor(acceptor);
     let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
     let head_bytes = u32::try_from(limits.header_bytes).unwrap_or(u32::MAX);
     let head_time = limits.header_time.duration().unsigned_abs();

@@ -15,6 +15,7 @@ pub fn table() -> Vec<Operation> {
         resources::keys::operations(),
         resources::organizations::operations(),
         resources::admins::operations(),
+        resources::admin_certificates::operations(),
         resources::roles::operations(),
         resources::domains::operations(),
         resources::tokens::operations(),

@@ -8,6 +8,7 @@ use axum::{Router, body::Body};
 use bus::{Bus, BusOptions};
 use chancery_gateway::{
     authenticate::{Doorkeeper, Failures, Uses},
+    client_certificate::ClientCertificates,
     gate::{Gate, Lists},
     gateway::Gateway,
     metrics::Figures,
@@ -19,7 +20,7 @@ use chancery_gateway::{
 };
 use contracts::{
     AdministratorId, OrganizationId, Permission, PermissionSet, Service, Timestamp, TokenId,
-    directory::{BuiltInRole, Grant, Role, TokenScope},
+    directory::{BoundCertificateView, BuiltInRole, Grant, Role, TokenScope},
     token::TokenText,
 };
 use eventlog::Reader;
@@ -75,6 +76,10 @@ impl Doorkeeper for Door {
         grants.into_iter().filter_map(Held::built_in).collect()
     }
 
+    fn certificates_of(&self, _: AdministratorId) -> Vec<BoundCertificateView> {
+        vec![]
+    }
+
     fn reached(&self, _: i64) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
@@ -99,6 +104,7 @@ async fn gateway() -> Arc<Gateway> {
         reader: Reader::new(pool.clone()),
         pool,
         gate: Gate::new(Lists::Fixed(Default::default()), &config.server),
+        client_certificates: ClientCertificates::off(),
         rates: Rates::new(&config.limits),
         doorkeeper: Arc::new(Door),
         clock: clock.clone(),

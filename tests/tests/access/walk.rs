@@ -149,7 +149,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     let ours_example = make(&api, "domains", ours_example).await;
     let theirs_example = json!({"name": "theirs.example", "delegateTo": [there]});
     let theirs_example = make(&api, "domains", theirs_example).await;
-    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 7]| {
+    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 8]| {
         let certificate = request["certificateId"].as_str().unwrap().to_owned();
         let events = format!("/api/v1/events?subject={}", id(request));
         let events = api.get(&events).await.expect(200).json();
@@ -160,6 +160,15 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
         things.extend([("certificate-requests", id(request)), ("cert-manager", id(request))]);
         things
     };
+    // What their administrators sign in with.
+    let shown = async |administrator: &str, digit: &str| {
+        let sha256 = digit.repeat(64);
+        let path = format!("/api/v1/admins/{administrator}/certificates");
+        _ = call(&api, "POST", &path, Some(&json!({"sha256": sha256}))).await.expect(201);
+        sha256
+    };
+    let (anns_card, marks_card, olgas_card) =
+        (shown(&ann, "a").await, shown(&mark, "b").await, shown(&olga, "c").await);
     let places = Places {
         own: things(
             &here,
@@ -170,6 +179,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("domains", &ours_example),
                 ("delegations", &web),
                 ("admins", &ann),
+                ("admin-certificates", &anns_card),
                 ("tokens", &spare),
                 ("roles", &helpdesk),
             ],
@@ -184,6 +194,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("domains", &ours_example),
                 ("delegations", &mail),
                 ("admins", &mark),
+                ("admin-certificates", &marks_card),
                 ("tokens", &marks),
                 ("roles", &helpdesk),
             ],
@@ -198,6 +209,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("domains", &theirs_example),
                 ("delegations", &there),
                 ("admins", &olga),
+                ("admin-certificates", &olgas_card),
                 ("tokens", &olgas),
                 ("roles", &foreign_role),
             ],
@@ -244,6 +256,7 @@ struct Operation {
     permission: Option<String>,
     is_public: bool,
     takes_dry_run: bool,
+    takes_limit: bool,
 }
 
 /// What came of a call.
@@ -257,7 +270,8 @@ impl Operation {
     /// `+` done or refused for another reason than rights, `-` refused (403), `.` it does not exist for the caller (404), on
     /// things of each place; one mark where an operation is about no thing. Lists: whether they show the thing.
     async fn marks(&self, client: &Https, places: &Places) -> String {
-        let collection = self.path.rsplit('/').next().unwrap().to_owned();
+        let last = self.path.rsplit('/').next().unwrap();
+        let collection = of_administrators(&self.path, last).to_owned();
         let lists = self.id.starts_with("list");
         let about_something = self.path.contains('{') || lists;
         let mut marks = String::new();
@@ -286,7 +300,8 @@ impl Operation {
     }
 
     async fn shows(&self, client: &Https, things: &Things, thing: &str) -> char {
-        let outcome = self.call_at(client, &format!("{}?limit=200", self.at(things)), things).await;
+        let limit = if self.takes_limit { "?limit=200" } else { "" };
+        let outcome = self.call_at(client, &format!("{}{limit}", self.at(things)), things).await;
         match outcome.status {
             200 if outcome.text.contains(thing) => '+',
             200 | 404 => '.',
@@ -336,8 +351,11 @@ impl Operation {
         while let Some((before, rest)) = path.clone().split_once('{') {
             let after = rest.split_once('}').unwrap().1;
             let steps: Vec<_> = before.trim_end_matches('/').split('/').collect();
-            let kind =
-                if self.path.contains("cert-manager") { "cert-manager" } else { steps[steps.len() - 1] };
+            let kind = if self.path.contains("cert-manager") {
+                "cert-manager"
+            } else {
+                of_administrators(&self.path, steps[steps.len() - 1])
+            };
             let thing = things.get(kind).unwrap_or_else(|| panic!("no {kind} for {}", self.path));
             path = format!("{before}{thing}{after}");
         }
@@ -367,6 +385,12 @@ impl Operation {
     }
 }
 
+/// What administrators sign in with is called as what is issued.
+fn of_administrators<'a>(path: &str, collection: &'a str) -> &'a str {
+    let theirs = path.contains("/admins/") && collection == "certificates";
+    if theirs { "admin-certificates" } else { collection }
+}
+
 async fn operations(world: &World) -> Vec<Operation> {
     let document = world.api().get("/api/v1/openapi.json").await.expect(200).json();
     let mut operations = vec![];
@@ -374,7 +398,10 @@ async fn operations(world: &World) -> Vec<Operation> {
         for (method, operation) in item.as_object().unwrap() {
             let Some(id) = operation["operationId"].as_str() else { continue };
             let content = &operation["requestBody"]["content"]["application/json"];
-            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let takes = |name: &str| {
+                let parameters = operation["parameters"].as_array();
+                parameters.into_iter().flatten().any(|parameter| parameter["name"] == name)
+            };
             let security = operation.get("security").or(document.get("security"));
             let security = security.and_then(Value::as_array);
             operations.push(Operation {
@@ -384,7 +411,8 @@ async fn operations(world: &World) -> Vec<Operation> {
                 body: Some(content["example"].clone()).filter(|body| !body.is_null()),
                 permission: operation["x-permission"].as_str().map(str::to_owned),
                 is_public: security.is_none_or(|all| all.is_empty() || all.contains(&json!({}))),
-                takes_dry_run: parameters.into_iter().any(|parameter| parameter["name"] == "dryRun"),
+                takes_dry_run: takes("dryRun"),
+                takes_limit: takes("limit"),
             });
         }
     }

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AdministratorLinkDrawn, AdministratorLinkWanted, AdministratorPasswordSet, BuiltInRole, Grant, NewGrant,
-    Role,
+    AdministratorCertificateBound, AdministratorCertificateUnbound, AdministratorLinkDrawn,
+    AdministratorLinkWanted, AdministratorPasswordSet, BuiltInRole, Grant, NewGrant, Role,
 };
 use crate::{AdministratorId, Permission, Timestamp, command, events};
 
@@ -118,6 +118,8 @@ events! {
         LinkWanted(AdministratorLinkWanted) = "administrator.link_wanted" v 1,
         LinkDrawn(AdministratorLinkDrawn) = "administrator.link_drawn" v 1,
         PasswordSet(AdministratorPasswordSet) = "administrator.password_set" v 1,
+        CertificateBound(AdministratorCertificateBound) = "administrator.certificate_bound" v 1,
+        CertificateUnbound(AdministratorCertificateUnbound) = "administrator.certificate_unbound" v 1,
     }
 }
 

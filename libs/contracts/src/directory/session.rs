@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AdministratorId, OrganizationId, SecretText, SessionId, Timestamp, command, events};
+use super::ShownCertificate;
+use crate::{AdministratorId, OrganizationId, SecretText, SessionId, Thumbprint, Timestamp, command, events};
 
 /// How somebody signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +37,9 @@ pub struct SessionStarted {
     /// The address they came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+    /// The client certificate that it began with, and that each of its requests has to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Thumbprint>,
     /// SHA-256 of the cookie's text, hexadecimal.
     pub hash: String,
     /// When it ends, whatever happens.
@@ -113,6 +117,9 @@ pub struct SignIn {
     /// The code of a second factor, or a recovery code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<SecretText>,
+    /// The valid client certificate of the connection, where certificates count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<ShownCertificate>,
     /// The address it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,

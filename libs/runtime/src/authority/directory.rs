@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use contracts::{
     AdministratorId, Credential, DepartmentId, Event, OrganizationId, PermissionSet, RoleId, SessionId,
-    Timestamp, TokenId,
+    Thumbprint, Timestamp, TokenId,
     directory::{
         AdministratorEvent, AdministratorStatus, DepartmentEvent, Grant, OrganizationEvent, Role, RoleEvent,
         SessionEvent, TokenEvent, TokenIssued, TokenScope,
@@ -17,6 +17,7 @@ use eventlog::Recorded;
 
 use super::{
     Denied, Held, Principal,
+    certificates::Certificates,
     sessions::{Session, Sessions},
 };
 use crate::fold::Fold;
@@ -31,6 +32,7 @@ pub struct Directory {
     pub(super) roles: HashMap<RoleId, KnownRole>,
     pub(super) administrators: HashMap<AdministratorId, KnownAdministrator>,
     pub(super) administrator_names: HashMap<String, AdministratorId>,
+    pub(super) certificates: Certificates,
     tokens: HashMap<TokenId, Token>,
     sessions: Sessions,
     /// The organization that was there first: where those act who are bound to none.
@@ -189,6 +191,11 @@ impl Directory {
         })
     }
 
+    /// The client certificate that a session began with.
+    pub(super) fn session_certificate(&self, session: SessionId) -> Option<Thumbprint> {
+        self.sessions.find(session)?.certificate
+    }
+
     /// The sessions of somebody that were not ended.
     pub(super) fn sessions_of(&self, administrator: AdministratorId) -> Vec<SessionId> {
         self.sessions.of(administrator)
@@ -305,7 +312,7 @@ impl Directory {
         self.role_changed(id);
     }
 
-    fn apply_administrator(&mut self, id: AdministratorId, event: AdministratorEvent) {
+    fn apply_administrator(&mut self, id: AdministratorId, recorded: &Recorded, event: AdministratorEvent) {
         let status = match event {
             AdministratorEvent::Appointed(appointed) => {
                 let held = self.held(appointed.grants);
@@ -322,7 +329,19 @@ impl Directory {
             | AdministratorEvent::PasswordSet(_) => return,
             AdministratorEvent::Disabled(_) => AdministratorStatus::Disabled,
             AdministratorEvent::Enabled(_) => AdministratorStatus::Active,
-            AdministratorEvent::Removed(_) => AdministratorStatus::Removed,
+            AdministratorEvent::Removed(_) => {
+                self.certificates.remove_all_of(id);
+                AdministratorStatus::Removed
+            }
+            AdministratorEvent::CertificateBound(bound) => {
+                return self.certificates.bind(id, &bound, recorded.recorded_at);
+            }
+            AdministratorEvent::CertificateUnbound(unbound) => {
+                if let Some(thumbprint) = self.certificates.unbind(id, unbound.certificate) {
+                    self.sessions.end_all_with(id, thumbprint);
+                }
+                return;
+            }
         };
         if status != AdministratorStatus::Active {
             // Whoever is enabled again signs in again.
@@ -387,7 +406,7 @@ impl Fold for Directory {
             OrganizationEvent::CATEGORY => self.apply_organization(id.into(), read(recorded)?),
             DepartmentEvent::CATEGORY => self.apply_department(id.into(), read(recorded)?),
             RoleEvent::CATEGORY => self.apply_role(id.into(), read(recorded)?),
-            AdministratorEvent::CATEGORY => self.apply_administrator(id.into(), read(recorded)?),
+            AdministratorEvent::CATEGORY => self.apply_administrator(id.into(), recorded, read(recorded)?),
             TokenEvent::CATEGORY => self.apply_token(id.into(), read(recorded)?)?,
             SessionEvent::CATEGORY => {
                 self.sessions.apply(id.into(), read(recorded)?, recorded.recorded_at)?

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use contracts::{
-    AdministratorId, OrganizationId, SessionId, Timestamp,
+    AdministratorId, OrganizationId, SessionId, Thumbprint, Timestamp,
     directory::{SessionEvent, SessionStarted},
     event::EventError,
 };
@@ -24,6 +24,7 @@ pub(super) struct Session {
     pub(super) administrator: AdministratorId,
     pub(super) organization: OrganizationId,
     pub(super) hash: [u8; 32],
+    pub(super) certificate: Option<Thumbprint>,
     pub(super) stepped_up_until: Option<Timestamp>,
     pub(super) expires_at: Timestamp,
 }
@@ -42,6 +43,14 @@ impl Sessions {
     /// Forgets those of one administrator.
     pub(super) fn end_all(&mut self, administrator: AdministratorId) {
         self.known.retain(|_, session| session.administrator != administrator);
+    }
+
+    /// Forgets those that began with one of an administrator's certificates.
+    pub(super) fn end_all_with(&mut self, administrator: AdministratorId, certificate: Thumbprint) {
+        let began_with = |session: &Session| {
+            session.administrator == administrator && session.certificate == Some(certificate)
+        };
+        self.known.retain(|_, session| !began_with(session));
     }
 
     pub(super) fn apply(
@@ -90,6 +99,7 @@ impl Session {
             administrator: started.administrator_id,
             organization: started.organization_id,
             hash: hash("session.started", &started.hash)?,
+            certificate: started.certificate,
             stepped_up_until: started.stepped_up_until,
             expires_at: started.expires_at,
         })

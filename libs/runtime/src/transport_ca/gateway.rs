@@ -7,7 +7,7 @@ use rcgen::KeyPair;
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
-    server::{ClientHello, ResolvesServerCert},
+    server::{ClientHello, ResolvesServerCert, danger::ClientCertVerifier},
     sign::CertifiedKey,
 };
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
@@ -70,11 +70,14 @@ impl GatewayCertificate {
         }
     }
 
-    /// TLS for the gateway's listener, with HTTP/2 and HTTP/1.1.
-    pub fn tls(self: &Arc<Self>) -> Result<ServerConfig, TransportError> {
+    /// TLS for the gateway's listener, with HTTP/2 and HTTP/1.1. `clients` asks for their certificates, or does not.
+    pub fn tls(
+        self: &Arc<Self>,
+        clients: Arc<dyn ClientCertVerifier>,
+    ) -> Result<ServerConfig, TransportError> {
         let mut config = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
             .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_cert_resolver(self.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = aws_lc_rs::Ticketer::new()?;

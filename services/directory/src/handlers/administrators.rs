@@ -24,11 +24,11 @@ use crate::{
 };
 
 /// An administrator whom the caller sees, and the caller.
-struct Seen {
-    caller: Caller,
-    principal: Principal,
-    context: Context,
-    grants: Vec<Grant>,
+pub(super) struct Seen {
+    pub(super) caller: Caller,
+    pub(super) principal: Principal,
+    pub(super) context: Context,
+    pub(super) grants: Vec<Grant>,
 }
 
 impl Handlers {
@@ -164,7 +164,11 @@ impl Handlers {
     }
 
     /// An administrator of whose grants one is within the caller's reach; oneself is, too. Errors: `not_found`.
-    async fn seen<C: Command>(&self, context: &Context, id: AdministratorId) -> Result<Seen, Problem> {
+    pub(super) async fn seen<C: Command>(
+        &self,
+        context: &Context,
+        id: AdministratorId,
+    ) -> Result<Seen, Problem> {
         let caller = self.authority.caller::<C>(context).await?;
         let principal = self.authority.principal(&context.actor)?;
         let missing = || Problem::not_found("administrator", id);

@@ -120,7 +120,9 @@ fn administrator(recorded: &Recorded, event: AdministratorEvent) -> Row {
         AdministratorEvent::Described(_)
         | AdministratorEvent::LinkWanted(_)
         | AdministratorEvent::LinkDrawn(_)
-        | AdministratorEvent::PasswordSet(_) => Row { table, document: json!({}), ..Row::default() },
+        | AdministratorEvent::PasswordSet(_)
+        | AdministratorEvent::CertificateBound(_)
+        | AdministratorEvent::CertificateUnbound(_) => Row { table, document: json!({}), ..Row::default() },
         AdministratorEvent::Disabled(_) => standing(table, "disabled"),
         AdministratorEvent::Enabled(_) => standing(table, "active"),
         AdministratorEvent::Removed(_) => standing(table, "removed"),

@@ -30,7 +30,7 @@ use crate::{
     view::{self, Field, Rights, View},
 };
 
-static ADMINS: View = View {
+pub(super) static ADMINS: View = View {
     service: Service::Directory,
     name: "administrator",
     kind: "administrator",
@@ -222,7 +222,7 @@ async fn enable(call: Call) -> Result<Answer, Problem> {
 }
 
 /// The administrator in the path of a write: one named by id needs no read model, which may be behind.
-async fn administrator(call: &Call) -> Result<AdministratorId, Problem> {
+pub(super) async fn administrator(call: &Call) -> Result<AdministratorId, Problem> {
     if call.step("id").starts_with("name:") {
         return Ok(read::one(call, &ADMINS, "id").await?.id.into());
     }

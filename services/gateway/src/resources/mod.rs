@@ -1,6 +1,7 @@
 //! The operations, a file per resource.
 
 pub mod access_lists;
+pub mod admin_certificates;
 pub mod admins;
 pub mod cas;
 pub mod certificate_requests;

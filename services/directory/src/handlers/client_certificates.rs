@@ -1,0 +1,65 @@
+//! Client certificates: bound to an administrator and taken away again.
+
+use bus::{Answer, Context};
+use contracts::{
+    AdministratorId, Code, Problem, Timestamp,
+    directory::{
+        AdministratorCertificateUnbound, BindCertificate, BoundCertificateView, CertificateMark,
+        UnbindCertificate, UnboundCertificateView,
+    },
+};
+
+use super::Handlers;
+use crate::administrator::AdministratorCommand;
+
+impl Handlers {
+    /// Lets an administrator sign in with a certificate.
+    pub async fn bind_certificate(
+        &self,
+        context: &Context,
+        command: BindCertificate,
+    ) -> Result<Answer<BoundCertificateView>, Problem> {
+        let BindCertificate { administrator, certificate, not_after } = command;
+        // One at a time, so that a certificate has one owner.
+        let _turn = self.one_at_a_time().await?;
+        let seen = self.seen::<BindCertificate>(context, administrator).await?;
+        // Whoever binds a certificate could become that person.
+        self.may_give(&seen.caller, &seen.principal, seen.grants.clone())?;
+        if self.authority.certificate_owner(&[certificate]).is_some_and(|owner| owner != administrator) {
+            let words = "the certificate is bound to another administrator";
+            return Err(Problem::new(Code::AlreadyExists, words));
+        }
+        let bind = AdministratorCommand::BindCertificate(certificate, not_after);
+        let done = self.administrators.execute(&seen.context, administrator.uuid(), bind).await?;
+        let bound = done.state.certificate(certificate).cloned();
+        let view = BoundCertificateView {
+            id: certificate,
+            sha1: bound.as_ref().and_then(|bound| bound.sha1),
+            not_after: bound.and_then(|bound| bound.not_after),
+            bound_at: self.bound_at(administrator, certificate),
+        };
+        Ok(done.answer(|_| view))
+    }
+
+    /// Lets an administrator no longer sign in with a certificate.
+    pub async fn unbind_certificate(
+        &self,
+        context: &Context,
+        command: UnbindCertificate,
+    ) -> Result<Answer<UnboundCertificateView>, Problem> {
+        let UnbindCertificate { administrator, certificate, reason } = command;
+        let _turn = self.one_at_a_time().await?;
+        let seen = self.seen::<UnbindCertificate>(context, administrator).await?;
+        self.may_give(&seen.caller, &seen.principal, seen.grants.clone())?;
+        let unbound = AdministratorCertificateUnbound { certificate, reason };
+        let unbind = AdministratorCommand::UnbindCertificate(unbound);
+        let done = self.administrators.execute(&seen.context, administrator.uuid(), unbind).await?;
+        Ok(done.answer(|_| UnboundCertificateView { id: certificate }))
+    }
+
+    fn bound_at(&self, administrator: AdministratorId, certificate: CertificateMark) -> Timestamp {
+        let known = self.authority.certificates_of(administrator);
+        let known = known.into_iter().find(|view| view.id == certificate);
+        known.map_or_else(|| self.clock.now(), |view| view.bound_at)
+    }
+}
