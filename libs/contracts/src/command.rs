@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{AdministratorId, Permission, Service, SessionId, TokenId, id::IdError};
+use crate::{AdministratorId, Permission, Service, SessionId, Thumbprint, TokenId, id::IdError};
 
 /// A command travels on `cmd.<service>.v1.<name>`; its body is the command as JSON.
 pub trait Command: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -46,6 +46,9 @@ macro_rules! command {
     };
 }
 
+/// What the thumbprint of a certificate is written after.
+const SHA256: &str = "sha256:";
+
 /// What an administrator acts through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Credential {
@@ -53,6 +56,8 @@ pub enum Credential {
     Token(TokenId),
     /// A session, begun by signing in.
     Session(SessionId),
+    /// A TLS client certificate, shown with each request.
+    Certificate(Thumbprint),
 }
 
 impl fmt::Display for Credential {
@@ -60,6 +65,7 @@ impl fmt::Display for Credential {
         match self {
             Self::Token(token) => token.fmt(f),
             Self::Session(session) => session.fmt(f),
+            Self::Certificate(thumbprint) => write!(f, "{SHA256}{thumbprint}"),
         }
     }
 }
@@ -75,8 +81,13 @@ impl From<SessionId> for Credential {
 }
 impl FromStr for Credential {
     type Err = IdError;
-    /// `tok_…` or `ses_…`; a bare UUID would not say which.
+    /// `tok_…`, `ses_…` or `sha256:…`; a bare UUID would not say which.
     fn from_str(text: &str) -> Result<Self, IdError> {
+        if let Some(digits) = text.strip_prefix(SHA256) {
+            let malformed =
+                |_| IdError::Malformed { found: text.chars().take(64).collect(), expected: "sha256" };
+            return digits.parse().map(Self::Certificate).map_err(malformed);
+        }
         if text.starts_with("ses_") { text.parse().map(Self::Session) } else { text.parse().map(Self::Token) }
     }
 }
@@ -117,7 +128,7 @@ impl fmt::Display for Actor {
 
 /// Not an actor's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an actor: expected 'adm_…/tok_…', 'adm_…/ses_…' or 'service:<name>'")]
+#[error("'{0}' is not an actor: expected 'adm_…/tok_…', 'adm_…/ses_…', 'adm_…/sha256:…' or 'service:<name>'")]
 pub struct ActorError(String);
 
 impl FromStr for Actor {

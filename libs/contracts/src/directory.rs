@@ -29,7 +29,7 @@ pub use administrator::{
 };
 pub use client_certificate::{
     AdministratorCertificateBound, AdministratorCertificateUnbound, BindCertificate, BoundCertificateView,
-    CertificateMark, ShownCertificate, SignInWithCertificate, UnbindCertificate, UnboundCertificateView,
+    CertificateMark, RecordCertificateUse, ShownCertificate, UnbindCertificate, UnboundCertificateView,
 };
 pub use delegate::{Delegate, DelegateReference, DelegationStatus};
 pub use denial::{DenialEvent, DenialRecorded, RecordDenial};

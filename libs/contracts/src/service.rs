@@ -93,6 +93,7 @@ pub const TABLE: &[Row] = &[
             (Service::Directory, "remove_administrator"),
             (Service::Directory, "bind_certificate"),
             (Service::Directory, "unbind_certificate"),
+            (Service::Directory, "record_certificate_use"),
             (Service::Directory, "create_role"),
             (Service::Directory, "update_role"),
             (Service::Directory, "archive_role"),

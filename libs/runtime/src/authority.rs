@@ -294,12 +294,17 @@ impl Authority {
         self.directory.read(|directory| directory.administrator_names.get(name).copied())
     }
 
-    /// Whom a client certificate is bound to, by its thumbprint or, where that is all that was known, by its SHA-1.
+    /// Who acts through a client certificate, which whoever it was shown to found valid.
+    pub fn authenticate_certificate(&self, thumbprint: Thumbprint) -> Result<Principal, Denied> {
+        self.known()?;
+        let now = self.clock.now();
+        self.directory.read(|directory| directory.authenticate_certificate(thumbprint, now))
+    }
+
+    /// Whom a client certificate is bound to.
     #[must_use]
-    pub fn certificate_owner(&self, certificates: &[CertificateMark]) -> Option<AdministratorId> {
-        self.directory.read(|directory| {
-            certificates.iter().find_map(|certificate| directory.certificates.owner(*certificate))
-        })
+    pub fn certificate_owner(&self, certificate: CertificateMark) -> Option<AdministratorId> {
+        self.directory.read(|directory| directory.certificates.owner(certificate))
     }
 
     /// The client certificates of an administrator, in the order in which they were bound.

@@ -54,7 +54,6 @@ pub enum AdministratorCommand {
     /// Let them no longer sign in with one.
     UnbindCertificate(AdministratorCertificateUnbound),
     /// They signed in with this one.
-    #[allow(dead_code)] // until sessions begin with one
     UseCertificate(ShownCertificate),
 }
 

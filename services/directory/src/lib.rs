@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
 //! | events written | `organization.*` `department.*` `domain.*` `administrator.*` `role.*` `token.*` `access_list.*` `denial.*` `directory_name.*` |
 //! | events followed | its own, for the read models |
 //! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `administrator` `role` `token` `denial` (read models), `directory.token_use`, `directory.person` |
@@ -34,10 +34,10 @@ use bus::BusError;
 use contracts::directory::{
     ActivateDomain, AppointAdministrator, ApproveDelegation, ArchiveDepartment, ArchiveOrganization,
     ArchiveRole, BindCertificate, CreateDepartment, CreateDomain, CreateOrganization, CreateRole,
-    DeactivateDomain, DelegateDomain, DisableAdministrator, EnableAdministrator, IssueToken, RecordDenial,
-    RecordTokenUse, RejectDelegation, RemoveAdministrator, ReplaceAccessList, RestoreDepartment,
-    RestoreOrganization, RevokeToken, RotateToken, UnbindCertificate, UpdateAdministrator, UpdateDepartment,
-    UpdateDomain, UpdateOrganization, UpdateRole, WithdrawDelegation,
+    DeactivateDomain, DelegateDomain, DisableAdministrator, EnableAdministrator, IssueToken,
+    RecordCertificateUse, RecordDenial, RecordTokenUse, RejectDelegation, RemoveAdministrator,
+    ReplaceAccessList, RestoreDepartment, RestoreOrganization, RevokeToken, RotateToken, UnbindCertificate,
+    UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization, UpdateRole, WithdrawDelegation,
 };
 use runtime::service::ServiceContext;
 
@@ -91,6 +91,7 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
         RemoveAdministrator => remove_administrator,
         BindCertificate => bind_certificate,
         UnbindCertificate => unbind_certificate,
+        RecordCertificateUse => record_certificate_use,
         CreateRole => create_role,
         UpdateRole => update_role,
         ArchiveRole => archive_role,

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use contracts::{
-    AdministratorId, Code, Credential, Problem, Timestamp, TokenId,
-    directory::{BoundCertificateView, Grant},
+    AdministratorId, Code, Credential, Problem, SessionId, Thumbprint, Timestamp, TokenId,
+    directory::{AdministratorKind, BoundCertificateView, CertificateMark, Grant},
     token::TokenText,
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -19,6 +19,15 @@ pub trait Doorkeeper: Send + Sync + 'static {
     fn authenticate(&self, token: &TokenText) -> Result<Principal, Denied>;
     /// Grants with what their roles allow now.
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]>;
+    /// Who acts through a client certificate that was found valid, and whether they are a person or a program.
+    fn authenticate_certificate(
+        &self,
+        thumbprint: Thumbprint,
+    ) -> Result<(Principal, AdministratorKind), Denied>;
+    /// The client certificate that a session began with.
+    fn session_certificate(&self, session: SessionId) -> Option<Thumbprint>;
+    /// Whom a client certificate is bound to.
+    fn certificate_owner(&self, certificate: CertificateMark) -> Option<AdministratorId>;
     /// The client certificates of an administrator.
     fn certificates_of(&self, administrator: AdministratorId) -> Vec<BoundCertificateView>;
     /// Waits, though not for long, until what the directory wrote up to this position counts here.
@@ -32,6 +41,23 @@ impl Doorkeeper for Authority {
 
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]> {
         Authority::held(self, grants)
+    }
+
+    fn authenticate_certificate(
+        &self,
+        thumbprint: Thumbprint,
+    ) -> Result<(Principal, AdministratorKind), Denied> {
+        let principal = Authority::authenticate_certificate(self, thumbprint)?;
+        let known = self.administrator(principal.administrator).ok_or(Denied::Invalid)?;
+        Ok((principal, known.kind))
+    }
+
+    fn session_certificate(&self, session: SessionId) -> Option<Thumbprint> {
+        Authority::session_certificate(self, session)
+    }
+
+    fn certificate_owner(&self, certificate: CertificateMark) -> Option<AdministratorId> {
+        Authority::certificate_owner(self, certificate)
     }
 
     fn certificates_of(&self, administrator: AdministratorId) -> Vec<BoundCertificateView> {
@@ -71,7 +97,7 @@ impl Default for Failures {
     }
 }
 
-/// The caller. Missing, mistyped, unknown, wrong and revoked tokens get one and the same answer.
+/// The caller, by the token they sent. Missing, mistyped, unknown, wrong and revoked tokens get one and the same answer.
 /// Errors: `unauthenticated`; `token_expired` for who holds the right text; `service_unavailable` while tokens are
 /// not known yet.
 pub fn authenticate(
@@ -79,18 +105,23 @@ pub fn authenticate(
     doorkeeper: &dyn Doorkeeper,
     failures: &Failures,
 ) -> Result<Principal, Problem> {
-    let denied = match bearer(headers).map(|token| doorkeeper.authenticate(&token)) {
-        Some(Ok(principal)) => return Ok(principal),
-        Some(Err(Denied::Unknown)) => return Err(Denied::Unknown.into()),
-        Some(Err(Denied::Expired)) => Problem::new(Code::TokenExpired, "the API token has expired"),
-        Some(Err(Denied::SessionExpired)) => Denied::SessionExpired.into(),
-        Some(Err(Denied::Invalid)) | None => Problem::new(
+    let found = bearer(headers).map_or(Err(Denied::Invalid), |token| doorkeeper.authenticate(&token));
+    found.map_err(|denied| refuse(denied, "bearer", failures))
+}
+
+/// What somebody is told who is nobody: the same, whatever they showed.
+pub fn refuse(denied: Denied, method: &'static str, failures: &Failures) -> Problem {
+    let problem = match denied {
+        Denied::Unknown => return Denied::Unknown.into(),
+        Denied::Expired => Problem::new(Code::TokenExpired, "the API token has expired"),
+        Denied::SessionExpired => Denied::SessionExpired.into(),
+        Denied::Invalid => Problem::new(
             Code::Unauthenticated,
             "the request carries no valid API token: send 'Authorization: Bearer chy_…'",
         ),
     };
-    failures.0.add(1, &[KeyValue::new("method", "bearer")]);
-    Err(denied)
+    failures.0.add(1, &[KeyValue::new("method", method)]);
+    problem
 }
 
 fn bearer(headers: &HeaderMap) -> Option<TokenText> {

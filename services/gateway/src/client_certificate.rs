@@ -7,10 +7,12 @@
 //! | [`connection`] | how the chain gets from the handshake to requests |
 //! | [`trust`] | which certificates are valid: a pure function of files, chain and time |
 //! | [`files`] | those files, read again when they change |
+//! | [`sign_in`] | what one is worth to a request, alone or on top of a session |
 
 pub mod asking;
 pub mod connection;
 pub mod files;
+pub mod sign_in;
 pub mod trust;
 
 use std::sync::Arc;

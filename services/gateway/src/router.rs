@@ -26,6 +26,7 @@ use crate::{
     authenticate::authenticate,
     body::{self, Media},
     call::Call,
+    client_certificate::{connection::PeerChain, sign_in},
     denial,
     gateway::Gateway,
     operation::{Access, Operation},
@@ -101,7 +102,8 @@ async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Reques
     let address = gateway.gate.client(socket(&parts.extensions), &parts.headers);
     let meter = Arc::new(Meter::default());
     let admitted = arrive(&gateway, &meter, address);
-    let Parts { method, uri, headers, .. } = parts;
+    let Parts { method, uri, headers, extensions, .. } = parts;
+    let chain = extensions.get::<Option<PeerChain>>().cloned().flatten();
     let sends_at_once = sends_at_once(&headers);
     let limit = gateway.limits.body_bytes;
     let (shared, known, counted) = (gateway.clone(), operation.clone(), meter.clone());
@@ -113,7 +115,7 @@ async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Reques
     let mut response = finish(&gateway, &method, &marks, Some(&known), |trace| async move {
         let answer = async {
             admitted?;
-            let incoming = Incoming { headers, uri, path: path?, address, meter: counted };
+            let incoming = Incoming { headers, uri, path: path?, chain, address, meter: counted };
             run(shared, operation, incoming, &mut body, trace).await
         };
         let answer = answer.await;
@@ -137,6 +139,7 @@ struct Incoming {
     headers: HeaderMap,
     uri: Uri,
     path: Vec<(String, String)>,
+    chain: Option<PeerChain>,
     address: Option<IpAddr>,
     meter: Arc<Meter>,
 }
@@ -162,7 +165,7 @@ async fn run(
     let now = gateway.clock.now();
     let caller = match operation.access {
         Some(Access::Public) => None,
-        _ => Some(sign_in(&gateway, &incoming, now)?),
+        _ => Some(sign_in(&gateway, &incoming, now).await?),
     };
     let meter = incoming.meter;
     let mut call = Call {
@@ -203,11 +206,22 @@ async fn run(
 }
 
 /// Who is calling. A credential that is worth nothing counts against the address it came from; none at all does not.
-fn sign_in(gateway: &Gateway, incoming: &Incoming, now: Timestamp) -> Result<Principal, Problem> {
-    let Incoming { headers, address, meter, .. } = incoming;
-    authenticate(headers, &*gateway.doorkeeper, &gateway.failures).map_err(|refused| {
-        let guessed =
-            refused.code.class() == Class::Unauthenticated && headers.contains_key(header::AUTHORIZATION);
+async fn sign_in(gateway: &Gateway, incoming: &Incoming, now: Timestamp) -> Result<Principal, Problem> {
+    let Incoming { headers, chain, address, meter, .. } = incoming;
+    let certificate = chain.as_ref().filter(|_| sign_in::is_alone(headers));
+    let (found, shown) = match certificate {
+        Some(chain) => (sign_in::by_certificate(gateway, chain, now).await, true),
+        None => {
+            let found = authenticate(headers, &*gateway.doorkeeper, &gateway.failures);
+            (found, headers.contains_key(header::AUTHORIZATION))
+        }
+    };
+    let found = match found {
+        Ok(principal) => sign_in::on_top(gateway, &principal, chain.as_ref(), now).await.map(|()| principal),
+        refused => refused,
+    };
+    found.map_err(|refused| {
+        let guessed = refused.code.class() == Class::Unauthenticated && shown;
         let beyond = if guessed { gateway.rates.failure(meter, *address, now).err() } else { None };
         beyond.unwrap_or(refused)
     })

@@ -19,8 +19,11 @@ use chancery_gateway::{
     router,
 };
 use contracts::{
-    AdministratorId, OrganizationId, Permission, PermissionSet, Service, Timestamp, TokenId,
-    directory::{BoundCertificateView, BuiltInRole, Grant, Role, TokenScope},
+    AdministratorId, OrganizationId, Permission, PermissionSet, Service, SessionId, Thumbprint, Timestamp,
+    TokenId,
+    directory::{
+        AdministratorKind, BoundCertificateView, BuiltInRole, CertificateMark, Grant, Role, TokenScope,
+    },
     token::TokenText,
 };
 use eventlog::Reader;
@@ -74,6 +77,18 @@ impl Doorkeeper for Door {
 
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]> {
         grants.into_iter().filter_map(Held::built_in).collect()
+    }
+
+    fn authenticate_certificate(&self, _: Thumbprint) -> Result<(Principal, AdministratorKind), Denied> {
+        Err(Denied::Invalid)
+    }
+
+    fn session_certificate(&self, _: SessionId) -> Option<Thumbprint> {
+        None
+    }
+
+    fn certificate_owner(&self, _: CertificateMark) -> Option<AdministratorId> {
+        None
     }
 
     fn certificates_of(&self, _: AdministratorId) -> Vec<BoundCertificateView> {

@@ -5,10 +5,8 @@ use std::{fmt, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::SessionView;
 use crate::{
-    AdministratorId, Permission, SessionId, Sha1Thumbprint, Thumbprint, Timestamp, command,
-    thumbprint::ThumbprintError,
+    AdministratorId, Permission, Sha1Thumbprint, Thumbprint, Timestamp, command, thumbprint::ThumbprintError,
 };
 
 /// What a bound certificate is known by.
@@ -139,25 +137,14 @@ pub struct UnbindCertificate {
 }
 command!(UnbindCertificate => UnboundCertificateView, Directory, "unbind_certificate", Some(Permission::AdministratorWrite), STEP_UP = true);
 
-/// Signs in with a certificate alone. The gateway draws the session's secret and sends its hash.
+/// Tells that a certificate was shown of which only the SHA-1 is bound: its thumbprint counts from here on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SignInWithCertificate {
-    /// The session's id, which stands in its cookie.
-    pub id: SessionId,
-    /// SHA-256 of the cookie's text, hexadecimal.
-    pub hash: String,
-    /// The name of the organization to act in; missing: the usual one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organization: Option<String>,
-    /// The certificate; missing: none was shown, or none that is valid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<ShownCertificate>,
-    /// The address it comes from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+pub struct RecordCertificateUse {
+    /// The certificate.
+    pub certificate: ShownCertificate,
 }
-command!(SignInWithCertificate => SessionView, Directory, "sign_in_with_certificate", None);
+command!(RecordCertificateUse => (), Directory, "record_certificate_use", None);
 
 /// A certificate that an administrator signs in with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

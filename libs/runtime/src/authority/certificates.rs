@@ -12,9 +12,14 @@ use contracts::{
 pub struct Certificates(HashMap<CertificateMark, (AdministratorId, BoundCertificateView)>);
 
 impl Certificates {
+    /// A certificate, and whom it is bound to.
+    pub fn find(&self, certificate: CertificateMark) -> Option<&(AdministratorId, BoundCertificateView)> {
+        self.0.get(&certificate)
+    }
+
     /// Whom a certificate is bound to.
     pub fn owner(&self, certificate: CertificateMark) -> Option<AdministratorId> {
-        self.0.get(&certificate).map(|(owner, _)| *owner)
+        self.find(certificate).map(|(owner, _)| *owner)
     }
 
     /// The certificates of an administrator, in the order in which they were bound.

@@ -6,8 +6,9 @@ use contracts::{
     AdministratorId, Credential, DepartmentId, Event, OrganizationId, PermissionSet, RoleId, SessionId,
     Thumbprint, Timestamp, TokenId,
     directory::{
-        AdministratorEvent, AdministratorStatus, DepartmentEvent, Grant, OrganizationEvent, Role, RoleEvent,
-        SessionEvent, TokenEvent, TokenIssued, TokenScope,
+        AdministratorAppointed, AdministratorEvent, AdministratorKind, AdministratorStatus, CertificateMark,
+        DepartmentEvent, Grant, OrganizationEvent, Role, RoleEvent, SessionEvent, TokenEvent, TokenIssued,
+        TokenScope,
     },
     event::EventError,
     session::SessionText,
@@ -79,6 +80,8 @@ pub struct KnownRole {
 pub struct KnownAdministrator {
     /// Unique sign-in name.
     pub name: String,
+    /// Person or program.
+    pub kind: AdministratorKind,
     /// Whether they may act.
     pub status: AdministratorStatus,
     /// Their grants, with what their roles allow now.
@@ -92,6 +95,9 @@ impl KnownAdministrator {
         self.status == AdministratorStatus::Active && self.held.iter().any(Held::is_master)
     }
 }
+
+/// When a certificate ends of which that is not known; whoever it is shown to knows.
+const FAR: Timestamp = Timestamp(time::macros::datetime!(9999-12-31 23:59:59 UTC));
 
 #[derive(Debug)]
 struct Token {
@@ -132,7 +138,42 @@ impl Directory {
                 let session = self.sessions.find(id).filter(|session| session.administrator == administrator);
                 self.valid_session(id, session.ok_or(Denied::Invalid)?, now)
             }
+            Credential::Certificate(thumbprint) => {
+                let principal = self.authenticate_certificate(thumbprint, now)?;
+                if principal.administrator == administrator { Ok(principal) } else { Err(Denied::Invalid) }
+            }
         }
+    }
+
+    /// Who acts through a certificate, which whoever it was shown to found valid.
+    pub(super) fn authenticate_certificate(
+        &self,
+        thumbprint: Thumbprint,
+        now: Timestamp,
+    ) -> Result<Principal, Denied> {
+        let bound = self.certificates.find(CertificateMark::Sha256(thumbprint)).ok_or(Denied::Invalid)?;
+        let (id, certificate) = bound;
+        let administrator = self.administrators.get(id).ok_or(Denied::Invalid)?;
+        if administrator.status != AdministratorStatus::Active {
+            return Err(Denied::Invalid);
+        }
+        let expires_at = certificate.not_after.unwrap_or(FAR);
+        if now > expires_at {
+            return Err(Denied::Invalid);
+        }
+        let organization = administrator.held.first().and_then(|held| held.grant.organization_id);
+        Ok(Principal {
+            administrator: *id,
+            credential: Credential::Certificate(thumbprint),
+            stepped_up_until: None,
+            organization: organization.or(self.first_organization).ok_or(Denied::Invalid)?,
+            // As a token without limits does: whatever the grants reach.
+            all_organizations: true,
+            scope: Arc::default(),
+            carried: PermissionSet::ALL,
+            held: administrator.held.clone(),
+            expires_at,
+        })
     }
 
     fn valid(&self, id: TokenId, token: &Token, now: Timestamp) -> Result<Principal, Denied> {
@@ -317,8 +358,8 @@ impl Directory {
             AdministratorEvent::Appointed(appointed) => {
                 let held = self.held(appointed.grants);
                 self.administrator_names.insert(appointed.name.clone(), id);
-                let known =
-                    KnownAdministrator { name: appointed.name, status: AdministratorStatus::Active, held };
+                let AdministratorAppointed { name, kind, .. } = appointed;
+                let known = KnownAdministrator { name, kind, status: AdministratorStatus::Active, held };
                 self.administrators.insert(id, known);
                 return;
             }

@@ -140,11 +140,11 @@ impl Principal {
     }
 
     /// Whether sensitive acts are open to them: to a session, for a short while after its owner has proved who they
-    /// are; to tokens always, because they were issued for it.
+    /// are; to tokens and certificates always, because they were issued and bound for it.
     #[must_use]
     pub fn may_act_sensitively(&self, now: Timestamp) -> bool {
         match self.credential {
-            Credential::Token(_) => true,
+            Credential::Token(_) | Credential::Certificate(_) => true,
             Credential::Session(_) => self.stepped_up_until.is_some_and(|until| now <= until),
         }
     }

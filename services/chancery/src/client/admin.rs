@@ -5,6 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{
+    admin_certificate::AdminCertificate,
     api::Api,
     failure::Failure,
     issue::reference,
@@ -98,6 +99,9 @@ pub enum Admin {
         #[arg(long = "type")]
         certificate_type: Option<String>,
     },
+    /// The TLS client certificates that administrators sign in with
+    #[command(subcommand)]
+    Certificate(AdminCertificate),
     /// Show what happened to an administrator
     Timeline {
         /// Id or name
@@ -168,6 +172,7 @@ impl Admin {
                 let answer = api.change(Method::POST, &format!("{of}/explain"), Some(&body)).await?.json()?;
                 output::one(api.format(), &answer, EXPLAINED)
             }
+            Self::Certificate(certificate) => certificate.run(api).await,
             Self::Timeline { admin } => listing::timeline(api, &format!("{}/timeline", one(&admin))).await,
         }
     }

@@ -10,6 +10,7 @@ use self::{api::Api, failure::Failure};
 
 mod access_list;
 mod admin;
+mod admin_certificate;
 mod api;
 mod ca;
 mod cert;

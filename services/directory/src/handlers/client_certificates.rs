@@ -1,15 +1,15 @@
 //! Client certificates: bound to an administrator and taken away again.
 
-use bus::{Answer, Context};
+use bus::{Answer, Context, Reply};
 use contracts::{
     AdministratorId, Code, Problem, Timestamp,
     directory::{
         AdministratorCertificateUnbound, BindCertificate, BoundCertificateView, CertificateMark,
-        UnbindCertificate, UnboundCertificateView,
+        RecordCertificateUse, UnbindCertificate, UnboundCertificateView,
     },
 };
 
-use super::Handlers;
+use super::{Handlers, within};
 use crate::administrator::AdministratorCommand;
 
 impl Handlers {
@@ -25,7 +25,7 @@ impl Handlers {
         let seen = self.seen::<BindCertificate>(context, administrator).await?;
         // Whoever binds a certificate could become that person.
         self.may_give(&seen.caller, &seen.principal, seen.grants.clone())?;
-        if self.authority.certificate_owner(&[certificate]).is_some_and(|owner| owner != administrator) {
+        if self.authority.certificate_owner(certificate).is_some_and(|owner| owner != administrator) {
             let words = "the certificate is bound to another administrator";
             return Err(Problem::new(Code::AlreadyExists, words));
         }
@@ -55,6 +55,26 @@ impl Handlers {
         let unbind = AdministratorCommand::UnbindCertificate(unbound);
         let done = self.administrators.execute(&seen.context, administrator.uuid(), unbind).await?;
         Ok(done.answer(|_| UnboundCertificateView { id: certificate }))
+    }
+
+    /// Keeps the thumbprint of a certificate of which only the SHA-1 is bound.
+    pub async fn record_certificate_use(
+        &self,
+        context: &Context,
+        command: RecordCertificateUse,
+    ) -> Result<Answer<()>, Problem> {
+        self.authority.admit::<RecordCertificateUse>(context).await?;
+        let shown = command.certificate;
+        let _turn = self.one_at_a_time().await?;
+        let owner = self.authority.certificate_owner(CertificateMark::Sha1(shown.sha1));
+        let taken = self.authority.certificate_owner(CertificateMark::Sha256(shown.sha256));
+        // Nothing waits for it any more, or it is known already.
+        let (Some(owner), None) = (owner, taken) else { return Ok(Answer::Done(Reply::nothing(()))) };
+        let snapshot = self.administrators.reload(owner.uuid()).await?;
+        let tenant = snapshot.tenant.ok_or_else(|| Problem::not_found("administrator", owner))?;
+        let used = AdministratorCommand::UseCertificate(shown);
+        let done = self.administrators.execute(&within(context, tenant), owner.uuid(), used).await?;
+        Ok(done.answer(|_| ()))
     }
 
     fn bound_at(&self, administrator: AdministratorId, certificate: CertificateMark) -> Timestamp {

@@ -68,11 +68,11 @@ async fn show(call: Call) -> Result<Answer, Problem> {
         administrator_id: caller.administrator,
         token_id: match caller.credential {
             Credential::Token(token) => Some(token),
-            Credential::Session(_) => None,
+            Credential::Session(_) | Credential::Certificate(_) => None,
         },
         session_id: match caller.credential {
             Credential::Session(session) => Some(session),
-            Credential::Token(_) => None,
+            Credential::Token(_) | Credential::Certificate(_) => None,
         },
         token_expires_at: caller.expires_at,
         organization_id: caller.organization,
