@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use contracts::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId, Event,
-    KeyId, Lifetime, OrganizationId, Permission, PolicyId, ProfileId, RoleId, SessionId, Timestamp, TokenId,
-    directory as d, inventory as i, keystore as k, public as p,
+    KeyId, Lifetime, OrganizationId, Permission, PersonId, PolicyId, ProfileId, RoleId, SessionId, Timestamp,
+    TokenId, directory as d, inventory as i, keystore as k, public as p,
     public::PublicEvent,
     signer as s,
     thumbprint::Hash,
@@ -167,6 +167,21 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     ] {
         push::<d::AdministratorEvent>(&mut all, event);
     }
+    let department_id = Some(DepartmentId(uuid(2)));
+    let validation_type = d::ValidationType::Standard;
+    for event in [
+        d::PersonEvent::from(d::PersonAdded { id: PersonId(uuid(14)), department_id, validation_type }),
+        d::PersonUpdated { department_id, validation_type, fields: vec!["lastName".into()] }.into(),
+        d::PersonArchived { reason: Some("left".into()) }.into(),
+        d::PersonRestored { reason: None }.into(),
+        d::PersonErased {}.into(),
+    ] {
+        push(&mut all, event);
+    }
+    let lines = d::PersonImportStarted { lines: 993, unreadable: 7 };
+    push(&mut all, d::PersonImportEvent::from(lines));
+    let worked_off = d::PersonImportCompleted { added: 990, existing: 2, refused: 8 };
+    push(&mut all, d::PersonImportEvent::from(worked_off));
     push(
         &mut all,
         d::RoleEvent::from(d::RoleCreated {

@@ -26,6 +26,8 @@ pub fn log_events() -> Vec<EventDescription> {
         d::OrganizationEvent::descriptions(),
         d::DepartmentEvent::descriptions(),
         d::AdministratorEvent::descriptions(),
+        d::PersonEvent::descriptions(),
+        d::PersonImportEvent::descriptions(),
         d::RoleEvent::descriptions(),
         d::TokenEvent::descriptions(),
         d::AccessListEvent::descriptions(),

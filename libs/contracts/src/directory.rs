@@ -1,4 +1,4 @@
-//! `directory`: organizations, departments, domains, administrators and their roles, API tokens, access lists, denials.
+//! `directory`: organizations, departments, domains, administrators and their roles, persons, API tokens, access lists, denials.
 //!
 //! Each kind has a module: its events, then the commands that bring them about, then what a reader is shown.
 
@@ -14,6 +14,8 @@ mod grant;
 mod link;
 mod name;
 mod organization;
+mod person;
+mod person_import;
 mod recipient;
 mod role;
 mod session;
@@ -54,6 +56,14 @@ pub use organization::{
     ArchiveOrganization, CreateOrganization, OrganizationArchived, OrganizationChanges, OrganizationCreated,
     OrganizationEvent, OrganizationRestored, OrganizationUpdated, OrganizationView, RestoreOrganization,
     UpdateOrganization,
+};
+pub use person::{
+    AddPerson, ArchivePerson, ErasePerson, PersonAdded, PersonArchived, PersonErased, PersonEvent,
+    PersonRestored, PersonStatus, PersonUpdated, PersonView, RestorePerson, UpdatePerson, ValidationType,
+};
+pub use person_import::{
+    ImportPeople, ImportStatus, JudgePeople, LineError, LinesJudged, PersonImportCompleted,
+    PersonImportEvent, PersonImportStarted, PersonImportView, PersonLine, StagePeople,
 };
 pub use recipient::{FindRecipients, Recipient, WhoMay};
 pub use role::{

@@ -134,6 +134,8 @@ ids! {
     DomainId = "dom", "a domain";
     /// A person or robot that may act.
     AdministratorId = "adm", "an administrator";
+    /// A person who may hold client certificates.
+    PersonId = "per", "a person";
     /// A custom role.
     RoleId = "rol", "a role";
     /// An API token.

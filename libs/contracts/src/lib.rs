@@ -33,7 +33,8 @@ pub use command::{Actor, Command, Credential};
 pub use event::{Event, EventError};
 pub use id::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId,
-    EventId, IdError, KeyId, OperationId, OrganizationId, PolicyId, ProfileId, RoleId, SessionId, TokenId,
+    EventId, IdError, KeyId, OperationId, OrganizationId, PersonId, PolicyId, ProfileId, RoleId, SessionId,
+    TokenId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};

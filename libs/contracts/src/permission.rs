@@ -36,6 +36,8 @@ permissions! {
     DomainRequest = "domain.request", "Ask for a domain's delegation, and give one back.";
     DomainDelegate = "domain.delegate", "Delegate domains at once, and decide what others ask for.";
     DomainWrite = "domain.write", "Create, change, activate and deactivate domains.";
+    PersonRead = "person.read", "Read persons: who may hold client certificates.";
+    PersonWrite = "person.write", "Add, import, change, archive, restore and erase persons.";
     TokenRead = "token.read", "List API tokens.";
     TokenWrite = "token.write", "Issue, rotate and revoke API tokens.";
     KeyRead = "key.read", "Read keys' descriptions and public halves.";
@@ -51,7 +53,8 @@ permissions! {
     CertificateRead = "certificate.read", "Read certificates.";
     CertificateWrite = "certificate.write", "Label, own and annotate certificates.";
     EventRead = "event.read", "Read and follow events.";
-    AuditRead = "audit.read", "Read denials and the log's verification.";
+    AuditRead = "audit.read", "Read the audit trail; each reading is recorded.";
+    ReportRead = "report.read", "Run reports on what one may read otherwise, too.";
 }
 
 /// A set of permissions, small enough to be copied and compared in a few instructions.

@@ -1,6 +1,7 @@
 //! One handler per command: check, gather facts, load, decide, append. A file per kind of thing.
 
 mod access_lists;
+mod adding;
 mod administrators;
 mod client_certificates;
 mod denials;
@@ -8,18 +9,19 @@ mod departments;
 pub mod domains;
 mod grants;
 mod organizations;
+pub mod people;
 mod roles;
 mod tokens;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bus::Context;
 use contracts::{Code, OrganizationId, Problem, Timestamp, directory::DirectoryNameEvent, id::Reference};
 use deadpool_postgres::{Object, Pool};
-use eventlog::Reader;
+use eventlog::{Appender, Reader};
 use runtime::{
-    authority::Authority, clock::Clock, command::read_problem, ids::Ids, names::Names,
-    repository::Repository, service::ServiceContext,
+    authority::Authority, clock::Clock, command::read_problem, domains::Domains, entropy::Entropy,
+    fold::Live, ids::Ids, names::Names, repository::Repository, service::ServiceContext,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
@@ -31,6 +33,7 @@ use crate::{
     department::Department,
     domain::Domain,
     organization::Organization,
+    people::{person::Person, table::DetailsTable},
     person::{People, away},
     role::CustomRole,
     token::Token,
@@ -39,6 +42,11 @@ use crate::{
 
 /// What belongs to the installation rather than to an organization: names of organizations, say, are unique in all of it.
 pub const INSTALLATION: OrganizationId = OrganizationId(Uuid::nil());
+
+/// How long what is not known yet is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long news of domains are waited for before the log is asked.
+const DOUBT: Duration = Duration::from_millis(500);
 
 /// What the handlers work with.
 pub struct Handlers {
@@ -58,7 +66,13 @@ pub struct Handlers {
     denials: Repository<Denial>,
     token_use: TokenUse,
     people: People,
+    persons: Repository<Person>,
+    details: DetailsTable,
+    delegated: Live<Domains>,
+    appender: Appender,
+    entropy: Arc<dyn Entropy>,
     turns: Arc<Mutex<()>>,
+    people_turns: Arc<Mutex<()>>,
 }
 
 impl Handlers {
@@ -81,7 +95,20 @@ impl Handlers {
             denials: context.repository(1),
             token_use: TokenUse::new(context.pool.clone()),
             people: People::new(context.pool.clone()),
+            persons: context.repository(10_000),
+            details: DetailsTable::new(context.pool.clone()),
+            delegated: Live::start(
+                "domains_in_memory",
+                &context.reader,
+                &context.bus,
+                &context.health,
+                &context.shutdown,
+                DOUBT,
+            ),
+            appender: context.appender.clone(),
+            entropy: context.entropy.clone(),
             turns: Arc::default(),
+            people_turns: Arc::default(),
         }
     }
 
@@ -115,20 +142,31 @@ impl Handlers {
     /// Lets one change of rights at a time be decided, in whichever instance, on all that were decided before: two
     /// masters cannot remove each other. It ends with the session's transaction, so when what is returned is dropped.
     async fn one_at_a_time(&self) -> Result<Turn, Problem> {
+        let turn = self.turn(&self.turns, 1).await?;
+        self.authority.catch_up().await.map_err(read_problem)?;
+        Ok(turn)
+    }
+
+    /// Lets one change of persons at a time be decided, so that no two have the same address.
+    async fn people_turn(&self) -> Result<Turn, Problem> {
+        self.turn(&self.people_turns, 2).await
+    }
+
+    async fn turn(&self, turns: &Arc<Mutex<()>>, which: i32) -> Result<Turn, Problem> {
         // Within this instance they wait here, so that those who wait take no connection from the one who works.
-        let here = self.turns.clone().lock_owned().await;
+        let here = turns.clone().lock_owned().await;
         let session = self.pool.get().await.map_err(away)?;
-        let take = "begin; set local lock_timeout = '10s'; select pg_advisory_xact_lock(7201, 1)";
+        let take =
+            format!("begin; set local lock_timeout = '10s'; select pg_advisory_xact_lock(7201, {which})");
         let turn = Turn { session: Some(session), _here: here };
         if let Some(session) = &turn.session {
-            session.batch_execute(take).await.map_err(away)?;
+            session.batch_execute(&take).await.map_err(away)?;
         }
-        self.authority.catch_up().await.map_err(read_problem)?;
         Ok(turn)
     }
 }
 
-/// The turn of one change of rights.
+/// The turn of one change.
 struct Turn {
     session: Option<Object>,
     _here: OwnedMutexGuard<()>,
@@ -148,7 +186,7 @@ impl Drop for Turn {
 }
 
 /// The same command, about this organization.
-fn within(context: &Context, organization: OrganizationId) -> Context {
+pub fn within(context: &Context, organization: OrganizationId) -> Context {
     Context { tenant: organization, ..context.clone() }
 }
 

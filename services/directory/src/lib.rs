@@ -2,10 +2,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
-//! | events written | `organization.*` `department.*` `domain.*` `administrator.*` `role.*` `token.*` `access_list.*` `denial.*` `directory_name.*` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
+//! | events written | `organization.*` `department.*` `domain.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `denial.*` `directory_name.*` |
 //! | events followed | its own, for the read models |
-//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `administrator` `role` `token` `denial` (read models), `directory.token_use`, `directory.person` |
+//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `administrator` `role` `token` `denial` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details` |
 //!
 //! At the very first start it appends the first organization, domain, token and administrator ([`first_start`]).
 
@@ -22,6 +22,7 @@ mod first_domain;
 mod first_start;
 mod handlers;
 mod organization;
+mod people;
 mod person;
 mod projection;
 mod role;
@@ -32,29 +33,34 @@ use std::sync::Arc;
 
 use bus::BusError;
 use contracts::directory::{
-    ActivateDomain, AppointAdministrator, ApproveDelegation, ArchiveDepartment, ArchiveOrganization,
-    ArchiveRole, BindCertificate, CreateDepartment, CreateDomain, CreateOrganization, CreateRole,
-    DeactivateDomain, DelegateDomain, DisableAdministrator, EnableAdministrator, IssueToken,
-    RecordCertificateUse, RecordDenial, RecordTokenUse, RejectDelegation, RemoveAdministrator,
-    ReplaceAccessList, RestoreDepartment, RestoreOrganization, RevokeToken, RotateToken, UnbindCertificate,
-    UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization, UpdateRole, WithdrawDelegation,
+    ActivateDomain, AddPerson, AppointAdministrator, ApproveDelegation, ArchiveDepartment,
+    ArchiveOrganization, ArchivePerson, ArchiveRole, BindCertificate, CreateDepartment, CreateDomain,
+    CreateOrganization, CreateRole, DeactivateDomain, DelegateDomain, DisableAdministrator,
+    EnableAdministrator, ErasePerson, IssueToken, RecordCertificateUse, RecordDenial, RecordTokenUse,
+    RejectDelegation, RemoveAdministrator, ReplaceAccessList, RestoreDepartment, RestoreOrganization,
+    RestorePerson, RevokeToken, RotateToken, UnbindCertificate, UpdateAdministrator, UpdateDepartment,
+    UpdateDomain, UpdateOrganization, UpdatePerson, UpdateRole, WithdrawDelegation,
 };
 use runtime::service::ServiceContext;
 
 use crate::{
     handlers::Handlers,
-    projection::{DirectoryProjection, domains::DomainProjection},
+    projection::{DirectoryProjection, domains::DomainProjection, people::PeopleProjection},
 };
 
 /// Tables beside the read model.
-pub const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_token_use.sql"), include_str!("../migrations/0002_person.sql")];
+pub const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_token_use.sql"),
+    include_str!("../migrations/0002_person.sql"),
+    include_str!("../migrations/0003_people.sql"),
+];
 
 /// Starts the service: it answers commands as soon as its servers are there.
 pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     first_start::spawn(&context);
     runtime::projection::start(&context, DirectoryProjection);
     runtime::projection::start(&context, DomainProjection);
+    runtime::projection::start(&context, PeopleProjection);
     let handlers = Arc::new(Handlers::new(&context));
     let bus = &context.bus;
     macro_rules! serve {
@@ -92,6 +98,11 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
         BindCertificate => bind_certificate,
         UnbindCertificate => unbind_certificate,
         RecordCertificateUse => record_certificate_use,
+        AddPerson => add_person,
+        UpdatePerson => update_person,
+        ArchivePerson => archive_person,
+        RestorePerson => restore_person,
+        ErasePerson => erase_person,
         CreateRole => create_role,
         UpdateRole => update_role,
         ArchiveRole => archive_role,

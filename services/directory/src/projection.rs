@@ -17,6 +17,7 @@ use self::row::row;
 use crate::handlers::INSTALLATION;
 
 pub mod domains;
+pub mod people;
 mod row;
 
 /// The read model of the directory.

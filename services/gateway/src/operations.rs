@@ -16,6 +16,7 @@ pub fn table() -> Vec<Operation> {
         resources::organizations::operations(),
         resources::admins::operations(),
         resources::admin_certificates::operations(),
+        resources::people::operations(),
         resources::roles::operations(),
         resources::domains::operations(),
         resources::tokens::operations(),

@@ -50,7 +50,13 @@ impl Reach {
     /// Those of them whose column holds this id.
     #[must_use]
     pub fn of_one(self, column: &str, id: uuid::Uuid) -> Self {
-        let (mut text, mut values) = (format!("{column} = $::uuid"), vec![Value::Id(id)]);
+        self.where_also(&format!("{column} = $::uuid"), Value::Id(id))
+    }
+
+    /// Those of them of which this is true, too, with the value where `$::` stands.
+    #[must_use]
+    pub fn where_also(self, text: &str, value: Value) -> Self {
+        let (mut text, mut values) = (text.to_owned(), vec![value]);
         if let Some((condition, more)) = self.condition {
             text = format!("{text} and ({condition})");
             values.extend(more);

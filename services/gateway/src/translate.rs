@@ -6,7 +6,7 @@ use contracts::{
     OrganizationId, PolicyId, ProfileId, TokenId,
     directory::{
         AccessListEvent, AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, DomainEvent,
-        OrganizationEvent, RoleEvent, SessionEvent, SignInEvent, TokenEvent,
+        OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent, SignInEvent, TokenEvent,
     },
     inventory::CertificateEvent,
     keystore::KeyEvent,
@@ -148,6 +148,8 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         }
         AccessListEvent::CATEGORY
         | AdministratorEvent::CATEGORY
+        | PersonEvent::CATEGORY
+        | PersonImportEvent::CATEGORY
         | RoleEvent::CATEGORY
         | DenialEvent::CATEGORY
         | SessionEvent::CATEGORY

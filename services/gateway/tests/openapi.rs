@@ -50,6 +50,8 @@ fn ids_are_a_verb_and_a_noun_and_stand_once() {
         "stream",
         "archive",
         "restore",
+        "add",
+        "erase",
         "appoint",
         "remove",
         "disable",

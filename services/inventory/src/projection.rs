@@ -19,7 +19,7 @@ pub struct CertificateProjection;
 
 impl Projection for CertificateProjection {
     const NAME: &'static str = "certificate";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const CATEGORIES: &'static [&'static str] = &[IssuanceEvent::CATEGORY, CertificateEvent::CATEGORY];
     const TABLES: &'static [&'static str] = &["certificate"];
 
@@ -33,11 +33,12 @@ impl Projection for CertificateProjection {
              request_id uuid, department uuid, certificate_type text, requested_by uuid, \
              fingerprint_sha256 text not null, spki_sha256 text not null, \
              key_algorithm text not null, origin text not null, owner text, labels jsonb not null, \
-             search text not null, issuance uuid not null, certificate bytea not null, document jsonb not null);\n\
+             search text not null, emails text[] not null, issuance uuid not null, certificate bytea not null, document jsonb not null);\n\
              create index on {table} (organization, id);\n\
              create index on {table} (not_after, id);\n\
              create index on {table} (serial_number);\n\
-             create index on {table} (fingerprint_sha256);\n"
+             create index on {table} (fingerprint_sha256);\n\
+             create index on {table} using gin (emails);\n"
         )
     }
 
@@ -52,7 +53,7 @@ impl Projection for CertificateProjection {
                  {status} as status, c.serial_number, c.issuer_ca, c.profile_id, c.request_id, c.department, \
                  c.certificate_type, c.requested_by, c.id as certificate_id, \
                  c.fingerprint_sha256, c.spki_sha256, c.key_algorithm, c.origin, c.owner, c.labels, {search} as search, \
-                 c.issuance, c.certificate, c.document || jsonb_build_object('status', {status}, \
+                 c.emails, c.issuance, c.certificate, c.document || jsonb_build_object('status', {status}, \
                  'certificate', inventory.pem(c.certificate)) as document from {table} c"
             ),
             scope: Scope::Organization("organization"),
@@ -100,10 +101,11 @@ async fn insert(
         .prepare_cached(&format!(
             "insert into {} (id, organization, version, created_at, common_name, not_before, not_after, \
              serial_number, issuer_ca, profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, \
-             department, certificate_type, requested_by, origin, labels, search, issuance, certificate, document) \
+             department, certificate_type, requested_by, origin, labels, search, emails, issuance, certificate, document) \
              select id, organization, 0, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
              profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, department, certificate_type, \
              requested_by, case when issuer_ca is null then 'self_signed' else 'issued' end, document -> 'labels', search, \
+             array(select lower(s ->> 'value') from jsonb_array_elements(document -> 'sans') s where s ->> 'type' = 'email'), \
              issuance, certificate, document \
              from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], \
              $6::timestamptz[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::text[], \

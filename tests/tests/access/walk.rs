@@ -149,7 +149,15 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     let ours_example = make(&api, "domains", ours_example).await;
     let theirs_example = json!({"name": "theirs.example", "delegateTo": [there]});
     let theirs_example = make(&api, "domains", theirs_example).await;
-    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 8]| {
+    let person = async |email: &str, organization: &str, department: &str| {
+        let person = json!({"email": email, "firstName": "A", "lastName": "B", "organization": organization,
+            "department": department});
+        make(&api, "people", person).await
+    };
+    let web_person = person("a@ours.example", &ours, &web).await;
+    let mail_person = person("b@ours.example", &ours, &mail).await;
+    let abroad_person = person("c@elsewhere.example", &there, &abroad).await;
+    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 9]| {
         let certificate = request["certificateId"].as_str().unwrap().to_owned();
         let events = format!("/api/v1/events?subject={}", id(request));
         let events = api.get(&events).await.expect(200).json();
@@ -180,6 +188,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("delegations", &web),
                 ("admins", &ann),
                 ("admin-certificates", &anns_card),
+                ("people", &web_person),
                 ("tokens", &spare),
                 ("roles", &helpdesk),
             ],
@@ -195,6 +204,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("delegations", &mail),
                 ("admins", &mark),
                 ("admin-certificates", &marks_card),
+                ("people", &mail_person),
                 ("tokens", &marks),
                 ("roles", &helpdesk),
             ],
@@ -210,6 +220,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("delegations", &there),
                 ("admins", &olga),
                 ("admin-certificates", &olgas_card),
+                ("people", &abroad_person),
                 ("tokens", &olgas),
                 ("roles", &foreign_role),
             ],
@@ -276,7 +287,10 @@ impl Operation {
         let about_something = self.path.contains('{') || lists;
         let mut marks = String::new();
         for things in places.all() {
-            let mark = match things.get(collection.as_str()).filter(|_| lists) {
+            let mark = match things
+                .get(collection.as_str())
+                .filter(|_| lists && self.id != "listPersonCertificates")
+            {
                 Some(thing) => self.shows(client, things, thing).await,
                 None if self.id == "listEvents" => self.tells(client, things).await,
                 None => self.answer(client, things).await,
@@ -377,6 +391,7 @@ impl Operation {
             "createProfile" => json!({"name": "another"}),
             "createDepartment" => json!({"name": "another"}),
             "createOrganization" => json!({"name": "another"}),
+            "addPerson" => json!({"email": "new@ours.example", "firstName": "A", "lastName": "B"}),
             "updateAdmin" => json!({"displayName": "Somebody"}),
             "appointAdmin" => json!({"name": "another", "grants": [{"role": "requester",
                 "organization": things["organizations"], "department": things["departments"]}]}),

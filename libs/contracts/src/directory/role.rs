@@ -55,6 +55,8 @@ const DEPARTMENT: PermissionSet = SHARED.or(PermissionSet::of(&[
     P::DomainRequest,
     P::AdministratorRead,
     P::AdministratorWrite,
+    P::PersonRead,
+    P::PersonWrite,
     P::TokenRead,
     P::TokenWrite,
     P::RequestCreate,
@@ -63,6 +65,7 @@ const DEPARTMENT: PermissionSet = SHARED.or(PermissionSet::of(&[
     P::CertificateWrite,
     P::EventRead,
     P::AuditRead,
+    P::ReportRead,
 ]));
 
 /// The built-in roles: the matrix of security-reliability.md Z-2, as far as there is something to be allowed.

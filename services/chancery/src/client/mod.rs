@@ -25,6 +25,7 @@ mod listing;
 mod op;
 mod org;
 mod output;
+mod person;
 mod policy;
 mod profile;
 mod raw;
@@ -137,6 +138,9 @@ pub enum ClientCommand {
     /// Administrators: who may do what
     #[command(subcommand)]
     Admin(admin::Admin),
+    /// Persons: who may hold client certificates
+    #[command(subcommand)]
+    Person(person::Person),
     /// Roles: what may be granted
     #[command(subcommand)]
     Role(role::Role),
@@ -193,6 +197,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Org(org) => org.run(&api).await,
         ClientCommand::Department(department) => department.run(&api).await,
         ClientCommand::Admin(admin) => admin.run(&api).await,
+        ClientCommand::Person(person) => person.run(&api).await,
         ClientCommand::Role(role) => role.run(&api).await,
         ClientCommand::Domain(domain) => domain.run(&api).await,
         ClientCommand::AccessList(list) => list.run(&api).await,

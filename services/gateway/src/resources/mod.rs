@@ -16,6 +16,7 @@ pub mod me;
 pub mod meta;
 pub mod operations;
 pub mod organizations;
+pub mod people;
 pub mod policies;
 pub mod profiles;
 pub mod roles;
