@@ -227,6 +227,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
                 profiles: Some(vec![ProfileId(uuid(8))]),
                 certificates: None,
             },
+            within: None,
             expires_at: time(),
         }),
     );

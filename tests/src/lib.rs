@@ -9,6 +9,7 @@ pub mod examples;
 pub mod forged;
 pub mod house;
 pub mod observed;
+pub mod operations;
 pub mod refused;
 pub mod schemas;
 pub mod subscriber;

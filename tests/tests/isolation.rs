@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chancery_tests::{
     in_both_modes,
+    operations::{Operation, Things},
     subscriber::p256,
     world::{World, eventually},
 };
 use http::Method;
 use serde_json::{Value, json};
-use testkit::{Answer, Https};
 use tokio::time::Instant;
 
 in_both_modes!(
@@ -25,8 +25,8 @@ in_both_modes!(
 async fn nothing_is_answered_without_a_token(world: &mut World) {
     let anonymous = world.api().with_token(None);
     let mut refused = 0;
-    for operation in operations(world).await {
-        let answer = operation.call(&anonymous, &BTreeMap::new()).await;
+    for operation in Operation::all(world).await {
+        let answer = operation.call(&anonymous, &Things::new()).await;
         if operation.is_public {
             assert_eq!(answer.status, 200, "{}: {}", operation.id, answer.text());
         } else {
@@ -43,7 +43,7 @@ async fn nothing_of_another_organization_is_found(world: &mut World) {
     let ours = things_of(world).await;
     let before = world.head().await;
     let mut walked = 0;
-    for operation in operations(world).await.iter().filter(|operation| operation.path.contains('{')) {
+    for operation in Operation::all(world).await.iter().filter(|operation| operation.path.contains('{')) {
         let answer = operation.call(&other, &ours).await;
         assert_eq!(answer.status, 404, "{}: {}", operation.id, answer.text());
         assert_eq!(answer.json()["code"], "not_found", "{}", operation.id);
@@ -161,7 +161,7 @@ async fn a_token_does_what_it_is_for(world: &mut World) {
 }
 
 /// One thing of each kind, of the first organization.
-async fn things_of(world: &World) -> BTreeMap<String, String> {
+async fn things_of(world: &World) -> Things {
     let api = world.api();
     let id = |answer: Value| answer["id"].as_str().unwrap().to_owned();
     let make = async |path: &str, body: Value| id(api.post(path, &body).await.expect(201).json());
@@ -180,7 +180,7 @@ async fn things_of(world: &World) -> BTreeMap<String, String> {
         Some(events["items"][0]["correlationid"].as_str()?.to_owned())
     })
     .await;
-    let things = BTreeMap::from([
+    let things = Things::from([
         ("certificates".to_owned(), issued["certificateId"].as_str().unwrap().to_owned()),
         ("certificate-requests".to_owned(), id(issued.clone())),
         ("keys".to_owned(), make("/api/v1/keys", json!({"algorithm": "ecdsa_p256"})).await),
@@ -206,56 +206,4 @@ async fn things_of(world: &World) -> BTreeMap<String, String> {
         _ = api.request(Method::GET, &path, &headers, Bytes::new()).await.unwrap().expect(200);
     }
     things
-}
-
-/// An operation of the served OpenAPI document.
-struct Operation {
-    id: String,
-    method: Method,
-    path: String,
-    body: Option<Value>,
-    is_public: bool,
-}
-
-impl Operation {
-    /// Calls it about these things; about nothing in particular where there is none of a kind.
-    async fn call(&self, client: &Https, things: &BTreeMap<String, String>) -> Answer {
-        let mut path = self.path.clone();
-        while let Some((before, rest)) = path.clone().split_once('{') {
-            let after = rest.split_once('}').unwrap().1;
-            let kind = before.trim_end_matches('/').rsplit('/').next().unwrap();
-            let thing = things.get(kind).cloned().unwrap_or_else(|| uuid::Uuid::from_u128(7).to_string());
-            path = format!("{before}{thing}{after}");
-        }
-        let headers = [("content-type", "application/json")];
-        let body = self.body.as_ref().map_or_else(Bytes::new, |body| body.to_string().into());
-        let headers = if self.body.is_some() { &headers[..] } else { &[] };
-        client.request(self.method.clone(), &path, headers, body).await.unwrap()
-    }
-}
-
-async fn operations(world: &World) -> Vec<Operation> {
-    let document = world.api().get("/api/v1/openapi.json").await.expect(200).json();
-    let mut operations = vec![];
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
-            let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
-            let Some(id) = operation["operationId"].as_str() else { continue };
-            let content = &operation["requestBody"]["content"]["application/json"];
-            let body =
-                [&content["example"], &content["examples"]].into_iter().find(|example| !example.is_null());
-            let security = operation.get("security").or(document.get("security"));
-            let is_public = security
-                .and_then(Value::as_array)
-                .is_none_or(|all| all.is_empty() || all.contains(&json!({})));
-            operations.push(Operation {
-                id: id.to_owned(),
-                method,
-                path: path.clone(),
-                body: body.cloned(),
-                is_public,
-            });
-        }
-    }
-    operations
 }

@@ -24,7 +24,7 @@ use eventlog::{ReadError, Reader};
 
 pub use self::{
     decide::{Decision, Refusal, covers, covers_token, decide, judge},
-    directory::{Directory, KnownAdministrator, KnownDepartment, KnownOrganization, KnownRole},
+    directory::{Directory, KnownAdministrator, KnownDepartment, KnownOrganization, KnownRole, bounded},
     principal::{Held, Part, Principal, Types},
     target::Target,
 };

@@ -58,6 +58,7 @@ async fn issue(
         all_organizations: false,
         hash: hex::encode(text.hash()),
         scope: TokenScope { permissions, ..TokenScope::default() },
+        within: None,
         expires_at: HOUR.plus(time::Duration::hours(1)),
     };
     let position = append::<TokenEvent>(directory, id, issued).await;

@@ -81,6 +81,7 @@ async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
         all_organizations: true,
         hash: hex::encode(text.hash()),
         scope: TokenScope::default(),
+        within: None,
         expires_at: steps.now.plus(FIRST_TOKEN.duration()),
     };
     let issue = TokenCommand::Issue { issued: Box::new(issued), issuer: TokenScope::default() };

@@ -226,6 +226,7 @@ mod tests {
             all_organizations: false,
             hash: "0".repeat(64),
             scope,
+            within: None,
             expires_at: NOON.plus(Lifetime::days(days).duration()),
         }
     }

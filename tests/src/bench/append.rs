@@ -173,6 +173,7 @@ fn payload(stream: Uuid) -> Result<String, serde_json::Error> {
         all_organizations: false,
         hash: "00".repeat(32),
         scope: TokenScope { profiles: Some(vec![TENANT.into(), TENANT.into()]), ..TokenScope::default() },
+        within: None,
         expires_at: Timestamp::from_unix(1_795_251_600),
     })
     .to_payload()

@@ -282,7 +282,7 @@ pub struct DomainView {
     pub name: String,
     /// Its name as people write it.
     pub display_name: String,
-    /// What it is for.
+    /// What it is for; told to those who see every domain.
     pub description: Option<String>,
     /// Whether names under it may be certified.
     pub status: DomainStatus,

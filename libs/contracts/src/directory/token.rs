@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::{Grant, Role};
 use crate::{
     AdministratorId, CertificateId, DepartmentId, Lifetime, OrganizationId, Permission, ProfileId, Timestamp,
     TokenId, command, events, id::Reference,
@@ -49,6 +49,10 @@ pub struct TokenIssued {
     pub hash: String,
     /// What it is limited to.
     pub scope: TokenScope,
+    /// What its administrator was granted when somebody else issued it, who may have read it: of what they are granted
+    /// later it carries nothing. Missing: whatever they are granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Vec<Grant>>,
     /// When it ends.
     pub expires_at: Timestamp,
 }

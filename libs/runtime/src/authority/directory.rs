@@ -108,7 +108,18 @@ struct Token {
     revoked: bool,
     scope: Arc<TokenScope>,
     carried: PermissionSet,
+    within: Option<Vec<Grant>>,
     expires_at: Timestamp,
+}
+
+impl Token {
+    /// What the token carries of what its administrator holds.
+    fn held(&self, held: &Arc<[Held]>) -> Arc<[Held]> {
+        match &self.within {
+            None => held.clone(),
+            Some(within) => bounded(held, within),
+        }
+    }
 }
 
 impl Directory {
@@ -192,7 +203,7 @@ impl Directory {
             all_organizations: token.all_organizations,
             scope: token.scope.clone(),
             carried: token.carried,
-            held: administrator.held.clone(),
+            held: token.held(&administrator.held),
             expires_at: token.expires_at,
         })
     }
@@ -407,6 +418,7 @@ impl Directory {
             revoked: false,
             carried: Principal::carried(&issued.scope),
             scope: Arc::new(issued.scope),
+            within: issued.within,
             expires_at: issued.expires_at,
         };
         self.tokens.insert(issued.id, token);
@@ -429,6 +441,12 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// What of these grants is within any of the others.
+#[must_use]
+pub fn bounded(held: &[Held], within: &[Grant]) -> Arc<[Held]> {
+    held.iter().flat_map(|held| within.iter().filter_map(|bound| held.within(bound))).collect()
 }
 
 impl Fold for Directory {

@@ -34,6 +34,18 @@ impl Types {
         self.0 == u8::MAX
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub const fn are_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// What is among both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Each single one of them; what is all stays one.
     pub fn each(self) -> impl Iterator<Item = Self> {
         let whole = self.are_all().then_some(self);
@@ -75,6 +87,17 @@ impl Held {
     pub fn built_in(grant: Grant) -> Option<Self> {
         let Role::BuiltIn(role) = grant.role else { return None };
         Some(Self::new(grant, role.row().permissions, role.row().own_only))
+    }
+
+    /// What of it is also within another grant of the same role; `None`: nothing.
+    #[must_use]
+    pub fn within(&self, other: &Grant) -> Option<Self> {
+        let organization_id = common(self.grant.organization_id, other.organization_id)?;
+        let department_id = common(self.grant.department_id, other.department_id)?;
+        let types = self.types.and(Types::of(other.certificate_types.as_deref()));
+        let some = self.grant.role == other.role && !types.are_none();
+        let grant = Grant { organization_id, department_id, ..self.grant.clone() };
+        some.then_some(Self { grant, types, ..*self })
     }
 
     /// Whether this makes its holder a master of the whole installation.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bus::{Answer, Context};
 use contracts::{
-    AdministratorId, Code, Command, DepartmentId, OrganizationId, Problem, TokenId, Violation,
+    AdministratorId, Code, Command, DepartmentId, OrganizationId, PermissionSet, Problem, TokenId, Violation,
     directory::{
         AdministratorStatus, IssueToken, RevokeToken, RotateToken, TokenIssued, TokenRevoked, TokenStatus,
         TokenSuperseded, TokenView,
@@ -12,7 +12,7 @@ use contracts::{
     id::Reference,
 };
 use runtime::{
-    authority::{Caller, Held, KnownAdministrator, Principal, Target, covers_token},
+    authority::{Caller, Held, KnownAdministrator, Principal, Target, bounded, covers_token},
     repository::Executed,
 };
 
@@ -64,9 +64,10 @@ impl Handlers {
             all_organizations: issuer.all_organizations && command.organization.is_none(),
             hash: command.hash,
             scope,
+            within: None,
             expires_at: self.clock.now().plus(command.ttl.duration()),
         };
-        let issued = bounded(&issuer, issued, &held);
+        let issued = no_wider_than_now(&issuer, issued, &held);
         self.may_carry(&issuer, &issued, held)?;
         let issue = TokenCommand::Issue { issued: Box::new(issued), issuer: (*issuer.scope).clone() };
         let done = self.tokens.create(context, command.id.uuid(), issue).await?;
@@ -89,7 +90,7 @@ impl Handlers {
         let held = self.held_by(&principal, old.administrator_id).await?;
         let expires_at = now.plus(command.ttl.duration());
         let next = TokenIssued { id: command.id, hash: command.hash, expires_at, ..old };
-        let next = bounded(&principal, next, &held);
+        let next = no_wider_than_now(&principal, next, &held);
         self.may_carry(&principal, &next, held)?;
         let check = Context { dry_run: true, if_version: None, ..context.clone() };
         let old_stream = command.token.uuid();
@@ -166,7 +167,10 @@ impl Handlers {
             all_organizations: next.all_organizations,
             carried: Principal::carried(&next.scope),
             scope: Arc::new(next.scope.clone()),
-            held,
+            held: match &next.within {
+                None => held,
+                Some(within) => bounded(&held, within),
+            },
             expires_at: next.expires_at,
         };
         let own = wanted.administrator == issuer.administrator;
@@ -204,19 +208,19 @@ impl Handlers {
     }
 }
 
-/// A token that somebody else than its administrator issues, and may have read: of what its administrator is granted later
-/// it carries nothing that reaches another organization or comes by another role.
-fn bounded(issuer: &Principal, issued: TokenIssued, held: &[Held]) -> TokenIssued {
+/// A token that somebody else than its administrator issues, and may have read: of what its administrator is granted later,
+/// or what their roles allow later, it carries nothing.
+fn no_wider_than_now(issuer: &Principal, issued: TokenIssued, held: &[Held]) -> TokenIssued {
     if issued.administrator_id == issuer.administrator || issuer.is_whole_master() {
         return issued;
     }
+    let within = issued.within.unwrap_or_else(|| held.iter().map(|held| held.grant.clone()).collect());
     let mut scope = issued.scope;
-    if scope.roles.is_none() {
-        let mut roles: Vec<_> = held.iter().map(|held| held.grant.role).collect();
-        roles.dedup();
-        scope.roles = Some(roles);
-    }
-    TokenIssued { all_organizations: false, scope, ..issued }
+    scope.permissions = scope.permissions.or_else(|| {
+        let allowed = held.iter().fold(PermissionSet::default(), |sum, held| sum.or(held.permissions));
+        Some(allowed.iter().collect())
+    });
+    TokenIssued { all_organizations: false, scope, within: Some(within), ..issued }
 }
 
 /// The organization a token acts in that names none: the issuer's, or the first one that its administrator works in.

@@ -113,7 +113,7 @@ fn of_domains() -> Vec<Operation> {
             .lists(Operation::get(all, "listDomains", "List domains"))
             .needs(Permission::DomainRead)
             .answers::<Page<DomainView>>(StatusCode::OK, "A page of domains.", page(domain()))
-            .handled_by(|call| read::list(call, &DOMAINS)),
+            .handled_by(list),
         Operation::post(all, "createDomain", "Create a domain, and delegate it")
             .needs(Permission::DomainWrite)
             .sensitive()
@@ -243,9 +243,28 @@ async fn create(call: Call) -> Result<Answer, Problem> {
     .await
 }
 
+async fn list(call: Call) -> Result<Answer, Problem> {
+    let reach = call.reach(&DOMAINS)?;
+    read::list_dressed(call, &DOMAINS, reach, as_seen).await
+}
+
 async fn show(call: Call) -> Result<Answer, Problem> {
     let found = found(&call).await?;
-    read::answer(&call, found)
+    let document = as_seen(&call, found.document)?;
+    read::answer(&call, Found { document, ..found })
+}
+
+/// A domain as the caller sees it: what it is for is a note of those who see every domain, and anybody may ask for one.
+fn as_seen(call: &Call, document: String) -> Result<String, Problem> {
+    if sees_all(call)? {
+        return Ok(document);
+    }
+    let domain: DomainView = serde_json::from_str(&document).map_err(read::internal)?;
+    serde_json::to_string(&DomainView { description: None, ..domain }).map_err(read::internal)
+}
+
+fn sees_all(call: &Call) -> Result<bool, Problem> {
+    Ok(call.caller()?.parts(Permission::DomainRead).any(|part| part.organization.is_none()))
 }
 
 async fn update(call: Call) -> Result<Answer, Problem> {
@@ -306,7 +325,12 @@ async fn withdraw(call: Call) -> Result<Answer, Problem> {
     let Reason { reason } = call.json()?;
     let (domain, delegate) = (call.parse("id")?, call.parse("delegateId")?);
     let command = WithdrawDelegation { domain, delegate, reason };
-    call.send(command, |domain, _| Answer::json(StatusCode::OK, &domain)).await
+    let sees_all = sees_all(&call)?;
+    call.send(command, |domain, _| {
+        let description = domain.description.filter(|_| sees_all);
+        Answer::json(StatusCode::OK, &DomainView { description, ..domain })
+    })
+    .await
 }
 
 async fn approve(call: Call) -> Result<Answer, Problem> {

@@ -171,6 +171,7 @@ impl Stage {
             all_organizations: true,
             hash: "00".repeat(32),
             scope: Default::default(),
+            within: None,
             expires_at: self.clock.now().plus(time::Duration::days(1)),
         };
         self.append(&directory, token.uuid(), 0, TokenEvent::from(issued)).await;

@@ -283,3 +283,29 @@ fn the_one_department_of_a_requester_is_known() {
     ]);
     assert_eq!(only(&two), None);
 }
+
+#[test]
+fn what_was_granted_later_is_not_within_what_was_granted_before() {
+    use CertificateType::{Client, Server};
+    let typed =
+        |grant: Grant, types: &[CertificateType]| Grant { certificate_types: Some(types.to_vec()), ..grant };
+    let officer = |organization, department| grant(BuiltInRole::DepartmentOfficer, organization, department);
+    let here = officer(Some(OURS), Some(WEB));
+    for (now, before, kept) in [
+        (here.clone(), here.clone(), Some((Some(WEB), vec![Client, Server]))),
+        (here.clone(), typed(here.clone(), &[Server]), Some((Some(WEB), vec![Server]))),
+        (typed(here.clone(), &[Server]), here.clone(), Some((Some(WEB), vec![Server]))),
+        (typed(here.clone(), &[Server]), typed(here.clone(), &[Client]), None),
+        (officer(Some(OURS), None), here.clone(), Some((Some(WEB), vec![Client, Server]))),
+        (officer(Some(OURS), Some(MAIL)), here.clone(), None),
+        (officer(Some(THEIRS), None), here.clone(), None),
+        (grant(BuiltInRole::Auditor, Some(OURS), Some(WEB)), here, None),
+    ] {
+        let within = held(now.clone()).within(&before);
+        let reached = within.map(|held| {
+            let types = [Client, Server].into_iter().filter(|kind| held.types.contains(*kind)).collect();
+            (held.grant.department_id, types)
+        });
+        assert_eq!(reached, kept, "{now:?} within {before:?}");
+    }
+}
