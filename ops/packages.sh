@@ -70,6 +70,23 @@ provide_program() {
   rm -rf "$private/apt" "$tree"
 }
 
+# provide_servers PROGRAM=PACKAGE... : servers of the machine's administrator (`usr/sbin`) with their libraries, from
+# packages that are not installed, because installing them would start them.
+provide_servers() {
+  local pair packages=() programs=()
+  for pair in "$@"; do
+    if ! command -v "${pair%%=*}" >/dev/null; then
+      programs+=("$tree/usr/sbin/${pair%%=*}")
+      packages+=("${pair#*=}")
+    fi
+  done
+  if [[ ${#packages[@]} -eq 0 ]]; then return; fi
+  command -v apt-get >/dev/null || die "no apt-get here; install by hand what these packages hold: ${packages[*]}"
+  unpack_packages "${packages[@]}"
+  wrap "$tools/bin" "${programs[@]}"
+  hash -r
+}
+
 # wrap DIRECTORY PROGRAM... : scripts that run unpacked programs with the libraries unpacked beside them, whatever is
 # left of the caller's environment.
 wrap() {

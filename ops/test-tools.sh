@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests run beside the product: openssl, curl and promtool, and in `.private/venv` the Python programs of
+# What the tests run beside the product: openssl, curl, promtool, named and nginx, and in `.private/venv` the Python programs of
 # test-requirements.txt (pkilint, schemathesis, the NATS client). Run again it changes nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,6 +7,7 @@ source ops/packages.sh
 
 provide_commands openssl=openssl curl=curl
 provide_program promtool prometheus
+provide_servers named=bind9 nginx=nginx-light
 
 venv=$private/venv
 if ! cmp -s ops/test-requirements.txt "$venv/installed.txt" || ! "$venv/bin/python" -c pass 2>/dev/null; then

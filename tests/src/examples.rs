@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contracts::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId, Event,
     KeyId, Lifetime, OrganizationId, Permission, PersonId, PolicyId, ProfileId, RoleId, SessionId, Timestamp,
-    TokenId, directory as d, inventory as i, keystore as k, public as p,
+    TokenId, ValidationId, directory as d, inventory as i, keystore as k, public as p,
     public::PublicEvent,
     signer as s,
     thumbprint::Hash,
@@ -36,6 +36,55 @@ fn sessions(organization: OrganizationId) -> [d::SessionEvent; 4] {
         d::SessionSteppedUp { hash: "11".repeat(32), until: time() }.into(),
         d::SessionRenewed { hash: "22".repeat(32) }.into(),
         d::SessionEnded { reason: d::SessionEnd::SignedOut }.into(),
+    ]
+}
+
+/// What happens to a proof of control.
+fn validations(organization: OrganizationId) -> [d::DomainValidationEvent; 8] {
+    let domain_name = || String::from("xn--bcher-kva.example");
+    [
+        d::DomainValidationStarted {
+            id: ValidationId(uuid(17)),
+            domain_id: DomainId(uuid(13)),
+            domain_name: domain_name(),
+            organization_id: organization,
+            method: d::ValidationMethod::DnsTxt,
+            expected: Some("0a".repeat(20)),
+            next_attempt_at: Some(time()),
+            expires_at: time(),
+        }
+        .into(),
+        d::DomainValidationMailWanted {
+            domain_name: domain_name(),
+            recipients: vec!["postmaster@xn--bcher-kva.example".into()],
+        }
+        .into(),
+        d::DomainValidationCodeDrawn { hash: "33".repeat(32), valid_until: time() }.into(),
+        d::DomainValidationTried {
+            reason: "there is no TXT record at '_chancery-challenge.xn--bcher-kva.example'".into(),
+            by_hand: false,
+            next_attempt_at: Some(time()),
+        }
+        .into(),
+        d::DomainValidated {
+            domain_id: DomainId(uuid(13)),
+            domain_name: domain_name(),
+            method: d::ValidationMethod::DnsTxt,
+            evidence: "TXT record of _chancery-challenge.xn--bcher-kva.example".into(),
+            validated_at: time(),
+            valid_until: time(),
+            renew_at: time(),
+        }
+        .into(),
+        d::DomainValidationFailed { reason: "nobody confirmed in time".into() }.into(),
+        d::DomainValidationExpiring {
+            domain_id: DomainId(uuid(13)),
+            domain_name: domain_name(),
+            reason: "there is no TXT record at '_chancery-challenge.xn--bcher-kva.example'".into(),
+            valid_until: time(),
+        }
+        .into(),
+        d::DomainValidationExpired {}.into(),
     ]
 }
 
@@ -109,6 +158,9 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         d::DomainDelegationRefused { delegate: web, reason: "it is another department's".into() }.into(),
         d::DomainDelegationWithdrawn { delegate: hq, reason: Some("contract ended".into()) }.into(),
     ] {
+        push(&mut all, event);
+    }
+    for event in validations(organization) {
         push(&mut all, event);
     }
     push(
@@ -406,6 +458,20 @@ pub fn public_events() -> Vec<(&'static str, u8, Value)> {
         PublicEvent::DepartmentCreated(p::DepartmentCreated {
             department_id: DepartmentId(uuid(2)),
             name: "web".into(),
+        }),
+        PublicEvent::DomainValidated(p::DomainValidated {
+            domain_id: DomainId(uuid(13)),
+            name: "xn--bcher-kva.example".into(),
+            validation_id: ValidationId(uuid(17)),
+            method: p::ProofKind::Dns,
+            valid_until: time(),
+        }),
+        PublicEvent::DomainValidationExpiring(p::DomainValidationExpiring {
+            domain_id: DomainId(uuid(13)),
+            name: "xn--bcher-kva.example".into(),
+            validation_id: ValidationId(uuid(17)),
+            reason: "there is no TXT record at '_chancery-challenge.xn--bcher-kva.example'".into(),
+            valid_until: time(),
         }),
         PublicEvent::TokenIssued(p::TokenIssued {
             token_id: TokenId(uuid(4)),

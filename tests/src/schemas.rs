@@ -36,6 +36,7 @@ pub fn log_events() -> Vec<EventDescription> {
         d::SignInEvent::descriptions(),
         d::DirectoryNameEvent::descriptions(),
         d::DomainEvent::descriptions(),
+        d::DomainValidationEvent::descriptions(),
         k::KeyEvent::descriptions(),
         k::CredentialEvent::descriptions(),
         s::CaEvent::descriptions(),

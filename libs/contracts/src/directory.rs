@@ -21,6 +21,7 @@ mod role;
 mod session;
 mod sign_in;
 mod token;
+mod validation;
 
 pub use access_list::{AccessListEvent, AccessListReplaced, AccessListView, ReplaceAccessList};
 pub use administrator::{
@@ -78,4 +79,11 @@ pub use sign_in::{SignInEvent, SignInFailed, SignInFailure};
 pub use token::{
     IssueToken, RecordTokenUse, RevokeToken, RotateToken, TokenEvent, TokenIssued, TokenRevoked, TokenScope,
     TokenStatus, TokenSuperseded, TokenView,
+};
+pub use validation::{
+    CheckDomainValidation, ConfirmDomainValidation, ConfirmedDomainValidation, DomainValidated,
+    DomainValidationCodeDrawn, DomainValidationEvent, DomainValidationExpired, DomainValidationExpiring,
+    DomainValidationFailed, DomainValidationMailWanted, DomainValidationStarted, DomainValidationStatus,
+    DomainValidationTried, DomainValidationView, DrawValidationCode, DrawnValidationCode,
+    StartDomainValidation, ValidationChallenge, ValidationMethod,
 };

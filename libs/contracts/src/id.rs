@@ -132,6 +132,8 @@ ids! {
     DepartmentId = "dep", "a department";
     /// A domain.
     DomainId = "dom", "a domain";
+    /// A proof that an organization controls a domain.
+    ValidationId = "val", "a domain validation";
     /// A person or robot that may act.
     AdministratorId = "adm", "an administrator";
     /// A person who may hold client certificates.

@@ -34,7 +34,7 @@ pub use event::{Event, EventError};
 pub use id::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId,
     EventId, IdError, KeyId, OperationId, OrganizationId, PersonId, PolicyId, ProfileId, RoleId, SessionId,
-    TokenId,
+    TokenId, ValidationId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};

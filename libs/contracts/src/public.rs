@@ -7,8 +7,9 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CaId, CertificateId, CertificateRequestId, DepartmentId, KeyId, OrganizationId, PolicyId, ProfileId,
-    Timestamp, TokenId, keystore::KeyPurpose, signer::RequestSource, x509::KeyAlgorithm,
+    CaId, CertificateId, CertificateRequestId, DepartmentId, DomainId, KeyId, OrganizationId, PolicyId,
+    ProfileId, Timestamp, TokenId, ValidationId, keystore::KeyPurpose, signer::RequestSource,
+    x509::KeyAlgorithm,
 };
 
 /// A CloudEvents 1.0 envelope in structured JSON.
@@ -247,9 +248,55 @@ pub struct CertificateAnnotated {
     pub certificate_id: CertificateId,
 }
 
+/// `domain.validated`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainValidated {
+    /// The domain.
+    pub domain_id: DomainId,
+    /// Its name in A-labels.
+    pub name: String,
+    /// The proof: it counts for the event's organization.
+    pub validation_id: ValidationId,
+    /// How control was proved.
+    pub method: ProofKind,
+    /// How long that may be relied on.
+    pub valid_until: Timestamp,
+}
+
+/// `domain.validation_expiring`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainValidationExpiring {
+    /// The domain.
+    pub domain_id: DomainId,
+    /// Its name in A-labels.
+    pub name: String,
+    /// The proof.
+    pub validation_id: ValidationId,
+    /// Why it was not found again.
+    pub reason: String,
+    /// How long the last one may be relied on.
+    pub valid_until: Timestamp,
+}
+
+/// How control of a domain is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofKind {
+    /// A record in DNS.
+    Dns,
+    /// A file on its web server.
+    Http,
+    /// A mail to its administrators.
+    Email,
+}
+
 public_events! {
     OrganizationCreated(OrganizationCreated) = "organization.created" v 1 by Directory, "An organization was created.";
     DepartmentCreated(DepartmentCreated) = "department.created" v 1 by Directory, "A department was created.";
+    DomainValidated(DomainValidated) = "domain.validated" v 1 by Directory, "An organization proved that it controls a domain.";
+    DomainValidationExpiring(DomainValidationExpiring) = "domain.validation_expiring" v 1 by Directory, "A proof of control of a domain ends soon and cannot be repeated.";
     TokenIssued(TokenIssued) = "token.issued" v 1 by Directory, "An API token was issued.";
     TokenRevoked(TokenRevoked) = "token.revoked" v 1 by Directory, "An API token was revoked.";
     KeyGenerated(KeyGenerated) = "key.generated" v 1 by Keystore, "A key was generated.";

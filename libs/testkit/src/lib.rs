@@ -10,13 +10,17 @@ pub mod folder;
 mod guard;
 pub mod https;
 pub mod installation;
+pub mod name_server;
 pub mod openssl;
 pub mod otlp;
 pub mod ports;
 pub mod servers;
+pub mod web_server;
 
 pub use folder::Folder;
 pub use https::{Answer, Https};
 pub use installation::Installation;
+pub use name_server::NameServer;
 pub use otlp::OtlpReceiver;
 pub use servers::Servers;
+pub use web_server::WebServer;

@@ -12,6 +12,7 @@ mod organizations;
 pub mod people;
 mod roles;
 mod tokens;
+mod validations;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +22,7 @@ use deadpool_postgres::{Object, Pool};
 use eventlog::{Appender, Reader};
 use runtime::{
     authority::Authority, clock::Clock, command::read_problem, domains::Domains, entropy::Entropy,
-    fold::Live, ids::Ids, names::Names, repository::Repository, service::ServiceContext,
+    fold::Live, ids::Ids, names::Names, outbound::Outbound, repository::Repository, service::ServiceContext,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
@@ -32,6 +33,7 @@ use crate::{
     denial::Denial,
     department::Department,
     domain::Domain,
+    domain_validation::DomainValidation,
     organization::Organization,
     people::{person::Person, table::DetailsTable},
     person::{People, away},
@@ -59,6 +61,9 @@ pub struct Handlers {
     organizations: Repository<Organization>,
     departments: Repository<Department>,
     domains: Repository<Domain>,
+    validations: Repository<DomainValidation>,
+    outbound: Outbound,
+    entropy: Arc<dyn Entropy>,
     administrators: Repository<Administrator>,
     roles: Repository<CustomRole>,
     tokens: Repository<Token>,
@@ -70,14 +75,13 @@ pub struct Handlers {
     details: DetailsTable,
     delegated: Live<Domains>,
     appender: Appender,
-    entropy: Arc<dyn Entropy>,
     turns: Arc<Mutex<()>>,
     people_turns: Arc<Mutex<()>>,
 }
 
 impl Handlers {
     /// Handlers of one service instance.
-    pub fn new(context: &ServiceContext) -> Self {
+    pub fn new(context: &ServiceContext, outbound: Outbound) -> Self {
         Self {
             authority: context.authority.clone(),
             ids: context.ids.clone(),
@@ -88,6 +92,9 @@ impl Handlers {
             organizations: context.repository(1_000),
             departments: context.repository(1_000),
             domains: context.repository(1_000),
+            validations: context.repository(1_000),
+            outbound,
+            entropy: context.entropy.clone(),
             administrators: context.repository(1_000),
             roles: context.repository(1_000),
             tokens: context.repository(1_000),
@@ -106,7 +113,6 @@ impl Handlers {
                 DOUBT,
             ),
             appender: context.appender.clone(),
-            entropy: context.entropy.clone(),
             turns: Arc::default(),
             people_turns: Arc::default(),
         }

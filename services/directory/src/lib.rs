@@ -2,10 +2,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
-//! | events written | `organization.*` `department.*` `domain.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `denial.*` `directory_name.*` |
-//! | events followed | its own, for the read models |
-//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `administrator` `role` `token` `denial` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `start_domain_validation` `check_` `confirm_`, `draw_validation_code`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
+//! | events written | `organization.*` `department.*` `domain.*` `domain_validation.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `denial.*` `directory_name.*` |
+//! | events followed | its own, for the read models and to look for proofs of control when they are due |
+//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `domain_validation` `administrator` `role` `token` `denial` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details` |
 //!
 //! At the very first start it appends the first organization, domain, token and administrator ([`first_start`]).
 
@@ -16,6 +16,7 @@ mod country;
 mod denial;
 mod department;
 mod domain;
+mod domain_validation;
 mod domain_view;
 mod fields;
 mod first_domain;
@@ -28,24 +29,33 @@ mod projection;
 mod role;
 mod token;
 mod token_use;
+mod validation_process;
+mod validation_view;
 
 use std::sync::Arc;
 
-use bus::BusError;
 use contracts::directory::{
     ActivateDomain, AddPerson, AppointAdministrator, ApproveDelegation, ArchiveDepartment,
-    ArchiveOrganization, ArchivePerson, ArchiveRole, BindCertificate, CreateDepartment, CreateDomain,
-    CreateOrganization, CreateRole, DeactivateDomain, DelegateDomain, DisableAdministrator,
-    EnableAdministrator, ErasePerson, IssueToken, RecordCertificateUse, RecordDenial, RecordTokenUse,
-    RejectDelegation, RemoveAdministrator, ReplaceAccessList, RestoreDepartment, RestoreOrganization,
-    RestorePerson, RevokeToken, RotateToken, UnbindCertificate, UpdateAdministrator, UpdateDepartment,
-    UpdateDomain, UpdateOrganization, UpdatePerson, UpdateRole, WithdrawDelegation,
+    ArchiveOrganization, ArchivePerson, ArchiveRole, BindCertificate, CheckDomainValidation,
+    ConfirmDomainValidation, CreateDepartment, CreateDomain, CreateOrganization, CreateRole,
+    DeactivateDomain, DelegateDomain, DisableAdministrator, DrawValidationCode, EnableAdministrator,
+    ErasePerson, IssueToken, RecordCertificateUse, RecordDenial, RecordTokenUse, RejectDelegation,
+    RemoveAdministrator, ReplaceAccessList, RestoreDepartment, RestoreOrganization, RestorePerson,
+    RevokeToken, RotateToken, StartDomainValidation, UnbindCertificate, UpdateAdministrator,
+    UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson, UpdateRole, WithdrawDelegation,
 };
-use runtime::service::ServiceContext;
+use runtime::{
+    outbound::Outbound,
+    service::{ServiceContext, StartError},
+};
 
 use crate::{
     handlers::Handlers,
-    projection::{DirectoryProjection, domains::DomainProjection, people::PeopleProjection},
+    projection::{
+        DirectoryProjection, domains::DomainProjection, people::PeopleProjection,
+        validations::ValidationProjection,
+    },
+    validation_process::ValidationProcess,
 };
 
 /// Tables beside the read model.
@@ -56,12 +66,15 @@ pub const MIGRATIONS: &[&str] = &[
 ];
 
 /// Starts the service: it answers commands as soon as its servers are there.
-pub async fn start(context: ServiceContext) -> Result<(), BusError> {
+pub async fn start(context: ServiceContext) -> Result<(), StartError> {
     first_start::spawn(&context);
     runtime::projection::start(&context, DirectoryProjection);
     runtime::projection::start(&context, DomainProjection);
     runtime::projection::start(&context, PeopleProjection);
-    let handlers = Arc::new(Handlers::new(&context));
+    runtime::projection::start(&context, ValidationProjection);
+    let outbound = Outbound::new(&context.config).map_err(StartError::refused)?;
+    runtime::process::start(&context, ValidationProcess::new(&context, outbound.clone()));
+    let handlers = Arc::new(Handlers::new(&context, outbound));
     let bus = &context.bus;
     macro_rules! serve {
         ($($command:ty => $method:ident),* $(,)?) => {$(
@@ -90,6 +103,10 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
         ApproveDelegation => approve_delegation,
         RejectDelegation => reject_delegation,
         WithdrawDelegation => withdraw_delegation,
+        StartDomainValidation => start_domain_validation,
+        CheckDomainValidation => check_domain_validation,
+        DrawValidationCode => draw_validation_code,
+        ConfirmDomainValidation => confirm_domain_validation,
         AppointAdministrator => appoint_administrator,
         UpdateAdministrator => update_administrator,
         DisableAdministrator => disable_administrator,

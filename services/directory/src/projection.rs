@@ -19,6 +19,7 @@ use crate::handlers::INSTALLATION;
 pub mod domains;
 pub mod people;
 mod row;
+pub mod validations;
 
 /// The read model of the directory.
 pub struct DirectoryProjection;

@@ -19,6 +19,7 @@ pub fn table() -> Vec<Operation> {
         resources::people::operations(),
         resources::roles::operations(),
         resources::domains::operations(),
+        resources::validations::operations(),
         resources::tokens::operations(),
         resources::access_lists::operations(),
         resources::events::operations(),

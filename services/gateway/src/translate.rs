@@ -3,10 +3,11 @@
 
 use contracts::{
     Actor, CaId, CertificateId, CertificateRequestId, Event, EventError, EventId, KeyId, OperationId,
-    OrganizationId, PolicyId, ProfileId, TokenId,
+    OrganizationId, PolicyId, ProfileId, TokenId, ValidationId,
     directory::{
         AccessListEvent, AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, DomainEvent,
-        OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent, SignInEvent, TokenEvent,
+        DomainValidationEvent, OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent,
+        SignInEvent, TokenEvent, ValidationMethod,
     },
     inventory::CertificateEvent,
     keystore::KeyEvent,
@@ -60,6 +61,38 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                 let token_id = TokenId(stream);
                 told(token_id.to_string(), P::TokenRevoked(public::TokenRevoked { token_id }))
             }
+        },
+        DomainValidationEvent::CATEGORY => match read(recorded)? {
+            DomainValidationEvent::Validated(e) => told(
+                e.domain_id.to_string(),
+                P::DomainValidated(public::DomainValidated {
+                    domain_id: e.domain_id,
+                    name: e.domain_name,
+                    validation_id: ValidationId(stream),
+                    method: match e.method {
+                        ValidationMethod::DnsTxt | ValidationMethod::DnsCname => public::ProofKind::Dns,
+                        ValidationMethod::Http => public::ProofKind::Http,
+                        ValidationMethod::Email => public::ProofKind::Email,
+                    },
+                    valid_until: e.valid_until,
+                }),
+            ),
+            DomainValidationEvent::Expiring(e) => told(
+                e.domain_id.to_string(),
+                P::DomainValidationExpiring(public::DomainValidationExpiring {
+                    domain_id: e.domain_id,
+                    name: e.domain_name,
+                    validation_id: ValidationId(stream),
+                    reason: e.reason,
+                    valid_until: e.valid_until,
+                }),
+            ),
+            DomainValidationEvent::Started(_)
+            | DomainValidationEvent::MailWanted(_)
+            | DomainValidationEvent::CodeDrawn(_)
+            | DomainValidationEvent::Tried(_)
+            | DomainValidationEvent::Failed(_)
+            | DomainValidationEvent::Expired(_) => None,
         },
         KeyEvent::CATEGORY => match read(recorded)? {
             KeyEvent::Generated(e) => told(

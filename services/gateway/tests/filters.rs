@@ -56,6 +56,8 @@ fn a_field_with_words_of_its_own_is_filtered_by_those() {
         "listDelegations status",
         "listDepartments status",
         "listDomainDelegations status",
+        "listDomainValidations method",
+        "listDomainValidations status",
         "listDomains status",
         "listKeys algorithm",
         "listKeys purpose",
@@ -64,6 +66,8 @@ fn a_field_with_words_of_its_own_is_filtered_by_those() {
         "listProfiles type",
         "listRoles status",
         "listTokens status",
+        "listValidations method",
+        "listValidations status",
     ];
     let expected: BTreeSet<String> =
         fields.iter().flat_map(|field| [(*field).to_owned(), format!("{field}[ne]")]).collect();

@@ -157,7 +157,12 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     let web_person = person("a@ours.example", &ours, &web).await;
     let mail_person = person("b@ours.example", &ours, &mail).await;
     let abroad_person = person("c@elsewhere.example", &there, &abroad).await;
-    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 9]| {
+    // By mail, so that nothing is looked for while the table is walked.
+    let by_mail = json!({"method": "email"});
+    let ours_validation = make(&api, &format!("domains/{ours_example}/validations"), by_mail).await;
+    let by_mail = json!({"method": "email", "organization": there});
+    let theirs_validation = make(&api, &format!("domains/{theirs_example}/validations"), by_mail).await;
+    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 11]| {
         let certificate = request["certificateId"].as_str().unwrap().to_owned();
         let events = format!("/api/v1/events?subject={}", id(request));
         let events = api.get(&events).await.expect(200).json();
@@ -186,6 +191,8 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("departments", &web),
                 ("domains", &ours_example),
                 ("delegations", &web),
+                ("validations", &ours_validation),
+                ("domain-validations", &ours_validation),
                 ("admins", &ann),
                 ("admin-certificates", &anns_card),
                 ("people", &web_person),
@@ -202,6 +209,8 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("departments", &mail),
                 ("domains", &ours_example),
                 ("delegations", &mail),
+                ("validations", &ours_validation),
+                ("domain-validations", &ours_validation),
                 ("admins", &mark),
                 ("admin-certificates", &marks_card),
                 ("people", &mail_person),
@@ -218,6 +227,8 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("departments", &abroad),
                 ("domains", &theirs_example),
                 ("delegations", &there),
+                ("validations", &theirs_validation),
+                ("domain-validations", &theirs_validation),
                 ("admins", &olga),
                 ("admin-certificates", &olgas_card),
                 ("people", &abroad_person),

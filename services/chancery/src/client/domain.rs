@@ -10,7 +10,7 @@ use super::{
     failure::Failure,
     issue::reference,
     listing::{self, List, change, confirm},
-    output::Column,
+    output::{self, Column},
 };
 
 const PATH: &str = "/api/v1/domains";
@@ -32,6 +32,19 @@ const DELEGATION: &[Column] = &[
     Column("TYPES", "/types", false),
     Column("REQUESTED", "/requestedTypes", false),
     Column("REASON", "/reason", false),
+    Column("SINCE", "/createdAt", true),
+];
+
+const VALIDATION: &[Column] = &[
+    Column("DOMAIN", "/domainName", false),
+    Column("METHOD", "/method", false),
+    Column("STATUS", "/status", false),
+    Column("UNTIL", "/validUntil", false),
+    Column("REASON", "/reason", false),
+    Column("NEXT", "/nextAttemptAt", false),
+    Column("ID", "/id", false),
+    Column("CHALLENGE", "/challenge", true),
+    Column("ATTEMPTS", "/attempts", true),
     Column("SINCE", "/createdAt", true),
 ];
 
@@ -134,6 +147,29 @@ pub enum Domain {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Prove that an organization controls a domain; prints what has to be done
+    Validate {
+        /// Id or name
+        domain: String,
+        /// How: dns_txt, dns_cname, http or email
+        #[arg(long, default_value = "dns_txt")]
+        method: String,
+        /// For which organization (id or name); yours when not given
+        #[arg(long)]
+        org: Option<String>,
+    },
+    /// Look for a proof now
+    Check {
+        /// Id or name
+        domain: String,
+        /// Id of the validation
+        validation: String,
+    },
+    /// List the proofs of control of a domain, or of all
+    Validations {
+        /// Id or name
+        domain: Option<String>,
+    },
     /// What happened to a domain
     Timeline {
         /// Id or name
@@ -198,6 +234,26 @@ impl Domain {
                 let path = delegation(&domain, &delegate);
                 change(api, Method::DELETE, &path, Some(&because(reason)), COLUMNS).await
             }
+            Self::Validate { domain, method, org } => {
+                let mut body = json!({"method": method});
+                if let Some(org) = org {
+                    body["organization"] = reference("org", &org).into();
+                }
+                let path = format!("{}/validations", one(&domain));
+                let answer = api.change(Method::POST, &path, Some(&body)).await?.json()?;
+                challenge(&answer);
+                listing::changed(api, &answer, VALIDATION)
+            }
+            Self::Check { domain, validation } => {
+                let path = format!("{}/validations/{validation}/check", one(&domain));
+                change(api, Method::POST, &path, None, VALIDATION).await
+            }
+            Self::Validations { domain } => {
+                let path = domain.map_or("/api/v1/domain-validations".into(), |domain| {
+                    format!("{}/validations", one(&domain))
+                });
+                List::whole().run(api, &path, VALIDATION).await
+            }
             Self::Timeline { domain } => listing::timeline(api, &format!("{}/timeline", one(&domain))).await,
         }
     }
@@ -211,6 +267,24 @@ fn one(domain: &str) -> String {
         _ => reference,
     };
     format!("{PATH}/{reference}")
+}
+
+/// Says what has to be done, for people.
+fn challenge(answer: &Value) {
+    let challenge = &answer["challenge"];
+    let text = |member: &str| challenge[member].as_str().unwrap_or_default().to_owned();
+    let words = match challenge["type"].as_str() {
+        Some("dns_txt") => format!("publish:  {}. IN TXT \"{}\"", text("name"), text("value")),
+        Some("dns_cname") => format!("publish:  {}. IN CNAME {}.", text("name"), text("target")),
+        Some("http") => format!("serve:  {}  with the content  {}", text("url"), text("content")),
+        Some("email") => {
+            let recipients = challenge["recipients"].as_array().into_iter().flatten();
+            let recipients: Vec<_> = recipients.filter_map(Value::as_str).collect();
+            format!("a mail with a link goes to:  {}", recipients.join(", "))
+        }
+        _ => return, // a dry run
+    };
+    output::note(&words);
 }
 
 fn delegation(domain: &str, delegate: &str) -> String {

@@ -187,7 +187,7 @@ impl Handlers {
     }
 
     /// The domain that is named, if there is one.
-    async fn domain_named(&self, reference: &Reference<DomainId>) -> Result<DomainId, Problem> {
+    pub(super) async fn domain_named(&self, reference: &Reference<DomainId>) -> Result<DomainId, Problem> {
         let missing = || Problem::not_found(KIND, reference);
         match reference {
             Reference::Id(id) if self.domains.load(id.uuid()).await?.state.0.is_some() => Ok(*id),
@@ -201,7 +201,7 @@ impl Handlers {
     }
 
     /// What is not delegated to the caller, nor asked for by them, does not exist for them (Z-1).
-    async fn domain_visible(
+    pub(super) async fn domain_visible(
         &self,
         context: &Context,
         id: DomainId,

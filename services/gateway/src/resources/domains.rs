@@ -346,7 +346,7 @@ async fn reject(call: Call) -> Result<Answer, Problem> {
 }
 
 /// The domain in the path, if the caller sees it: by id, or by name in any script.
-async fn found(call: &Call) -> Result<Found, Problem> {
+pub(super) async fn found(call: &Call) -> Result<Found, Problem> {
     let reference = match call.parse::<Reference<DomainId>>("id")? {
         Reference::Name(name) => format!("name:{}", hostname::to_a_labels(&name).unwrap_or(name)),
         Reference::Id(id) => id.to_string(),

@@ -21,6 +21,7 @@ pub mod policies;
 pub mod profiles;
 pub mod roles;
 pub mod tokens;
+pub mod validations;
 
 use schemars::JsonSchema;
 use serde::Serialize;
