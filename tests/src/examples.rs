@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use contracts::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId, Event,
-    KeyId, Lifetime, OrganizationId, Permission, PersonId, PolicyId, ProfileId, RoleId, SessionId, Timestamp,
-    TokenId, ValidationId, directory as d, inventory as i, keystore as k, public as p,
+    EventId, KeyId, Lifetime, NotificationId, OrganizationId, Permission, PersonId, PolicyId, ProfileId,
+    RoleId, SessionId, Timestamp, TokenId, ValidationId, directory as d, inventory as i, keystore as k,
+    notifier as n, public as p,
     public::PublicEvent,
     signer as s,
     thumbprint::Hash,
@@ -16,6 +17,41 @@ use contracts::{
 };
 use serde_json::Value;
 use uuid::Uuid;
+
+/// What happens to the mail settings and to a notification.
+fn mail(all: &mut Vec<(&'static str, i16, Value)>) {
+    push(
+        all,
+        n::MailSettingsEvent::from(n::MailSettingsReplaced {
+            server: "mail.example.com".into(),
+            port: 587,
+            tls: n::MailTls::Starttls,
+            user: Some("pki".into()),
+            credential: Some(CredentialId(uuid(15))),
+            from_address: "pki@example.com".into(),
+            from_name: Some("Chancery".into()),
+            ca_bundle: None,
+        }),
+    );
+    let (step, code) = (Some(n::MailStep::Recipient), Some(450));
+    let events: [n::NotificationEvent; 6] = [
+        n::NotificationQueued {
+            id: NotificationId(uuid(16)),
+            kind: n::NotificationKind::SetPassword,
+            about: EventId(uuid(17)),
+            recipient: Some(AdministratorId(uuid(2))),
+        }
+        .into(),
+        n::NotificationAttempted { attempt: 1 }.into(),
+        n::NotificationSent { attempt: 1 }.into(),
+        n::NotificationDeferred { attempt: 1, step, code, next_at: time() }.into(),
+        n::NotificationGivenUp { reason: n::GiveUpReason::AddressRefused, step, code: Some(550) }.into(),
+        n::NotificationRequeued { round: 1 }.into(),
+    ];
+    for event in events {
+        push(all, event);
+    }
+}
 
 /// What happens to a session.
 fn sessions(organization: OrganizationId) -> [d::SessionEvent; 4] {
@@ -313,6 +349,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     push(&mut all, k::CredentialEvent::from(k::CredentialKept { id: CredentialId(uuid(15)), purpose }));
     push(&mut all, k::CredentialEvent::from(k::CredentialUsed { purpose }));
     push(&mut all, k::CredentialEvent::from(k::CredentialDestroyed {}));
+    mail(&mut all);
     push(
         &mut all,
         s::CaEvent::from(s::CaIntended {

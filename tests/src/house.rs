@@ -93,6 +93,7 @@ impl House {
             Service::Directory => directory::start(context).await.expect("it starts"),
             Service::Keystore => keystore::start(context).await.expect("it starts"),
             Service::Signer => signer::start(context).await.expect("it starts"),
+            Service::Notifier => notifier::start(context).await.expect("it starts"),
             Service::Gateway | Service::Inventory | Service::Relay => panic!("{service} is not run here"),
         }
     }

@@ -8,6 +8,8 @@ pub mod clients;
 pub mod examples;
 pub mod forged;
 pub mod house;
+pub mod mailbox;
+pub mod notifications;
 pub mod observed;
 pub mod operations;
 pub mod refused;

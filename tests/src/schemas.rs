@@ -21,7 +21,7 @@ pub fn folder() -> PathBuf {
 /// Every log event type of every category.
 #[must_use]
 pub fn log_events() -> Vec<EventDescription> {
-    use contracts::{Event, directory as d, inventory as i, keystore as k, signer as s};
+    use contracts::{Event, directory as d, inventory as i, keystore as k, notifier as n, signer as s};
     [
         d::OrganizationEvent::descriptions(),
         d::DepartmentEvent::descriptions(),
@@ -39,6 +39,8 @@ pub fn log_events() -> Vec<EventDescription> {
         d::DomainValidationEvent::descriptions(),
         k::KeyEvent::descriptions(),
         k::CredentialEvent::descriptions(),
+        n::MailSettingsEvent::descriptions(),
+        n::NotificationEvent::descriptions(),
         s::CaEvent::descriptions(),
         s::PolicyEvent::descriptions(),
         s::ProfileEvent::descriptions(),

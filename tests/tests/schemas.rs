@@ -5,7 +5,9 @@
 use std::{collections::BTreeMap, fs};
 
 use chancery_tests::{examples, schemas};
-use contracts::{Event, EventError, directory as d, inventory as i, keystore as k, signer as s};
+use contracts::{
+    Event, EventError, directory as d, inventory as i, keystore as k, notifier as n, signer as s,
+};
 use serde_json::Value;
 
 #[test]
@@ -64,6 +66,8 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("directory_name", read_as::<d::DirectoryNameEvent>),
         ("key", read_as::<k::KeyEvent>),
         ("credential", read_as::<k::CredentialEvent>),
+        ("mail_settings", read_as::<n::MailSettingsEvent>),
+        ("notification", read_as::<n::NotificationEvent>),
         ("ca", read_as::<s::CaEvent>),
         ("policy", read_as::<s::PolicyEvent>),
         ("profile", read_as::<s::ProfileEvent>),

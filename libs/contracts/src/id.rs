@@ -148,6 +148,8 @@ ids! {
     KeyId = "key", "a key";
     /// A credential in the keystore: a password or another secret that people gave us.
     CredentialId = "cred", "a credential";
+    /// A notification: one mail to one recipient.
+    NotificationId = "ntf", "a notification";
     /// A certification authority.
     CaId = "ca", "a certification authority";
     /// A certificate profile.

@@ -15,6 +15,7 @@ pub mod keystore;
 pub mod labels;
 pub mod log;
 pub mod network;
+pub mod notifier;
 pub mod permission;
 pub mod problem;
 pub mod public;
@@ -33,8 +34,8 @@ pub use command::{Actor, Command, Credential};
 pub use event::{Event, EventError};
 pub use id::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId,
-    EventId, IdError, KeyId, OperationId, OrganizationId, PersonId, PolicyId, ProfileId, RoleId, SessionId,
-    TokenId, ValidationId,
+    EventId, IdError, KeyId, NotificationId, OperationId, OrganizationId, PersonId, PolicyId, ProfileId,
+    RoleId, SessionId, TokenId, ValidationId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};

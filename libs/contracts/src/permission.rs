@@ -52,6 +52,10 @@ permissions! {
     RequestRead = "certificate_request.read", "Read certificate requests.";
     CertificateRead = "certificate.read", "Read certificates.";
     CertificateWrite = "certificate.write", "Label, own and annotate certificates.";
+    SettingsRead = "settings.read", "Read the installation's settings.";
+    SettingsWrite = "settings.write", "Change the installation's settings and try them.";
+    NotificationRead = "notification.read", "Read what was sent to whom.";
+    NotificationResend = "notification.resend", "Have a notification sent again.";
     EventRead = "event.read", "Read and follow events.";
     AuditRead = "audit.read", "Read the audit trail; each reading is recorded.";
     ReportRead = "report.read", "Run reports on what one may read otherwise, too.";

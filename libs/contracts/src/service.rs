@@ -23,6 +23,8 @@ pub enum Service {
     Keystore,
     /// Issuing CAs, profiles, policies, issuance.
     Signer,
+    /// Tells people.
+    Notifier,
     /// Publishes the log to JetStream and seals it.
     Relay,
 }
@@ -133,6 +135,9 @@ pub const TABLE: &[Row] = &[
             (Service::Signer, "create_profile"),
             (Service::Signer, "update_profile"),
             (Service::Signer, "submit_certificate_request"),
+            (Service::Notifier, "replace_mail_settings"),
+            (Service::Notifier, "test_mail"),
+            (Service::Notifier, "resend_notification"),
         ],
         answers: false,
         owns_streams: &[Stream::PublicEvents],
@@ -256,6 +261,20 @@ pub const TABLE: &[Row] = &[
         projects: true,
     },
     Row {
+        service: Service::Notifier,
+        writes: &["mail_settings", "notification"],
+        reads: &["mail_settings", "notification", ACCESS[0], ACCESS[1], ACCESS[2], ACCESS[3], ACCESS[4]],
+        commands: &[
+            (Service::Keystore, "keep_credential"),
+            (Service::Keystore, "destroy_credential"),
+            (Service::Keystore, "use_mail_credential"),
+        ],
+        answers: true,
+        owns_streams: &[],
+        publishes: &[],
+        projects: true,
+    },
+    Row {
         service: Service::Relay,
         writes: &[],
         reads: &["*"],
@@ -269,8 +288,15 @@ pub const TABLE: &[Row] = &[
 
 impl Service {
     /// Every service.
-    pub const ALL: &'static [Self] =
-        &[Self::Gateway, Self::Directory, Self::Inventory, Self::Keystore, Self::Signer, Self::Relay];
+    pub const ALL: &'static [Self] = &[
+        Self::Gateway,
+        Self::Directory,
+        Self::Inventory,
+        Self::Keystore,
+        Self::Signer,
+        Self::Notifier,
+        Self::Relay,
+    ];
 
     /// Its name on the wires.
     #[must_use]
@@ -281,6 +307,7 @@ impl Service {
             Self::Inventory => "inventory",
             Self::Keystore => "keystore",
             Self::Signer => "signer",
+            Self::Notifier => "notifier",
             Self::Relay => "relay",
         }
     }
@@ -307,7 +334,9 @@ impl fmt::Display for Service {
 
 /// Not a service's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a service: expected gateway, directory, inventory, keystore, signer or relay")]
+#[error(
+    "'{0}' is not a service: expected gateway, directory, inventory, keystore, signer, notifier or relay"
+)]
 pub struct ServiceError(String);
 
 impl FromStr for Service {

@@ -32,6 +32,9 @@ pub trait Process: Send + Sync + 'static {
     /// How long events may be gathered before timers are written. What is set and cleared meanwhile costs nothing, so a
     /// process that only guards against rare failures does well to be patient.
     const PATIENCE: Duration = Duration::ZERO;
+    /// For how long a timer that is due belongs to who took it: most of it is the limit of [`Self::act`], and all of it
+    /// passes before somebody else goes on where a crash left it.
+    const LEASE: Duration = Duration::from_secs(30);
 
     /// What an event calls for.
     fn react(&self, event: &Recorded) -> Result<Vec<Reaction>, EventError>;

@@ -59,10 +59,25 @@ pub fn client_config_adding(ca_file: Option<&Path>) -> Result<ClientConfig, Root
     Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
 
+/// TLS of a client that trusts the system's CAs and those of a PEM text. A system without any is no reason to refuse.
+pub fn client_config_adding_text(pem: Option<&str>) -> Result<ClientConfig, RootsFault> {
+    let mut roots = read(Path::new(SYSTEM)).unwrap_or_else(|_| RootCertStore::empty());
+    if let Some(pem) = pem {
+        roots.roots.extend(parse(pem.as_bytes())?.roots);
+    }
+    if roots.is_empty() {
+        return Err(RootsFault::Empty);
+    }
+    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
 fn read(file: &Path) -> Result<RootCertStore, RootsFault> {
-    let pem = fs::read(file)?;
+    parse(&fs::read(file)?)
+}
+
+fn parse(pem: &[u8]) -> Result<RootCertStore, RootsFault> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
         // One odd root among the system's is no reason to refuse all; an empty store is.
         _ = roots.add(certificate.map_err(RootsFault::Pem)?);
     }

@@ -34,8 +34,6 @@ pub struct Due {
     pub attempt: i32,
 }
 
-/// How long one attempt may take.
-const LEASE: Duration = Duration::from_secs(30);
 /// Time between two looks while nothing rings.
 const PERIOD: Duration = Duration::from_millis(500);
 /// Timers taken at one look.
@@ -101,7 +99,7 @@ pub(crate) async fn fire<P: Process>(
     written: &Notify,
     stop: &CancellationToken,
 ) {
-    let table = &Table { process: P::NAME, service, pool };
+    let table = &Table { process: P::NAME, lease: P::LEASE, service, pool };
     while !stop.is_cancelled() {
         let taken = match table.take(clock.now()).await {
             Ok(taken) => taken,
@@ -113,7 +111,7 @@ pub(crate) async fn fire<P: Process>(
         let full = taken.len() as i64 == TAKEN;
         stream::iter(taken)
             .for_each_concurrent(AT_ONCE, |leased| async move {
-                let act = tokio::time::timeout(LEASE.mul_f32(0.8), process.act(leased.due.clone()));
+                let act = tokio::time::timeout(P::LEASE.mul_f32(0.8), process.act(leased.due.clone()));
                 let failure = match act.await {
                     Ok(Ok(())) => None,
                     Ok(Err(problem)) => Some(problem.to_string()),
@@ -148,6 +146,7 @@ pub(crate) async fn fire<P: Process>(
 /// The timers of one process.
 struct Table<'a> {
     process: &'static str,
+    lease: Duration,
     service: Service,
     pool: &'a Pool,
 }
@@ -166,10 +165,11 @@ impl Table<'_> {
                    and (lease_until is null or lease_until < $2) order by not_before limit $4 for update skip locked) d \
              where t.process = $1 and t.name = d.name returning t.name, t.due, t.payload, t.epoch, t.attempts"
         );
+        let lease = time::Duration::seconds(self.lease.as_secs() as i64);
         let client = self.pool.get().await.map_err(|error| words(&error))?;
         let read = async {
             let statement = client.prepare_cached(&sql).await?;
-            client.query(&statement, &[&self.process, &now.0, &now.plus(lease()).0, &TAKEN]).await
+            client.query(&statement, &[&self.process, &now.0, &now.plus(lease).0, &TAKEN]).await
         };
         let rows = read.await.map_err(|error| words(&error))?;
         Ok(rows
@@ -206,10 +206,6 @@ impl Table<'_> {
         };
         settled.await.map(|_| ()).map_err(|error| words(&error))
     }
-}
-
-fn lease() -> time::Duration {
-    time::Duration::seconds(LEASE.as_secs() as i64)
 }
 
 /// 1 s, 2 s, 4 s … at most a minute.

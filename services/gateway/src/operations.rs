@@ -22,6 +22,8 @@ pub fn table() -> Vec<Operation> {
         resources::validations::operations(),
         resources::tokens::operations(),
         resources::access_lists::operations(),
+        resources::mail::operations(),
+        resources::notifications::operations(),
         resources::events::operations(),
         resources::operations::operations(),
         resources::me::operations(),

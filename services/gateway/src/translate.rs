@@ -10,7 +10,8 @@ use contracts::{
         SignInEvent, TokenEvent, ValidationMethod,
     },
     inventory::CertificateEvent,
-    keystore::KeyEvent,
+    keystore::{CredentialEvent, KeyEvent},
+    notifier::{MailSettingsEvent, NotificationEvent},
     public::{self, CloudEvent, PublicEvent},
     signer::{CaEvent, CertificateRequestEvent, IssuanceEvent, PolicyEvent, ProfileEvent, SignerNameEvent},
 };
@@ -189,7 +190,10 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | SignInEvent::CATEGORY
         | DirectoryNameEvent::CATEGORY
         | DomainEvent::CATEGORY
-        | SignerNameEvent::CATEGORY => None,
+        | SignerNameEvent::CATEGORY
+        | CredentialEvent::CATEGORY
+        | MailSettingsEvent::CATEGORY
+        | NotificationEvent::CATEGORY => None,
         _ => {
             let kind = recorded.kind.clone();
             return Err(EventError::UnknownType { category: "any", kind });

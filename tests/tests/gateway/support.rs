@@ -76,7 +76,7 @@ pub async fn installation_with(entropy: Arc<dyn Entropy>) -> Installation {
             Service::Keystore => keystore::start(context).await.unwrap(),
             Service::Signer => signer::start(context).await.unwrap(),
             Service::Inventory => inventory::start(context).await.unwrap(),
-            Service::Gateway | Service::Relay => {
+            Service::Gateway | Service::Notifier | Service::Relay => {
                 gateway = Some(context.clone());
                 gateway::start(context).await.unwrap();
             }

@@ -70,7 +70,7 @@ events! {
 // ---------------------------------------------------------------- commands
 
 /// Wraps and keeps a secret under an id of the sender's choice. It belongs to the command's organization; what belongs
-/// to the installation is kept under the installation's own id.
+/// to the installation is kept under the nil id.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeepCredential {

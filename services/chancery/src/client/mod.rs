@@ -22,6 +22,8 @@ mod inspect;
 mod issue;
 mod key;
 mod listing;
+mod mail;
+mod notification;
 mod op;
 mod org;
 mod output;
@@ -150,6 +152,12 @@ pub enum ClientCommand {
     /// From which addresses people may come
     #[command(subcommand)]
     AccessList(access_list::AccessList),
+    /// Settings of the installation
+    #[command(subcommand)]
+    Settings(mail::Settings),
+    /// Mails: what was sent to whom
+    #[command(subcommand)]
+    Notification(notification::Notification),
     /// Operations that take longer
     #[command(subcommand)]
     Op(op::Op),
@@ -201,6 +209,8 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Role(role) => role.run(&api).await,
         ClientCommand::Domain(domain) => domain.run(&api).await,
         ClientCommand::AccessList(list) => list.run(&api).await,
+        ClientCommand::Settings(settings) => settings.run(&api).await,
+        ClientCommand::Notification(notification) => notification.run(&api).await,
         ClientCommand::Op(op) => op.run(&api).await,
         ClientCommand::Watch(watch) => watch.run(&api).await,
         ClientCommand::Api(raw) => raw.run(&api).await,

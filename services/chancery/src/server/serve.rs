@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Run the named services; PostgreSQL and NATS run elsewhere
 #[derive(Args, Debug)]
 pub struct Serve {
-    /// gateway, directory, inventory, keystore, signer, relay
+    /// gateway, directory, inventory, keystore, signer, notifier, relay
     #[arg(required = true, value_name = "SERVICE")]
     services: Vec<Service>,
     #[command(flatten)]

@@ -16,6 +16,7 @@ pub(super) const SCHEMAS: &[ServiceSchema] = &[
     ServiceSchema { service: Service::Inventory, migrations: inventory::MIGRATIONS },
     ServiceSchema { service: Service::Keystore, migrations: keystore::MIGRATIONS },
     ServiceSchema { service: Service::Signer, migrations: signer::MIGRATIONS },
+    ServiceSchema { service: Service::Notifier, migrations: notifier::MIGRATIONS },
     ServiceSchema { service: Service::Gateway, migrations: gateway::MIGRATIONS },
 ];
 
@@ -23,6 +24,7 @@ pub(super) const SCHEMAS: &[ServiceSchema] = &[
 /// that what the others still wrote is published.
 pub(super) const STOP_ORDER: &[(Service, Duration)] = &[
     (Service::Gateway, Duration::from_secs(15)),
+    (Service::Notifier, Duration::from_secs(5)),
     (Service::Signer, Duration::from_secs(5)),
     (Service::Inventory, Duration::from_secs(3)),
     (Service::Directory, Duration::from_secs(3)),
@@ -45,6 +47,7 @@ pub(super) async fn start(context: ServiceContext) -> Result<Running, StartError
         Service::Relay => relay::start(&context)?,
         Service::Inventory => inventory::start(context).await?,
         Service::Signer => signer::start(context).await?,
+        Service::Notifier => notifier::start(context).await?,
         Service::Gateway => {
             gateway::start(context).await.map_err(StartError::refused)?;
         }

@@ -26,7 +26,7 @@ struct Meta {
 pub fn operations() -> Vec<Operation> {
     let meta = json!({"version": "0.1.0", "apiVersions": ["v1"],
         "features": ["idempotency", "dry_run", "events", "sse", "compatible_issuing"],
-        "services": ["gateway", "directory", "inventory", "keystore", "signer", "relay"]});
+        "services": ["gateway", "directory", "inventory", "keystore", "signer", "notifier", "relay"]});
     vec![
         Operation::get("/api/v1/meta", "getMeta", "Show version and features")
             .public()

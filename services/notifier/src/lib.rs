@@ -1,0 +1,78 @@
+//! Tells people by mail, once; what it tells of does not depend on whether it gets there.
+//!
+//! | | |
+//! |---|---|
+//! | commands answered | `replace_mail_settings` `test_mail` `resend_notification` |
+//! | commands sent | to keystore `keep_credential` `use_mail_credential` `destroy_credential` |
+//! | events written | `mail_settings.*` `notification.*` (ids and outcomes; addresses and texts stand beside the log) |
+//! | events followed | its own |
+//! | tables owned | `notifier.message` `attempt` `suppressed` (erasable), read models `mail_settings` `notification` |
+//!
+//! | file | says |
+//! |---|---|
+//! | [`notification`], [`settings`] | the aggregates |
+//! | [`outbox`] | the process that sends, again and again until it is sent or given up |
+//! | [`letter`], [`template`] | what is said: templates and what fills them |
+//! | [`mail`], [`address`], [`shown`] | composing; nothing hostile becomes a header or markup (P-3) |
+//! | [`smtp`], [`post`], [`diagnosis`] | the dialogue with the server; settings and password for it; the test mail |
+//! | [`messages`], [`projection`] | the tables beside the log; what users see |
+//! | [`handlers`] | what people ask for |
+
+pub mod address;
+pub mod diagnosis;
+pub mod handlers;
+pub mod letter;
+pub mod mail;
+pub mod messages;
+mod metrics;
+pub mod notification;
+pub mod outbox;
+pub mod post;
+pub mod projection;
+pub mod settings;
+pub mod shown;
+pub mod smtp;
+pub mod template;
+
+use std::sync::Arc;
+
+use bus::BusError;
+use contracts::notifier::{ReplaceMailSettings, ResendNotification, TestMail};
+use runtime::service::ServiceContext;
+
+use crate::{
+    handlers::Handlers,
+    outbox::Outbox,
+    post::Post,
+    projection::{NotificationProjection, SettingsProjection},
+};
+
+/// The tables beside the read models.
+pub const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_tables.sql")];
+
+/// Starts the service.
+pub async fn start(context: ServiceContext) -> Result<(), BusError> {
+    let post = Arc::new(Post::new(&context));
+    runtime::projection::start(&context, SettingsProjection);
+    runtime::projection::start(&context, NotificationProjection);
+    runtime::process::start(&context, Outbox::new(&context, post.clone()));
+    let handlers = Arc::new(Handlers::new(&context, post));
+    macro_rules! serve {
+        ($($command:ty => $method:ident),* $(,)?) => {$(
+            let service = handlers.clone();
+            context
+                .bus
+                .serve::<$command, _, _, _>(move |context, command| {
+                    let service = service.clone();
+                    async move { service.$method(context, command).await }
+                })
+                .await?;
+        )*};
+    }
+    serve! {
+        ReplaceMailSettings => replace_settings,
+        TestMail => test,
+        ResendNotification => resend,
+    }
+    Ok(())
+}
