@@ -263,7 +263,16 @@ pub const TABLE: &[Row] = &[
     Row {
         service: Service::Notifier,
         writes: &["mail_settings", "notification"],
-        reads: &["mail_settings", "notification", ACCESS[0], ACCESS[1], ACCESS[2], ACCESS[3], ACCESS[4]],
+        reads: &[
+            "mail_settings",
+            "notification",
+            ACCESS[0],
+            ACCESS[1],
+            ACCESS[2],
+            ACCESS[3],
+            ACCESS[4],
+            ACCESS[5],
+        ],
         commands: &[
             (Service::Keystore, "keep_credential"),
             (Service::Keystore, "destroy_credential"),
