@@ -227,6 +227,15 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         }),
     );
     push(&mut all, d::AdministratorEvent::from(d::AdministratorPasswordSet { by: d::PasswordOrigin::Link }));
+    let credential = CredentialId(uuid(15));
+    for event in [
+        d::AdministratorEvent::from(d::AdministratorSecondFactorEnrolled { credential }),
+        d::AdministratorSecondFactorConfirmed { credential }.into(),
+        d::AdministratorSecondFactorRemoved {}.into(),
+        d::AdministratorRecoveryCodeUsed { left: 9 }.into(),
+    ] {
+        push(&mut all, event);
+    }
     for event in sessions(organization) {
         push(&mut all, event);
     }

@@ -2,6 +2,7 @@
 //! example of each event.
 
 pub mod bench;
+pub mod browser;
 pub mod canary;
 pub mod checks;
 pub mod clients;

@@ -18,6 +18,7 @@ mod person;
 mod person_import;
 mod recipient;
 mod role;
+mod second_factor;
 mod session;
 mod sign_in;
 mod token;
@@ -28,7 +29,8 @@ pub use administrator::{
     AdministratorAppointed, AdministratorAppointedV1, AdministratorDescribed, AdministratorDisabled,
     AdministratorEnabled, AdministratorEvent, AdministratorGrantsChanged, AdministratorKind,
     AdministratorRemoved, AdministratorStatus, AdministratorView, AppointAdministrator, DisableAdministrator,
-    EnableAdministrator, RemoveAdministrator, RoleV1, UpdateAdministrator,
+    EnableAdministrator, ProfileView, RemoveAdministrator, RoleV1, ShowProfile, UpdateAdministrator,
+    UpdateProfile,
 };
 pub use client_certificate::{
     AdministratorCertificateBound, AdministratorCertificateUnbound, BindCertificate, BoundCertificateView,
@@ -70,6 +72,11 @@ pub use recipient::{FindRecipients, Recipient, WhoMay};
 pub use role::{
     ArchiveRole, BuiltInRole, CreateRole, ROLES, RecordStatus, Role, RoleArchived, RoleChoice, RoleCreated,
     RoleEvent, RoleRow, RoleUpdated, RoleView, UpdateRole,
+};
+pub use second_factor::{
+    AdministratorRecoveryCodeUsed, AdministratorSecondFactorConfirmed, AdministratorSecondFactorEnrolled,
+    AdministratorSecondFactorRemoved, ConfirmSecondFactor, EnrolSecondFactor, EnrolledSecondFactor,
+    RecoveryCodes, RemoveSecondFactor,
 };
 pub use session::{
     EndSession, RecordSessionUse, SessionEnd, SessionEnded, SessionEvent, SessionRenewed, SessionStarted,

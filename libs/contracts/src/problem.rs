@@ -91,6 +91,9 @@ pub struct Problem {
     /// The version the thing has now (`version_mismatch`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_version: Option<i32>,
+    /// After how many seconds it is worth trying again, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -98,7 +101,14 @@ impl Problem {
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let retryable = matches!(code.class().number(), 429 | 503 | 504);
-        Self { code, detail: detail.into(), errors: vec![], retryable, current_version: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: vec![],
+            retryable,
+            current_version: None,
+            retry_after: None,
+        }
     }
 
     /// Adds the single things that are wrong.
@@ -106,6 +116,12 @@ impl Problem {
     pub fn with_errors(mut self, errors: Vec<Violation>) -> Self {
         self.errors = errors;
         self
+    }
+
+    /// Says after how many seconds it is worth trying again.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// `not_found` for a kind of thing and what was asked for.

@@ -197,6 +197,24 @@ impl Authority {
         Ok(Caller { judged: Some((principal, permission)) })
     }
 
+    /// Who sent a command about themselves, for which no permission is needed. Errors: `unauthenticated`, `token_expired`,
+    /// `session_expired`; `forbidden` for a service.
+    pub async fn oneself(&self, actor: &Actor) -> Result<Principal, Problem> {
+        match self.principal(actor) {
+            Err(denied) if denied.code == Code::Unauthenticated => {
+                self.catch_up_soon().await?;
+                self.principal(actor)
+            }
+            known => known,
+        }
+    }
+
+    /// The active administrators whose grants allow this, whatever the token or session.
+    #[must_use]
+    pub fn who_may(&self, permission: Permission, target: &Target) -> Vec<AdministratorId> {
+        self.directory.read(|directory| directory.who_may(permission, target))
+    }
+
     /// Whether a command may be done to this: the check that every handler begins with. Errors: `forbidden`,
     /// `unauthenticated`, `token_expired`.
     pub async fn admit_to<C: Command>(&self, context: &Context, target: &Target) -> Result<(), Problem> {
@@ -358,7 +376,8 @@ impl Authority {
         self.directory.catch_up().await
     }
 
-    async fn catch_up_soon(&self) -> Result<(), Problem> {
+    /// Waits, though not for long, until everything that is in the log now is known. Errors: `service_unavailable`.
+    pub async fn catch_up_soon(&self) -> Result<(), Problem> {
         tokio::time::timeout(PATIENCE, self.catch_up())
             .await
             .map_err(|_elapsed| Problem::unavailable("the directory is not known up to now; try again"))?

@@ -79,17 +79,6 @@ impl Server {
     }
 }
 
-/// How people and programs prove who they are.
-#[derive(Clone, Debug)]
-pub struct Auth {
-    /// What a TLS client certificate is worth.
-    pub client_certificates: ClientCertificates,
-    /// The CAs whose client certificates count.
-    pub client_ca_file: Option<PathBuf>,
-    /// What those CAs revoked.
-    pub client_crl_file: Option<PathBuf>,
-}
-
 /// What a TLS client certificate is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientCertificates {
@@ -150,6 +139,27 @@ pub struct Outbound {
     pub ca_file: Option<PathBuf>,
 }
 
+/// How people sign in.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// How long a session may rest.
+    pub session_idle: Lifetime,
+    /// How long a session may last.
+    pub session_max: Lifetime,
+    /// How long a proof of who is signed in counts.
+    pub step_up: Lifetime,
+    /// Passwords that nobody may choose.
+    pub breached_passwords: Option<PathBuf>,
+    /// Where people who cannot sign in find help.
+    pub support_url: Option<String>,
+    /// What a TLS client certificate is worth.
+    pub client_certificates: ClientCertificates,
+    /// The CAs whose client certificates count.
+    pub client_ca_file: Option<PathBuf>,
+    /// What those CAs revoked.
+    pub client_crl_file: Option<PathBuf>,
+}
+
 /// Sizes and times (L-1).
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -171,6 +181,8 @@ pub struct Limits {
     pub costly_requests_per_minute: u32,
     /// Most invalid credentials from one address.
     pub failed_sign_ins_per_minute: u32,
+    /// Most attempts to sign in from one address.
+    pub sign_ins_per_minute: u32,
     /// Longest time for a request.
     pub request_time: Lifetime,
     /// Longest time for a request's head.
@@ -352,8 +364,18 @@ impl<'a> Validation<'a> {
         Outbound { resolver, allow, ca_file: self.path("outbound.ca_file") }
     }
 
-    fn auth(&self) -> Auth {
+    fn auth(&mut self) -> Auth {
+        let support_url = self.given("auth.support_url");
+        if support_url.as_ref().is_some_and(|url| !is_support(url)) {
+            let words = "expected an address such as 'https://help.example.com' or 'mailto:help@example.com'";
+            self.refuse("auth.support_url", words);
+        }
         Auth {
+            session_idle: self.lifetime("auth.session_idle"),
+            session_max: self.lifetime("auth.session_max"),
+            step_up: self.lifetime("auth.step_up"),
+            breached_passwords: self.path("auth.breached_passwords"),
+            support_url,
             client_certificates: match self.text("auth.client_certificates").as_str() {
                 "optional" => ClientCertificates::Optional,
                 "required" => ClientCertificates::Required,
@@ -375,6 +397,7 @@ impl<'a> Validation<'a> {
             organization_requests_per_minute: self.integer("limits.organization_requests_per_minute"),
             costly_requests_per_minute: self.integer("limits.costly_requests_per_minute"),
             failed_sign_ins_per_minute: self.integer("limits.failed_sign_ins_per_minute"),
+            sign_ins_per_minute: self.integer("limits.sign_ins_per_minute"),
             request_time: self.lifetime("limits.request_time"),
             header_time: self.lifetime("limits.header_time"),
             http2_streams: self.integer("limits.http2_streams"),
@@ -464,6 +487,11 @@ impl<'a> Validation<'a> {
             }
         }
     }
+}
+
+/// Whether a browser may be sent there for help.
+fn is_support(url: &str) -> bool {
+    (url.starts_with("mailto:") && url.contains('@')) || (url.starts_with("https://") && is_http(url))
 }
 
 fn is_http(endpoint: &str) -> bool {

@@ -1,16 +1,20 @@
 //! An administrator: a person or program that may act.
 
 use contracts::{
-    Code, Problem, Timestamp,
+    Code, CredentialId, Problem, Timestamp,
     directory::{
         AdministratorAppointed, AdministratorCertificateBound, AdministratorCertificateUnbound,
         AdministratorDescribed, AdministratorDisabled, AdministratorEnabled, AdministratorEvent,
-        AdministratorGrantsChanged, AdministratorRemoved, AdministratorStatus, CertificateMark, Grant,
+        AdministratorGrantsChanged, AdministratorLinkDrawn, AdministratorLinkWanted,
+        AdministratorPasswordSet, AdministratorRecoveryCodeUsed, AdministratorRemoved,
+        AdministratorSecondFactorConfirmed, AdministratorSecondFactorEnrolled,
+        AdministratorSecondFactorRemoved, AdministratorStatus, CertificateMark, Grant, PasswordOrigin,
         ShownCertificate,
     },
 };
 use runtime::aggregate::Aggregate;
 use serde_json::{Value, json};
+use subtle::ConstantTimeEq as _;
 
 use crate::client_certificate::{self, ClientCertificates};
 
@@ -28,7 +32,22 @@ pub enum Administrator {
         status: AdministratorStatus,
         /// What they may sign in with.
         certificates: ClientCertificates,
+        /// How they come in.
+        door: Door,
     },
+}
+
+/// How somebody comes in with a password, as far as the log knows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Door {
+    /// The one-time link that counts.
+    pub link: Option<AdministratorLinkDrawn>,
+    /// Whether they have a password.
+    pub password: bool,
+    /// Where the seed of their second factor is.
+    pub second_factor: Option<CredentialId>,
+    /// Where the seed is that they have not proved to hold yet.
+    pub enrolling: Option<CredentialId>,
 }
 
 /// What may be asked of an administrator.
@@ -55,6 +74,22 @@ pub enum AdministratorCommand {
     UnbindCertificate(AdministratorCertificateUnbound),
     /// They signed in with this one.
     UseCertificate(ShownCertificate),
+    /// Send them a one-time link.
+    WantLink(AdministratorLinkWanted),
+    /// Let a link count, and none before it.
+    DrawLink(AdministratorLinkDrawn),
+    /// Let the password be set by whoever has the code with this hash.
+    UseLink(String),
+    /// Let the password be set by whoever knew the old one.
+    ChangePassword,
+    /// Let a seed be shown.
+    EnrolSecondFactor(CredentialId),
+    /// Let the seed that was shown count.
+    ConfirmSecondFactor,
+    /// Let no seed count.
+    RemoveSecondFactor,
+    /// Let a recovery code be used up.
+    UseRecoveryCode(AdministratorRecoveryCodeUsed),
 }
 
 /// Why an administrator refuses.
@@ -66,6 +101,15 @@ pub enum AdministratorRefusal {
     /// The id is taken.
     #[error("the administrator was appointed already")]
     AlreadyAppointed,
+    /// They may not act now.
+    #[error("the administrator '{0}' may not act: enable them first")]
+    Disabled(String),
+    /// The link was used, has lapsed, or another one was drawn.
+    #[error("the link was used, has lapsed or was replaced by a later one: ask for another one")]
+    LinkVoid,
+    /// No seed was shown that could be confirmed.
+    #[error("no second factor is being set up: begin with POST /api/v1/me/mfa/totp")]
+    NotEnrolling,
     /// They were removed for good.
     #[error("the administrator '{0}' was removed")]
     Removed(String),
@@ -82,9 +126,11 @@ impl From<AdministratorRefusal> for Problem {
         let code = match refusal {
             AdministratorRefusal::NotAppointed | AdministratorRefusal::NotBound(_) => Code::NotFound,
             AdministratorRefusal::AlreadyAppointed => Code::AlreadyExists,
-            AdministratorRefusal::Removed(_) | AdministratorRefusal::TooManyCertificates(_) => {
-                Code::InvalidState
-            }
+            AdministratorRefusal::LinkVoid => Code::LinkVoid,
+            AdministratorRefusal::Removed(_)
+            | AdministratorRefusal::TooManyCertificates(_)
+            | AdministratorRefusal::Disabled(_)
+            | AdministratorRefusal::NotEnrolling => Code::InvalidState,
         };
         Self::new(code, refusal.to_string())
     }
@@ -98,22 +144,26 @@ impl Aggregate for Administrator {
     fn decide(
         &self,
         command: AdministratorCommand,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<AdministratorEvent>, AdministratorRefusal> {
         use AdministratorCommand as Command;
         use AdministratorStatus::{Active, Disabled, Removed};
-        let (appointed, command, status, certificates) = match (self, command) {
+        let (appointed, command, status, certificates, door) = match (self, command) {
             (Self::Unappointed, Command::Appoint(appointed)) => return Ok(vec![appointed.into()]),
             (Self::Appointed { .. }, Command::Appoint(_)) => {
                 return Err(AdministratorRefusal::AlreadyAppointed);
             }
             (Self::Unappointed, _) => return Err(AdministratorRefusal::NotAppointed),
             (Self::Appointed { status: Removed, .. }, Command::Remove(_)) => return Ok(vec![]),
+            // What a void link was for is nobody's business.
+            (Self::Appointed { status: Removed | Disabled, .. }, Command::UseLink(_)) => {
+                return Err(AdministratorRefusal::LinkVoid);
+            }
             (Self::Appointed { appointed, status: Removed, .. }, _) => {
                 return Err(AdministratorRefusal::Removed(appointed.name.clone()));
             }
-            (Self::Appointed { appointed, status, certificates }, command) => {
-                (appointed, command, *status, certificates)
+            (Self::Appointed { appointed, status, certificates, door }, command) => {
+                (appointed, command, *status, certificates, door)
             }
         };
         Ok(match (command, status) {
@@ -136,26 +186,41 @@ impl Aggregate for Administrator {
             }
             (Command::UseCertificate(shown), _) => certificates.used(shown),
             (Command::Disable(_) | Command::Enable(_) | Command::Appoint(_), _) => vec![],
+            (command, Active) => return door.decide(command, now),
+            (_, Disabled | Removed) => return Err(AdministratorRefusal::Disabled(appointed.name.clone())),
         })
     }
 
     fn evolve(self, event: AdministratorEvent) -> Self {
-        let (mut appointed, mut status, mut certificates, event) = match (self, event) {
+        let (mut appointed, mut status, mut certificates, mut door, event) = match (self, event) {
             (_, AdministratorEvent::Appointed(appointed)) => {
-                let certificates = ClientCertificates::default();
-                return Self::Appointed { appointed, status: AdministratorStatus::Active, certificates };
+                let (status, certificates) = (AdministratorStatus::Active, ClientCertificates::default());
+                return Self::Appointed { appointed, status, certificates, door: Door::default() };
             }
             (Self::Unappointed, _) => return Self::Unappointed,
-            (Self::Appointed { appointed, status, certificates }, event) => {
-                (appointed, status, certificates, event)
+            (Self::Appointed { appointed, status, certificates, door }, event) => {
+                (appointed, status, certificates, door, event)
             }
         };
         match event {
             AdministratorEvent::Appointed(_)
             | AdministratorEvent::Described(_)
             | AdministratorEvent::LinkWanted(_)
-            | AdministratorEvent::LinkDrawn(_)
-            | AdministratorEvent::PasswordSet(_) => {}
+            | AdministratorEvent::RecoveryCodeUsed(_) => {}
+            AdministratorEvent::LinkDrawn(drawn) => door.link = Some(drawn),
+            AdministratorEvent::PasswordSet(_) => {
+                door.link = None;
+                door.password = true;
+            }
+            AdministratorEvent::SecondFactorEnrolled(enrolled) => door.enrolling = Some(enrolled.credential),
+            AdministratorEvent::SecondFactorConfirmed(confirmed) => {
+                door.enrolling = None;
+                door.second_factor = Some(confirmed.credential);
+            }
+            AdministratorEvent::SecondFactorRemoved(_) => {
+                door.enrolling = None;
+                door.second_factor = None;
+            }
             AdministratorEvent::GrantsChanged(changed) => appointed.grants = changed.grants,
             AdministratorEvent::Disabled(_) => status = AdministratorStatus::Disabled,
             AdministratorEvent::Enabled(_) => status = AdministratorStatus::Active,
@@ -163,13 +228,13 @@ impl Aggregate for Administrator {
             AdministratorEvent::CertificateBound(bound) => certificates.bound(bound),
             AdministratorEvent::CertificateUnbound(unbound) => certificates.unbound(unbound.certificate),
         }
-        Self::Appointed { appointed, status, certificates }
+        Self::Appointed { appointed, status, certificates, door }
     }
 
     fn describe(&self) -> Value {
         match self {
             Self::Unappointed => Value::Null,
-            Self::Appointed { appointed, status, certificates } => {
+            Self::Appointed { appointed, status, certificates, .. } => {
                 json!({"name": appointed.name, "kind": appointed.kind, "grants": appointed.grants, "status": status,
                     "certificates": certificates.marks().collect::<Vec<_>>()})
             }
@@ -193,13 +258,63 @@ impl Administrator {
             Self::Appointed { certificates, .. } => certificates.find(certificate),
         }
     }
+
+    /// How they come in; nobody who was never appointed does.
+    pub fn door(&self) -> Option<&Door> {
+        match self {
+            Self::Unappointed => None,
+            Self::Appointed { door, .. } => Some(door),
+        }
+    }
+}
+
+impl Door {
+    fn decide(
+        &self,
+        command: AdministratorCommand,
+        now: Timestamp,
+    ) -> Result<Vec<AdministratorEvent>, AdministratorRefusal> {
+        use AdministratorCommand as Command;
+        Ok(match command {
+            Command::WantLink(wanted) => vec![wanted.into()],
+            Command::DrawLink(drawn) => vec![drawn.into()],
+            Command::UseLink(hash) => {
+                let counts = |link: &&AdministratorLinkDrawn| {
+                    now <= link.valid_until && bool::from(link.hash.as_bytes().ct_eq(hash.as_bytes()))
+                };
+                self.link.as_ref().filter(counts).ok_or(AdministratorRefusal::LinkVoid)?;
+                vec![AdministratorPasswordSet { by: PasswordOrigin::Link }.into()]
+            }
+            Command::ChangePassword => {
+                vec![AdministratorPasswordSet { by: PasswordOrigin::OldPassword }.into()]
+            }
+            Command::EnrolSecondFactor(credential) => {
+                vec![AdministratorSecondFactorEnrolled { credential }.into()]
+            }
+            Command::ConfirmSecondFactor => {
+                let credential = self.enrolling.ok_or(AdministratorRefusal::NotEnrolling)?;
+                vec![AdministratorSecondFactorConfirmed { credential }.into()]
+            }
+            Command::RemoveSecondFactor if self.second_factor.or(self.enrolling).is_none() => vec![],
+            Command::RemoveSecondFactor => vec![AdministratorSecondFactorRemoved {}.into()],
+            Command::UseRecoveryCode(used) => vec![used.into()],
+            Command::Appoint(_)
+            | Command::Update { .. }
+            | Command::Disable(_)
+            | Command::Enable(_)
+            | Command::Remove(_)
+            | Command::BindCertificate(..)
+            | Command::UnbindCertificate(_)
+            | Command::UseCertificate(_) => vec![],
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use contracts::{
         AdministratorId, OrganizationId,
-        directory::{AdministratorKind, BuiltInRole, Role},
+        directory::{AdministratorKind, BuiltInRole, LinkPurpose, Role},
     };
     use runtime::aggregate::test::given;
     use uuid::Uuid;
@@ -239,6 +354,48 @@ mod tests {
             AdministratorDescribed { fields: vec!["email".into()] }.into(),
         ]);
         given::<Administrator>([]).when(update(None, &[]), NOON).refused(AdministratorRefusal::NotAppointed);
+    }
+
+    fn drawn(hash: &str) -> AdministratorLinkDrawn {
+        let valid_until = NOON.plus(time::Duration::DAY);
+        AdministratorLinkDrawn { purpose: LinkPurpose::SetPassword, hash: hash.into(), valid_until }
+    }
+
+    #[test]
+    fn a_link_works_once_while_it_is_the_last_and_for_a_day() {
+        let used = || AdministratorCommand::UseLink("b".into());
+        let set = || AdministratorPasswordSet { by: PasswordOrigin::Link };
+        let history = || [appointed(), drawn("a").into(), drawn("b").into()];
+        given::<Administrator>(history())
+            .when(used(), NOON)
+            .then([set().into()])
+            .when(used(), NOON)
+            .refused(AdministratorRefusal::LinkVoid);
+        let replaced = AdministratorCommand::UseLink("a".into());
+        given::<Administrator>(history()).when(replaced, NOON).refused(AdministratorRefusal::LinkVoid);
+        let late = NOON.plus(time::Duration::hours(25));
+        given::<Administrator>(history()).when(used(), late).refused(AdministratorRefusal::LinkVoid);
+        let disabled = AdministratorDisabled::default();
+        given::<Administrator>(history().into_iter().chain([disabled.into()]))
+            .when(used(), NOON)
+            .refused(AdministratorRefusal::LinkVoid);
+        given::<Administrator>([appointed()]).when(used(), NOON).refused(AdministratorRefusal::LinkVoid);
+    }
+
+    #[test]
+    fn a_second_factor_counts_once_it_is_confirmed() {
+        let credential = CredentialId(Uuid::from_u128(9));
+        let enrolled = AdministratorSecondFactorEnrolled { credential };
+        given::<Administrator>([appointed()])
+            .when(AdministratorCommand::ConfirmSecondFactor, NOON)
+            .refused(AdministratorRefusal::NotEnrolling);
+        given::<Administrator>([appointed(), enrolled.into()])
+            .when(AdministratorCommand::ConfirmSecondFactor, NOON)
+            .then([AdministratorSecondFactorConfirmed { credential }.into()])
+            .when(AdministratorCommand::RemoveSecondFactor, NOON)
+            .then([AdministratorSecondFactorRemoved {}.into()])
+            .when(AdministratorCommand::RemoveSecondFactor, NOON)
+            .changes_nothing();
     }
 
     #[test]

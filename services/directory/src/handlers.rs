@@ -8,21 +8,28 @@ mod denials;
 mod departments;
 pub mod domains;
 mod grants;
+mod links;
 mod organizations;
 pub mod people;
+mod profile;
+mod recipients;
 mod roles;
+mod second_factors;
+mod sessions;
+mod sign_in;
 mod tokens;
 mod validations;
 
 use std::{sync::Arc, time::Duration};
 
-use bus::Context;
+use bus::{Bus, Context};
 use contracts::{Code, OrganizationId, Problem, Timestamp, directory::DirectoryNameEvent, id::Reference};
 use deadpool_postgres::{Object, Pool};
 use eventlog::{Appender, Reader};
 use runtime::{
-    authority::Authority, clock::Clock, command::read_problem, domains::Domains, entropy::Entropy,
-    fold::Live, ids::Ids, names::Names, outbound::Outbound, repository::Repository, service::ServiceContext,
+    authority::Authority, clock::Clock, command::read_problem, config::Auth, domains::Domains,
+    entropy::Entropy, fold::Live, ids::Ids, names::Names, outbound::Outbound, repository::Repository,
+    service::ServiceContext,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
@@ -34,10 +41,16 @@ use crate::{
     department::Department,
     domain::Domain,
     domain_validation::DomainValidation,
+    failed_sign_in::FailedSignIn,
+    lock_out::LockOut,
     organization::Organization,
+    password::Passwords,
     people::{person::Person, table::DetailsTable},
     person::{People, away},
     role::CustomRole,
+    second_factor::SecondFactors,
+    session::Session,
+    session_use::SessionUse,
     token::Token,
     token_use::TokenUse,
 };
@@ -67,6 +80,8 @@ pub struct Handlers {
     administrators: Repository<Administrator>,
     roles: Repository<CustomRole>,
     tokens: Repository<Token>,
+    sessions: Repository<Session>,
+    failed_sign_ins: Repository<FailedSignIn>,
     access_lists: Repository<AccessList>,
     denials: Repository<Denial>,
     token_use: TokenUse,
@@ -75,13 +90,21 @@ pub struct Handlers {
     details: DetailsTable,
     delegated: Live<Domains>,
     appender: Appender,
+    passwords: Passwords,
+    lock_out: LockOut,
+    second_factors: SecondFactors,
+    session_use: SessionUse,
+    auth: Auth,
+    bus: Bus,
+    public_url: String,
+    issuer: String,
     turns: Arc<Mutex<()>>,
     people_turns: Arc<Mutex<()>>,
 }
 
 impl Handlers {
     /// Handlers of one service instance.
-    pub fn new(context: &ServiceContext, outbound: Outbound) -> Self {
+    pub fn new(context: &ServiceContext, outbound: Outbound, passwords: Passwords) -> Self {
         Self {
             authority: context.authority.clone(),
             ids: context.ids.clone(),
@@ -98,6 +121,8 @@ impl Handlers {
             administrators: context.repository(1_000),
             roles: context.repository(1_000),
             tokens: context.repository(1_000),
+            sessions: context.repository(10_000),
+            failed_sign_ins: context.repository(1),
             access_lists: context.repository(1_000),
             denials: context.repository(1),
             token_use: TokenUse::new(context.pool.clone()),
@@ -113,6 +138,14 @@ impl Handlers {
                 DOUBT,
             ),
             appender: context.appender.clone(),
+            passwords,
+            lock_out: LockOut::new(context.pool.clone()),
+            second_factors: SecondFactors::new(context.pool.clone()),
+            session_use: SessionUse::new(context.pool.clone()),
+            auth: context.config.auth.clone(),
+            bus: context.bus.clone(),
+            public_url: context.config.server.public_url.clone(),
+            issuer: format!("Chancery ({})", context.config.server.public_host()),
             turns: Arc::default(),
             people_turns: Arc::default(),
         }

@@ -2,10 +2,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `start_domain_validation` `check_` `confirm_`, `draw_validation_code`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial` |
-//! | events written | `organization.*` `department.*` `domain.*` `domain_validation.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `denial.*` `directory_name.*` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `start_domain_validation` `check_` `confirm_`, `draw_validation_code`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial`; `sign_in` `step_up` `end_session` `record_session_use`; `want_link` `draw_link` `use_link` `forget_password` `change_password`; `show_profile` `update_profile`; `enrol_second_factor` `confirm_` `remove_`; `find_recipients` |
+//! | events written | `organization.*` `department.*` `domain.*` `domain_validation.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `denial.*` `session.*` `sign_in.*` `directory_name.*` |
 //! | events followed | its own, for the read models and to look for proofs of control when they are due |
-//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `domain_validation` `administrator` `role` `token` `denial` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details` |
+//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `domain_validation` `administrator` `role` `token` `denial` `session` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details`, `directory.session_use` `password` `sign_in_guard` `second_factor` `recovery_code` |
 //!
 //! At the very first start it appends the first organization, domain, token and administrator ([`first_start`]).
 
@@ -18,17 +18,24 @@ mod department;
 mod domain;
 mod domain_validation;
 mod domain_view;
+mod failed_sign_in;
 mod fields;
 mod first_domain;
 mod first_start;
 mod handlers;
+mod lock_out;
 mod organization;
+mod password;
 mod people;
 mod person;
 mod projection;
 mod role;
+mod second_factor;
+mod session;
+mod session_use;
 mod token;
 mod token_use;
+mod totp;
 mod validation_process;
 mod validation_view;
 
@@ -36,13 +43,15 @@ use std::sync::Arc;
 
 use contracts::directory::{
     ActivateDomain, AddPerson, AppointAdministrator, ApproveDelegation, ArchiveDepartment,
-    ArchiveOrganization, ArchivePerson, ArchiveRole, BindCertificate, CheckDomainValidation,
-    ConfirmDomainValidation, CreateDepartment, CreateDomain, CreateOrganization, CreateRole,
-    DeactivateDomain, DelegateDomain, DisableAdministrator, DrawValidationCode, EnableAdministrator,
-    ErasePerson, IssueToken, RecordCertificateUse, RecordDenial, RecordTokenUse, RejectDelegation,
-    RemoveAdministrator, ReplaceAccessList, RestoreDepartment, RestoreOrganization, RestorePerson,
-    RevokeToken, RotateToken, StartDomainValidation, UnbindCertificate, UpdateAdministrator,
-    UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson, UpdateRole, WithdrawDelegation,
+    ArchiveOrganization, ArchivePerson, ArchiveRole, BindCertificate, ChangePassword, CheckDomainValidation,
+    ConfirmDomainValidation, ConfirmSecondFactor, CreateDepartment, CreateDomain, CreateOrganization,
+    CreateRole, DeactivateDomain, DelegateDomain, DisableAdministrator, DrawLink, DrawValidationCode,
+    EnableAdministrator, EndSession, EnrolSecondFactor, ErasePerson, FindRecipients, ForgetPassword,
+    IssueToken, RecordCertificateUse, RecordDenial, RecordSessionUse, RecordTokenUse, RejectDelegation,
+    RemoveAdministrator, RemoveSecondFactor, ReplaceAccessList, RestoreDepartment, RestoreOrganization,
+    RestorePerson, RevokeToken, RotateToken, ShowProfile, SignIn, StartDomainValidation, StepUp,
+    UnbindCertificate, UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson,
+    UpdateProfile, UpdateRole, UseLink, WantLink, WithdrawDelegation,
 };
 use runtime::{
     outbound::Outbound,
@@ -51,6 +60,7 @@ use runtime::{
 
 use crate::{
     handlers::Handlers,
+    password::Passwords,
     projection::{
         DirectoryProjection, domains::DomainProjection, people::PeopleProjection,
         validations::ValidationProjection,
@@ -63,7 +73,13 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_token_use.sql"),
     include_str!("../migrations/0002_person.sql"),
     include_str!("../migrations/0003_people.sql"),
+    include_str!("../migrations/0004_sign_in.sql"),
 ];
+
+/// The file of passwords that nobody may choose cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("auth.breached_passwords cannot be read: {0}")]
+struct UnreadablePasswords(#[source] std::io::Error);
 
 /// Starts the service: it answers commands as soon as its servers are there.
 pub async fn start(context: ServiceContext) -> Result<(), StartError> {
@@ -74,7 +90,10 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
     runtime::projection::start(&context, ValidationProjection);
     let outbound = Outbound::new(&context.config).map_err(StartError::refused)?;
     runtime::process::start(&context, ValidationProcess::new(&context, outbound.clone()));
-    let handlers = Arc::new(Handlers::new(&context, outbound));
+    let breached = context.config.auth.breached_passwords.as_deref();
+    let passwords = Passwords::new(context.pool.clone(), context.entropy.clone(), breached)
+        .map_err(|error| StartError::refused(UnreadablePasswords(error)))?;
+    let handlers = Arc::new(Handlers::new(&context, outbound, passwords));
     let bus = &context.bus;
     macro_rules! serve {
         ($($command:ty => $method:ident),* $(,)?) => {$(
@@ -129,6 +148,21 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         ReplaceAccessList => replace_access_list,
         RecordTokenUse => record_token_use,
         RecordDenial => record_denial,
+        SignIn => sign_in,
+        StepUp => step_up,
+        EndSession => end_session,
+        RecordSessionUse => record_session_use,
+        WantLink => want_link,
+        DrawLink => draw_link,
+        UseLink => use_link,
+        ForgetPassword => forget_password,
+        ChangePassword => change_password,
+        ShowProfile => show_profile,
+        UpdateProfile => update_profile,
+        EnrolSecondFactor => enrol_second_factor,
+        ConfirmSecondFactor => confirm_second_factor,
+        RemoveSecondFactor => remove_second_factor,
+        FindRecipients => find_recipients,
     }
     Ok(())
 }

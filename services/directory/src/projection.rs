@@ -4,7 +4,7 @@ use contracts::{
     Event,
     directory::{
         AdministratorEvent, DenialEvent, DepartmentEvent, OrganizationEvent, ROLES, RecordStatus, Role,
-        RoleEvent, RoleView, TokenEvent,
+        RoleEvent, RoleView, SessionEvent, TokenEvent,
     },
 };
 use deadpool_postgres::Transaction;
@@ -25,11 +25,12 @@ pub mod validations;
 pub struct DirectoryProjection;
 
 /// Each table: id, organization, version, time, a name to find it by, whose it is, and the document that the API answers.
-const TABLES: [&str; 6] = ["organization", "department", "administrator", "role", "token", "denial"];
+const TABLES: [&str; 7] =
+    ["organization", "department", "administrator", "role", "token", "denial", "session"];
 
 impl Projection for DirectoryProjection {
     const NAME: &'static str = "directory";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const CATEGORIES: &'static [&'static str] = &[
         OrganizationEvent::CATEGORY,
         DepartmentEvent::CATEGORY,
@@ -37,6 +38,7 @@ impl Projection for DirectoryProjection {
         RoleEvent::CATEGORY,
         TokenEvent::CATEGORY,
         DenialEvent::CATEGORY,
+        SessionEvent::CATEGORY,
     ];
     const TABLES: &'static [&'static str] = &TABLES;
 
@@ -65,7 +67,8 @@ impl Projection for DirectoryProjection {
                 "role" => {
                     (format!("select * from {table}"), Scope::OrganizationOrInstallation("organization"))
                 }
-                "token" => (with_last_use(&table), Scope::Organization("organization")),
+                "token" => (with_last_use(&table, "token"), Scope::Organization("organization")),
+                "session" => (with_last_use(&table, "session"), Scope::Organization("organization")),
                 _ => (format!("select * from {table}"), Scope::Organization("organization")),
             };
             View { name, select, scope }
@@ -143,12 +146,12 @@ fn built_in_roles(table: &str) -> String {
 }
 
 /// RFC 3339, as the API writes times.
-fn with_last_use(table: &str) -> String {
+fn with_last_use(table: &str, kind: &str) -> String {
     format!(
         "select t.id, t.organization, t.version, t.created_at, t.name, t.status, t.owner, t.department, \
-         t.document || jsonb_build_object('lastUsedAt', \
+         u.at as last_used_at, t.document || jsonb_build_object('lastUsedAt', \
          to_char(u.at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')) as document \
-         from {table} t left join directory.token_use u on u.token = t.id"
+         from {table} t left join directory.{kind}_use u on u.{kind} = t.id"
     )
 }
 

@@ -5,18 +5,25 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use contracts::{
     AdministratorId, Code, Credential, Problem, SessionId, Thumbprint, Timestamp, TokenId,
     directory::{AdministratorKind, BoundCertificateView, CertificateMark, Grant},
+    session::SessionText,
     token::TokenText,
 };
 use futures::{FutureExt, future::BoxFuture};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use opentelemetry::{KeyValue, metrics::Counter};
 use runtime::authority::{Authority, Denied, Held, Principal};
 use tokio::time::timeout;
+
+use crate::cookie;
 
 /// Knows tokens.
 pub trait Doorkeeper: Send + Sync + 'static {
     /// Who a token's text belongs to, now.
     fn authenticate(&self, token: &TokenText) -> Result<Principal, Denied>;
+    /// Whose session a cookie's text is, now.
+    fn authenticate_session(&self, session: &SessionText) -> Result<Principal, Denied>;
+    /// The sign-in name of an administrator.
+    fn name_of(&self, administrator: AdministratorId) -> Option<String>;
     /// Grants with what their roles allow now.
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]>;
     /// Who acts through a client certificate that was found valid, and whether they are a person or a program.
@@ -37,6 +44,14 @@ pub trait Doorkeeper: Send + Sync + 'static {
 impl Doorkeeper for Authority {
     fn authenticate(&self, token: &TokenText) -> Result<Principal, Denied> {
         Authority::authenticate(self, token)
+    }
+
+    fn authenticate_session(&self, session: &SessionText) -> Result<Principal, Denied> {
+        Authority::authenticate_session(self, session)
+    }
+
+    fn name_of(&self, administrator: AdministratorId) -> Option<String> {
+        self.administrator(administrator).map(|known| known.name)
     }
 
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]> {
@@ -97,14 +112,24 @@ impl Default for Failures {
     }
 }
 
-/// The caller, by the token they sent. Missing, mistyped, unknown, wrong and revoked tokens get one and the same answer.
-/// Errors: `unauthenticated`; `token_expired` for who holds the right text; `service_unavailable` while tokens are
-/// not known yet.
+/// The caller: by API token, or else by the cookie of a session. Missing, mistyped, unknown, wrong and revoked ones get one
+/// and the same answer. Errors: `unauthenticated`; `token_expired`, `session_expired` for who holds the right text;
+/// `cross_site_request`; `service_unavailable` while tokens and sessions are not known yet.
 pub fn authenticate(
+    method: &Method,
     headers: &HeaderMap,
+    origin: &str,
     doorkeeper: &dyn Doorkeeper,
     failures: &Failures,
 ) -> Result<Principal, Problem> {
+    if !headers.contains_key(header::AUTHORIZATION)
+        && let Some(text) = cookie::session(headers)
+    {
+        return match doorkeeper.authenticate_session(&text) {
+            Ok(principal) => cookie::check_own_page(method, headers, origin, &text).map(|()| principal),
+            Err(denied) => Err(refuse(denied, "session", failures)),
+        };
+    }
     let found = bearer(headers).map_or(Err(Denied::Invalid), |token| doorkeeper.authenticate(&token));
     found.map_err(|denied| refuse(denied, "bearer", failures))
 }

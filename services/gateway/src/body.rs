@@ -21,6 +21,8 @@ pub enum Media {
     Json,
     /// `application/pkcs10`: a CSR, DER or PEM.
     Pkcs10,
+    /// `application/x-www-form-urlencoded`: what the form of a page sends.
+    Form,
 }
 
 impl Media {
@@ -30,6 +32,7 @@ impl Media {
         match self {
             Self::Json => "application/json",
             Self::Pkcs10 => "application/pkcs10",
+            Self::Form => "application/x-www-form-urlencoded",
         }
     }
 }

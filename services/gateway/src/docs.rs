@@ -55,11 +55,21 @@ fn advice(code: Code) -> &'static str {
         Class::Malformed => {
             "Read <code>errors</code>: each names the field, parameter or header and what was expected."
         }
+        Class::Unauthenticated if code == Code::SecondFactorRequired => {
+            "Send a code of the second factor, or a recovery code, in <code>code</code>."
+        }
+        Class::Unauthenticated if code == Code::SessionExpired => "Sign in again.",
         Class::Unauthenticated => {
             "Send <code>Authorization: Bearer chy_…</code> with an API token that is valid."
         }
         Class::Forbidden if code == Code::AddressDenied => {
             "Come from an address that the access list names, or ask whoever keeps it to add yours."
+        }
+        Class::Forbidden if code == Code::StepUpRequired => {
+            "Prove who you are with <code>POST /api/v1/sessions/current/step-up</code>, then repeat the request."
+        }
+        Class::Forbidden if code == Code::CrossSiteRequest => {
+            "Send <code>Origin</code> and the <code>X-CSRF-Token</code> that <code>GET /api/v1/sessions/current</code> tells."
         }
         Class::Forbidden => "Ask for an API token with the permission that <code>detail</code> names.",
         Class::NotFound => "Check the id and the organization; what you may not see is not found.",
@@ -173,7 +183,8 @@ fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }
 
-fn escaped(text: &str) -> String {
+/// Text as HTML shows it, in content and in quoted attributes.
+pub fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

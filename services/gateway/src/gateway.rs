@@ -6,7 +6,12 @@ use bus::Bus;
 use deadpool_postgres::Pool;
 use eventlog::Reader;
 use runtime::{
-    clock::Clock, config::Limits, entropy::Entropy, ids::Ids, service::ServiceContext, shutdown::Shutdown,
+    clock::Clock,
+    config::{Config, Limits},
+    entropy::Entropy,
+    ids::Ids,
+    service::ServiceContext,
+    shutdown::Shutdown,
 };
 
 use crate::{
@@ -16,6 +21,7 @@ use crate::{
     metrics::Figures,
     news::News,
     rate::Rates,
+    rest::Rests,
 };
 
 /// What every request needs; one per process.
@@ -44,6 +50,10 @@ pub struct Gateway {
     pub limits: Limits,
     /// Last uses of tokens, not yet told.
     pub uses: Uses,
+    /// When sessions were last used.
+    pub rests: Rests,
+    /// Where the installation is, for browsers.
+    pub place: Place,
     /// Failed sign-ins.
     pub failures: Failures,
     /// What requests take.
@@ -54,6 +64,26 @@ pub struct Gateway {
     pub openapi: bytes::Bytes,
     /// The word to stop.
     pub shutdown: Shutdown,
+}
+
+/// Where the installation is, for browsers: from the configuration alone, never from what a request says (L-4).
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Scheme, host and port, as browsers write them in `Origin`.
+    pub origin: String,
+    /// Where people who cannot sign in find help.
+    pub support_url: Option<String>,
+}
+
+impl Place {
+    /// As it is configured.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let url = &config.server.public_url;
+        let origin =
+            url::Url::parse(url).map_or_else(|_| url.clone(), |url| url.origin().ascii_serialization());
+        Self { origin, support_url: config.auth.support_url.clone() }
+    }
 }
 
 impl Gateway {
@@ -77,6 +107,8 @@ impl Gateway {
             ids: context.ids.clone(),
             limits: context.config.limits.clone(),
             uses: Uses::default(),
+            rests: Rests::new(context.config.auth.session_idle),
+            place: Place::of(&context.config),
             failures: Failures::new(),
             figures: Figures::new(),
             news: News::start(context.bus.clone(), &context.shutdown),

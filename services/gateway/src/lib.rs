@@ -9,7 +9,9 @@
 //! | [`gate`], [`client_address`] | from where people may come |
 //! | [`client_certificate`] | what their TLS client certificates are worth |
 //! | [`rate`] | how often they may |
+//! | [`cookie`], [`rest`] | sessions in browsers, and how long they rest |
 //! | [`router`] | the way of every request: gate, authentication, permission, query, body, handler, answer |
+//! | [`pages`] | to sign in with a browser |
 //! | [`resources`] | the operations, a file per resource |
 //! | [`openapi`](mod@openapi), [`docs`] | the table as OpenAPI 3.1, and as pages for people |
 //! | [`problem`] | codes as HTTP statuses and problem documents |
@@ -26,6 +28,7 @@ pub mod call;
 pub mod client_address;
 pub mod client_certificate;
 pub mod conditions;
+pub mod cookie;
 pub mod cursor;
 pub mod denial;
 pub mod docs;
@@ -41,6 +44,7 @@ pub mod news;
 pub mod openapi;
 pub mod operation;
 pub mod operations;
+pub mod pages;
 pub mod parameter;
 pub mod patience;
 mod pem;
@@ -53,6 +57,7 @@ pub mod reach;
 mod read;
 pub mod representation;
 pub mod resources;
+pub mod rest;
 pub mod router;
 pub mod select;
 pub mod sse;
@@ -90,7 +95,8 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         .map_err(|reason| StartError::Listen { key: "server.listen", address, reason })?;
     listener.set_ready();
     context.shutdown.spawn(certificate.keep_fresh(context.shutdown.token()));
-    context.shutdown.spawn(token_use::tell(gateway));
+    context.shutdown.spawn(token_use::tell(gateway.clone()));
+    context.shutdown.spawn(rest::tell(gateway));
     publisher::start(&context);
     tracing::info!(%address, "listening");
     Ok(())

@@ -45,13 +45,14 @@ pub fn document(table: &[Operation]) -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "This server"}],
-        "security": [{"token": []}],
+        "security": [{"token": []}, {"session": []}],
         "tags": tags,
         "paths": paths,
         "components": {
             "schemas": schemas,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "chy_<id>_<secret>_<crc>"},
+                "session": {"type": "apiKey", "in": "cookie", "name": crate::cookie::SESSION},
             },
         },
     })
@@ -83,6 +84,9 @@ impl Describe<'_> {
             Some(Access::Permission(permission)) => described["x-permission"] = json!(permission),
             _ => {}
         }
+        if operation.step_up {
+            described["x-step-up"] = json!(true);
+        }
         if let Some(request) = &operation.request {
             described["requestBody"] = self.body(request);
         }
@@ -101,6 +105,7 @@ impl Describe<'_> {
                 crate::body::Media::Pkcs10 => json!({
                     "schema": {"type": "string", "format": "binary", "description": "PKCS #10, DER or PEM."},
                 }),
+                crate::body::Media::Form => json!({"schema": {"type": "object"}}),
             };
             content.insert(media.as_str().to_owned(), described);
         }

@@ -77,8 +77,12 @@ pub struct Operation {
     pub access: Option<Access>,
     /// Whether a denial is recorded (R1).
     pub sensitive: bool,
+    /// Whether a session has to prove who is signed in for it.
+    pub step_up: bool,
     /// Whether it costs more than others and so has a lower limit (L-2).
     pub costly: bool,
+    /// Whether it is a way in, or a proof of who is in: these have a limit of their own (L-2).
+    pub at_the_door: bool,
     /// Its body.
     pub request: Option<Request>,
     /// Its query parameters.
@@ -113,7 +117,9 @@ impl Operation {
             tag: "",
             access: None,
             sensitive: false,
+            step_up: false,
             costly: false,
+            at_the_door: false,
             request: None,
             query: vec![],
             families: vec![],
@@ -205,10 +211,24 @@ impl Operation {
         self
     }
 
+    /// A session has to prove who is signed in for it; its command says the same.
+    #[must_use]
+    pub fn step_up(mut self) -> Self {
+        self.step_up = true;
+        self.problem(Code::StepUpRequired)
+    }
+
     /// It costs more than others: signing in, making keys, handing things out (L-2).
     #[must_use]
     pub fn costly(mut self) -> Self {
         self.costly = true;
+        self
+    }
+
+    /// It is a way in, or a proof of who is in (L-2).
+    #[must_use]
+    pub fn at_the_door(mut self) -> Self {
+        self.at_the_door = true;
         self
     }
 
@@ -344,7 +364,10 @@ impl Operation {
         let mut codes = vec![Code::MalformedRequest, Code::UnknownParameter, Code::AddressDenied];
         codes.extend([Code::RateLimited, Code::Internal, Code::ServiceUnavailable]);
         if self.access != Some(Access::Public) {
-            codes.extend([Code::Unauthenticated, Code::TokenExpired]);
+            codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::SessionExpired]);
+            if !self.method.is_safe() {
+                codes.push(Code::CrossSiteRequest);
+            }
         }
         if matches!(self.access, Some(Access::Permission(_))) {
             codes.push(Code::Forbidden);

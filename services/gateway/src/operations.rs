@@ -1,6 +1,6 @@
 //! The table of operations: all there is under `/api/v1`, and the pages that explain it.
 
-use crate::{docs, operation::Operation, resources};
+use crate::{docs, operation::Operation, pages, resources};
 
 /// Every operation.
 #[must_use]
@@ -26,10 +26,14 @@ pub fn table() -> Vec<Operation> {
         resources::notifications::operations(),
         resources::events::operations(),
         resources::operations::operations(),
+        resources::sessions::operations(),
         resources::me::operations(),
+        resources::profile::operations(),
+        resources::setup::operations(),
         resources::meta::operations(),
         resources::compatible::operations(),
         docs::operations(),
+        pages::operations(),
     ]
     .into_iter()
     .flatten()

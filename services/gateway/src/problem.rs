@@ -104,7 +104,7 @@ pub fn render(problem: &Problem, trace: &Trace, compatible: bool) -> Response {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         Class::Unavailable | Class::TimedOut | Class::RateLimited => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, problem.retry_after.unwrap_or(1).into());
         }
         _ => {}
     }

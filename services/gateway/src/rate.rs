@@ -28,6 +28,8 @@ pub enum Class {
     Costly,
     /// Credentials that are worth nothing.
     Failures,
+    /// Attempts to sign in.
+    SignIns,
 }
 
 /// Whose requests are counted.
@@ -51,6 +53,7 @@ pub struct Rates {
     organization: u32,
     costly: u32,
     failures: u32,
+    sign_ins: u32,
     windows: Mutex<HashMap<Key, Window>>,
     refused: Counter<u64>,
 }
@@ -65,6 +68,7 @@ impl Rates {
             organization: limits.organization_requests_per_minute,
             costly: limits.costly_requests_per_minute,
             failures: limits.failed_sign_ins_per_minute,
+            sign_ins: limits.sign_ins_per_minute,
             windows: Mutex::default(),
             refused: meter
                 .u64_counter("chancery_rate_limited")
@@ -106,6 +110,12 @@ impl Rates {
     pub fn failure(&self, meter: &Meter, address: Option<IpAddr>, now: Timestamp) -> Result<(), Problem> {
         let Some(address) = address else { return Ok(()) };
         self.take(meter, Class::Failures, Subject::address(address), self.failures, now)
+    }
+
+    /// Counts an attempt to sign in, to use a one-time link or to prove again who one is.
+    pub fn at_the_door(&self, meter: &Meter, address: Option<IpAddr>, now: Timestamp) -> Result<(), Problem> {
+        let Some(address) = address else { return Ok(()) };
+        self.take(meter, Class::SignIns, Subject::address(address), self.sign_ins, now)
     }
 
     fn take(
@@ -192,7 +202,7 @@ impl Meter {
 }
 
 impl Class {
-    const ALL: [Self; 3] = [Self::Requests, Self::Costly, Self::Failures];
+    const ALL: [Self; 4] = [Self::Requests, Self::Costly, Self::Failures, Self::SignIns];
 
     /// Its name in headers, metrics and the table.
     const fn as_str(self) -> &'static str {
@@ -200,6 +210,7 @@ impl Class {
             Self::Requests => "default",
             Self::Costly => "costly",
             Self::Failures => "failures",
+            Self::SignIns => "sign-ins",
         }
     }
 
@@ -208,6 +219,7 @@ impl Class {
             Self::Requests => "requests",
             Self::Costly => "searches and other costly requests",
             Self::Failures => "failed sign-ins",
+            Self::SignIns => "attempts to sign in",
         }
     }
 }

@@ -15,10 +15,10 @@ use axum::{
     routing::{MethodFilter, on},
 };
 use bytes::Bytes;
-use contracts::{Class, Code, Problem, Timestamp};
+use contracts::{Class, Code, Credential, Problem, Timestamp};
 use futures::FutureExt;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, header, request::Parts};
-use runtime::authority::Principal;
+use runtime::authority::{Principal, step_up_required};
 use tracing::Instrument;
 
 use crate::{
@@ -27,12 +27,13 @@ use crate::{
     body::{self, Media},
     call::Call,
     client_certificate::{connection::PeerChain, sign_in},
-    denial,
+    cookie, denial,
     gateway::Gateway,
     operation::{Access, Operation},
     problem,
     query::Query,
     rate::Meter,
+    rest,
     trace::Trace,
 };
 
@@ -104,6 +105,7 @@ async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Reques
     let admitted = arrive(&gateway, &meter, address);
     let Parts { method, uri, headers, extensions, .. } = parts;
     let chain = extensions.get::<Option<PeerChain>>().cloned().flatten();
+    let verb = method.clone();
     let sends_at_once = sends_at_once(&headers);
     let limit = gateway.limits.body_bytes;
     let (shared, known, counted) = (gateway.clone(), operation.clone(), meter.clone());
@@ -115,7 +117,8 @@ async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Reques
     let mut response = finish(&gateway, &method, &marks, Some(&known), |trace| async move {
         let answer = async {
             admitted?;
-            let incoming = Incoming { headers, uri, path: path?, chain, address, meter: counted };
+            let incoming =
+                Incoming { method: verb, headers, uri, path: path?, chain, address, meter: counted };
             run(shared, operation, incoming, &mut body, trace).await
         };
         let answer = answer.await;
@@ -136,6 +139,7 @@ fn sends_at_once(headers: &HeaderMap) -> bool {
 
 /// The head of a request, as far as it is needed.
 struct Incoming {
+    method: Method,
     headers: HeaderMap,
     uri: Uri,
     path: Vec<(String, String)>,
@@ -167,7 +171,13 @@ async fn run(
         Some(Access::Public) => None,
         _ => Some(sign_in(&gateway, &incoming, now).await?),
     };
+    if let Some(Principal { credential: Credential::Session(session), .. }) = &caller {
+        rest::wake(&gateway, *session, now).await?;
+    }
     let meter = incoming.meter;
+    if operation.at_the_door {
+        gateway.rates.at_the_door(&meter, incoming.address, now)?;
+    }
     let mut call = Call {
         target: incoming.uri.path().to_owned(),
         gateway,
@@ -207,13 +217,14 @@ async fn run(
 
 /// Who is calling. A credential that is worth nothing counts against the address it came from; none at all does not.
 async fn sign_in(gateway: &Gateway, incoming: &Incoming, now: Timestamp) -> Result<Principal, Problem> {
-    let Incoming { headers, chain, address, meter, .. } = incoming;
+    let Incoming { method, headers, chain, address, meter, .. } = incoming;
     let certificate = chain.as_ref().filter(|_| sign_in::is_alone(headers));
     let (found, shown) = match certificate {
         Some(chain) => (sign_in::by_certificate(gateway, chain, now).await, true),
         None => {
-            let found = authenticate(headers, &*gateway.doorkeeper, &gateway.failures);
-            (found, headers.contains_key(header::AUTHORIZATION))
+            let found =
+                authenticate(method, headers, &gateway.place.origin, &*gateway.doorkeeper, &gateway.failures);
+            (found, headers.contains_key(header::AUTHORIZATION) || cookie::session(headers).is_some())
         }
     };
     let found = match found {
@@ -244,7 +255,8 @@ fn permit(call: &Call) -> Result<(), Problem> {
     call.gateway.uses.note(caller, call.now);
     let Some(Access::Permission(permission)) = call.operation.access else { return Ok(()) };
     if caller.may(permission) {
-        return Ok(());
+        let sure = !call.operation.step_up || caller.may_act_sensitively(call.now);
+        return if sure { Ok(()) } else { Err(step_up_required()) };
     }
     let words = format!("this needs the permission '{permission}', which the API token does not carry");
     let refused = Problem::new(Code::Forbidden, words);
@@ -330,8 +342,8 @@ async fn finish<F: Future<Output = Result<Answer, Problem>>>(
 /// Headers that keep browsers from being clever. A page brings its own policy.
 fn protect(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     for (name, value) in [
+        (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ] {

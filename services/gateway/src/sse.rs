@@ -5,7 +5,7 @@ use std::{convert::Infallible, fmt::Write, sync::Arc, time::Duration};
 use axum::body::Body;
 use bytes::Bytes;
 use contracts::{Permission, Problem};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use opentelemetry::metrics::UpDownCounter;
 
 use crate::{
@@ -80,10 +80,11 @@ impl Client {
             if self.level {
                 self.news.wait().await;
             }
-            let caller =
-                authenticate::authenticate(&self.headers, &*self.gateway.doorkeeper, &self.gateway.failures)
-                    .ok()
-                    .filter(|caller| caller.may(Permission::EventRead))?;
+            let (origin, door) = (&self.gateway.place.origin, &*self.gateway.doorkeeper);
+            let failures = &self.gateway.failures;
+            let caller = authenticate::authenticate(&Method::GET, &self.headers, origin, door, failures)
+                .ok()
+                .filter(|caller| caller.may(Permission::EventRead))?;
             let gate = &self.gateway.gate;
             gate.admit(self.address)
                 .and_then(|()| gate.admit_to(Some(caller.organization), self.address))

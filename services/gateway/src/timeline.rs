@@ -119,6 +119,12 @@ fn summary(kind: &str) -> String {
         "administrator.link_wanted" => "A one-time link was asked for.",
         "administrator.link_drawn" => "A one-time link was drawn; those before it are void.",
         "administrator.password_set" => "The administrator set their password.",
+        "administrator.second_factor_enrolled" => "A second factor was begun to be set up.",
+        "administrator.second_factor_confirmed" => {
+            "Signing in needs a code of the second factor from here on."
+        }
+        "administrator.second_factor_removed" => "The second factor was taken away.",
+        "administrator.recovery_code_used" => "A recovery code stood in for the second factor.",
         "session.started" => "The administrator signed in.",
         "session.stepped_up" => "The administrator proved again who they are.",
         "session.renewed" => "The session got another cookie.",

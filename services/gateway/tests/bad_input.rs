@@ -10,12 +10,13 @@ use chancery_gateway::{
     authenticate::{Doorkeeper, Failures, Uses},
     client_certificate::ClientCertificates,
     gate::{Gate, Lists},
-    gateway::Gateway,
+    gateway::{Gateway, Place},
     metrics::Figures,
     news::News,
     operation::Operation,
     operations,
     rate::Rates,
+    rest::Rests,
     router,
 };
 use contracts::{
@@ -24,6 +25,7 @@ use contracts::{
     directory::{
         AdministratorKind, BoundCertificateView, BuiltInRole, CertificateMark, Grant, Role, TokenScope,
     },
+    session::SessionText,
     token::TokenText,
 };
 use eventlog::Reader;
@@ -73,6 +75,14 @@ impl Doorkeeper for Door {
             held: self.held(vec![Grant::installation(Role::BuiltIn(BuiltInRole::Master))]),
             expires_at: Timestamp::from_unix(2_000_000_000),
         })
+    }
+
+    fn authenticate_session(&self, _: &SessionText) -> Result<Principal, Denied> {
+        Err(Denied::Invalid)
+    }
+
+    fn name_of(&self, _: AdministratorId) -> Option<String> {
+        None
     }
 
     fn held(&self, grants: Vec<Grant>) -> Arc<[Held]> {
@@ -127,6 +137,8 @@ async fn gateway() -> Arc<Gateway> {
         ids: Ids::new(clock, entropy),
         limits: config.limits.clone(),
         uses: Uses::default(),
+        rests: Rests::new(config.auth.session_idle),
+        place: Place::of(&config),
         failures: Failures::new(),
         figures: Figures::new(),
         openapi: "{}".into(),

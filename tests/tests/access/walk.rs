@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, time::Duration};
 
 use chancery_tests::{
+    browser::Browser,
     subscriber::p256,
     world::{World, eventually},
 };
@@ -41,6 +42,7 @@ pub async fn every_operation_answers_everybody_as_the_table_says(world: &mut Wor
     let (callers, places) = stage(world).await;
     let strangers = strangers(world).await;
     let operations = operations(world).await;
+    let session = master_session(world).await;
     let head = world.head().await;
     let mut walked = String::new();
     for operation in &operations {
@@ -51,6 +53,11 @@ pub async fn every_operation_answers_everybody_as_the_table_says(world: &mut Wor
             let answer = operation.call(client, &places.own).await;
             assert_eq!(answer.status, 401, "{who}: {}", operation.id);
             assert_eq!(answer.code, *code, "{who}: {}", operation.id);
+        }
+        if operation.id != "stepUp" {
+            let outcome = operation.by(&session, &places.own).await;
+            let (asked, told) = (operation.steps_up, outcome == "step_up_required");
+            assert_eq!(told, asked, "a session that did not step up: {} {outcome}", operation.id);
         }
         let narrow = operation.answer(&too_narrow(world, operation).await, &places.own).await;
         assert_eq!(
@@ -127,9 +134,13 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
         let body = json!({"name": name, "administrator": administrator});
         (administrator, token(&api, body).await)
     };
+    let session =
+        async |name: &str, administrator: &str| Browser::of(world, administrator, name).await.session().await;
     let (ann, _) = worker("ann", &ours, &web).await;
     let (mark, (marks, _)) = worker("mark", &ours, &mail).await;
     let (olga, (olgas, abroad_client)) = worker("olga", &there, &abroad).await;
+    let (anns, mark_s, olga_s) =
+        (session("ann", &ann).await, session("mark", &mark).await, session("olga", &olga).await);
     let spare = token(&api, json!({"name": "spare", "administrator": rita})).await.0;
     let foreign_master = token(&api, json!({"name": "there", "organization": there})).await.1;
 
@@ -162,7 +173,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     let ours_validation = make(&api, &format!("domains/{ours_example}/validations"), by_mail).await;
     let by_mail = json!({"method": "email", "organization": there});
     let theirs_validation = make(&api, &format!("domains/{theirs_example}/validations"), by_mail).await;
-    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 11]| {
+    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 12]| {
         let certificate = request["certificateId"].as_str().unwrap().to_owned();
         let events = format!("/api/v1/events?subject={}", id(request));
         let events = api.get(&events).await.expect(200).json();
@@ -198,6 +209,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("admins", &ann),
                 ("admin-certificates", &anns_card),
                 ("people", &web_person),
+                ("sessions", &anns),
                 ("tokens", &spare),
                 ("roles", &helpdesk),
             ],
@@ -216,6 +228,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("admins", &mark),
                 ("admin-certificates", &marks_card),
                 ("people", &mail_person),
+                ("sessions", &mark_s),
                 ("tokens", &marks),
                 ("roles", &helpdesk),
             ],
@@ -234,6 +247,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("admins", &olga),
                 ("admin-certificates", &olgas_card),
                 ("people", &abroad_person),
+                ("sessions", &olga_s),
                 ("tokens", &olgas),
                 ("roles", &foreign_role),
             ],
@@ -263,6 +277,13 @@ async fn strangers(world: &World) -> Vec<(&'static str, Https, &'static str)> {
     ]
 }
 
+/// A master in a session, who has not proved of late who they are.
+async fn master_session(world: &World) -> Browser {
+    let grants = json!([{"role": "master"}]);
+    let master = appoint(&world.api(), "mona", grants).await;
+    Browser::of(world, &master, "mona").await
+}
+
 /// A master whose token carries everything but what an operation needs.
 async fn too_narrow(world: &World, operation: &Operation) -> Https {
     let all = world.api().get("/api/v1/me").await.expect(200).json();
@@ -281,6 +302,7 @@ struct Operation {
     is_public: bool,
     takes_dry_run: bool,
     takes_limit: bool,
+    steps_up: bool,
 }
 
 /// What came of a call.
@@ -347,6 +369,18 @@ impl Operation {
             403 => '-',
             other => panic!("{}: {other} {}", self.id, outcome.text),
         }
+    }
+
+    /// The code that a session gets, if any.
+    async fn by(&self, session: &Browser, things: &Things) -> String {
+        let dry = if self.takes_dry_run { "?dryRun=true" } else { "" };
+        let (path, body) = (format!("{}{dry}", self.at(things)), self.body_about(things));
+        let answer = session.request(&self.method, &path, body.as_ref());
+        let Ok(answer) = tokio::time::timeout(Duration::from_secs(2), answer).await else {
+            return String::new();
+        };
+        let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        problem["code"].as_str().unwrap_or_default().to_owned()
     }
 
     async fn call(&self, client: &Https, things: &Things) -> Outcome {
@@ -441,6 +475,7 @@ async fn operations(world: &World) -> Vec<Operation> {
                 is_public: security.is_none_or(|all| all.is_empty() || all.contains(&json!({}))),
                 takes_dry_run: takes("dryRun"),
                 takes_limit: takes("limit"),
+                steps_up: operation["x-step-up"] == true,
             });
         }
     }

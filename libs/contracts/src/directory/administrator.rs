@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AdministratorCertificateBound, AdministratorCertificateUnbound, AdministratorLinkDrawn,
-    AdministratorLinkWanted, AdministratorPasswordSet, BuiltInRole, Grant, NewGrant, Role,
+    AdministratorLinkWanted, AdministratorPasswordSet, AdministratorRecoveryCodeUsed,
+    AdministratorSecondFactorConfirmed, AdministratorSecondFactorEnrolled, AdministratorSecondFactorRemoved,
+    BuiltInRole, Grant, NewGrant, Role,
 };
 use crate::{AdministratorId, Permission, Timestamp, command, events};
 
@@ -120,6 +122,10 @@ events! {
         PasswordSet(AdministratorPasswordSet) = "administrator.password_set" v 1,
         CertificateBound(AdministratorCertificateBound) = "administrator.certificate_bound" v 1,
         CertificateUnbound(AdministratorCertificateUnbound) = "administrator.certificate_unbound" v 1,
+        SecondFactorEnrolled(AdministratorSecondFactorEnrolled) = "administrator.second_factor_enrolled" v 1,
+        SecondFactorConfirmed(AdministratorSecondFactorConfirmed) = "administrator.second_factor_confirmed" v 1,
+        SecondFactorRemoved(AdministratorSecondFactorRemoved) = "administrator.second_factor_removed" v 1,
+        RecoveryCodeUsed(AdministratorRecoveryCodeUsed) = "administrator.recovery_code_used" v 1,
     }
 }
 
@@ -160,6 +166,41 @@ pub struct UpdateAdministrator {
     pub grants: Option<Vec<NewGrant>>,
 }
 command!(UpdateAdministrator => AdministratorView, Directory, "update_administrator", Some(Permission::AdministratorWrite), STEP_UP = true);
+
+/// Changes what the sender is called and where mail reaches them; a missing field stays as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateProfile {
+    /// What people call them; empty takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Where mail reaches them; empty takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+command!(UpdateProfile => ProfileView, Directory, "update_profile", None);
+
+/// Asks who the sender is, beside what they may do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ShowProfile {}
+command!(ShowProfile => ProfileView, Directory, "show_profile", None);
+
+/// Who somebody is, for their own eyes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileView {
+    /// Unique sign-in name.
+    pub name: String,
+    /// What people call them.
+    pub display_name: Option<String>,
+    /// Where mail reaches them.
+    pub email: Option<String>,
+    /// Whether they have a password.
+    pub has_password: bool,
+    /// Whether signing in with it needs a code of a second factor.
+    pub has_second_factor: bool,
+}
 
 /// Disables an administrator: their tokens work nowhere within a second.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -226,6 +267,12 @@ pub struct AdministratorView {
     pub email: Option<String>,
     /// Whether they may act.
     pub status: AdministratorStatus,
+    /// Whether they have set a password.
+    #[serde(default)]
+    pub has_password: bool,
+    /// Whether signing in with it needs a code of a second factor.
+    #[serde(default)]
+    pub has_second_factor: bool,
     /// What they may do, and where: the grants that the reader's own rights reach.
     pub grants: Vec<Grant>,
     /// When they were appointed.

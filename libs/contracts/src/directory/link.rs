@@ -132,15 +132,13 @@ pub struct UseLink {
 }
 command!(UseLink => (), Directory, "use_link", None, SECRET_FIELDS = &["code", "password"]);
 
-/// Changes one's own password; every other session of theirs ends.
+/// Changes the sender's own password; every other session of theirs ends.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangePassword {
-    /// Whose.
-    pub administrator: AdministratorId,
-    /// The session they do it in, and SHA-256 of its new cookie's text.
+    /// SHA-256 of the new text of the cookie of the session that sends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session: Option<(crate::SessionId, String)>,
+    pub hash: Option<String>,
     /// The old password.
     pub old_password: SecretText,
     /// The new password.

@@ -126,14 +126,11 @@ pub struct SignIn {
 }
 command!(SignIn => SessionView, Directory, "sign_in", None, SECRET_FIELDS = &["password", "code"]);
 
-/// Proves again who one is: with the password, or with the code of a second factor.
+/// Proves again who one is, in the session that sends it: with the code of a second factor by who has one, with the
+/// password by who has none.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StepUp {
-    /// Whose session.
-    pub administrator: AdministratorId,
-    /// Which session.
-    pub session: SessionId,
     /// SHA-256 of the new cookie's text, hexadecimal.
     pub hash: String,
     /// The password.
@@ -148,12 +145,10 @@ pub struct StepUp {
 }
 command!(StepUp => SessionView, Directory, "step_up", None, SECRET_FIELDS = &["password", "code"]);
 
-/// Ends a session: one's own, or that of somebody all of whose grants the caller holds.
+/// Ends a session: one's own, or that of somebody all of whose grants the sender holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EndSession {
-    /// Who ends it.
-    pub by: AdministratorId,
     /// Which.
     pub session: SessionId,
     /// Whether its owner signs out with it.

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use contracts::{
-    AdministratorId, Credential, DepartmentId, Event, OrganizationId, PermissionSet, RoleId, SessionId,
-    Thumbprint, Timestamp, TokenId,
+    AdministratorId, Credential, DepartmentId, Event, OrganizationId, Permission, PermissionSet, RoleId,
+    SessionId, Thumbprint, Timestamp, TokenId,
     directory::{
         AdministratorAppointed, AdministratorEvent, AdministratorKind, AdministratorStatus, CertificateMark,
         DepartmentEvent, Grant, OrganizationEvent, Role, RoleEvent, SessionEvent, TokenEvent, TokenIssued,
@@ -17,8 +17,9 @@ use contracts::{
 use eventlog::Recorded;
 
 use super::{
-    Denied, Held, Principal,
+    Decision, Denied, Held, Principal, Target,
     certificates::Certificates,
+    decide,
     sessions::{Session, Sessions},
 };
 use crate::fold::Fold;
@@ -248,6 +249,27 @@ impl Directory {
         self.sessions.find(session)?.certificate
     }
 
+    /// The active administrators whose grants allow this.
+    pub(super) fn who_may(&self, permission: Permission, target: &Target) -> Vec<AdministratorId> {
+        let active =
+            self.administrators.iter().filter(|(_, known)| known.status == AdministratorStatus::Active);
+        let may = active.filter(|(id, known)| {
+            let unlimited = Principal {
+                administrator: **id,
+                credential: Credential::Session(SessionId(id.uuid())),
+                stepped_up_until: None,
+                organization: target.organization.unwrap_or(OrganizationId(id.uuid())),
+                all_organizations: true,
+                scope: Arc::default(),
+                carried: PermissionSet::ALL,
+                held: known.held.clone(),
+                expires_at: Timestamp::from_unix(i64::MAX),
+            };
+            matches!(decide(&unlimited, permission, target), Decision::Allowed { .. })
+        });
+        may.map(|(id, _)| *id).collect()
+    }
+
     /// The sessions of somebody that were not ended.
     pub(super) fn sessions_of(&self, administrator: AdministratorId) -> Vec<SessionId> {
         self.sessions.of(administrator)
@@ -378,7 +400,11 @@ impl Directory {
             AdministratorEvent::Described(_)
             | AdministratorEvent::LinkWanted(_)
             | AdministratorEvent::LinkDrawn(_)
-            | AdministratorEvent::PasswordSet(_) => return,
+            | AdministratorEvent::PasswordSet(_)
+            | AdministratorEvent::SecondFactorEnrolled(_)
+            | AdministratorEvent::SecondFactorConfirmed(_)
+            | AdministratorEvent::SecondFactorRemoved(_)
+            | AdministratorEvent::RecoveryCodeUsed(_) => return,
             AdministratorEvent::Disabled(_) => AdministratorStatus::Disabled,
             AdministratorEvent::Enabled(_) => AdministratorStatus::Active,
             AdministratorEvent::Removed(_) => {

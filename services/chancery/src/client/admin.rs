@@ -25,6 +25,12 @@ const COLUMNS: &[Column] = &[
     Column("ID", "/id", false),
 ];
 
+const LINK: &[Column] = &[
+    Column("LINK", "/url", false),
+    Column("VALID UNTIL", "/validUntil", false),
+    Column("ADMINISTRATOR", "/administratorId", true),
+];
+
 const EXPLAINED: &[Column] = &[
     Column("ALLOWED", "/allowed", false),
     Column("PERMISSION", "/permission", false),
@@ -102,6 +108,14 @@ pub enum Admin {
     /// The TLS client certificates that administrators sign in with
     #[command(subcommand)]
     Certificate(AdminCertificate),
+    /// Show a one-time link with which an administrator sets their password, or send it by mail
+    Link {
+        /// Id or name
+        admin: String,
+        /// Send it to their e-mail address instead
+        #[arg(long)]
+        mail: bool,
+    },
     /// Show what happened to an administrator
     Timeline {
         /// Id or name
@@ -173,6 +187,10 @@ impl Admin {
                 output::one(api.format(), &answer, EXPLAINED)
             }
             Self::Certificate(certificate) => certificate.run(api).await,
+            Self::Link { admin, mail } => {
+                let (path, body) = (format!("{}/link", one(&admin)), json!({"show": !mail}));
+                change(api, Method::POST, &path, Some(&body), LINK).await
+            }
             Self::Timeline { admin } => listing::timeline(api, &format!("{}/timeline", one(&admin))).await,
         }
     }

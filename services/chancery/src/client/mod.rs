@@ -23,6 +23,7 @@ mod issue;
 mod key;
 mod listing;
 mod mail;
+mod me;
 mod notification;
 mod op;
 mod org;
@@ -33,6 +34,7 @@ mod profile;
 mod raw;
 mod request;
 mod role;
+mod session;
 mod token;
 mod watch;
 
@@ -143,6 +145,12 @@ pub enum ClientCommand {
     /// Persons: who may hold client certificates
     #[command(subcommand)]
     Person(person::Person),
+    /// Your profile and password
+    #[command(subcommand)]
+    Me(me::Me),
+    /// Sessions: who is signed in
+    #[command(subcommand)]
+    Session(session::Session),
     /// Roles: what may be granted
     #[command(subcommand)]
     Role(role::Role),
@@ -206,6 +214,8 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Department(department) => department.run(&api).await,
         ClientCommand::Admin(admin) => admin.run(&api).await,
         ClientCommand::Person(person) => person.run(&api).await,
+        ClientCommand::Me(me) => me.run(&api).await,
+        ClientCommand::Session(session) => session.run(&api).await,
         ClientCommand::Role(role) => role.run(&api).await,
         ClientCommand::Domain(domain) => domain.run(&api).await,
         ClientCommand::AccessList(list) => list.run(&api).await,

@@ -122,6 +122,7 @@ fn greeting(config: &Config, servers: &PrivateServers) -> String {
            CA fingerprint  SHA-256 {fingerprint}\n  \
            Token file      {secrets}/first.token\n  \
            Events          {nats} (seed: {secrets}/nats-subscriber.nk)\n  \
+           Sign in         chancery admin link master (a link to set the first password)\n  \
            Next            chancery issue --dns shop.localhost",
         address = config.server.public_url,
         ca = ca_file.display(),

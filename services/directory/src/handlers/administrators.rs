@@ -6,7 +6,7 @@ use contracts::{
     directory::{
         AdministratorAppointed, AdministratorDisabled, AdministratorEnabled, AdministratorRemoved,
         AdministratorStatus, AdministratorView, AppointAdministrator, DisableAdministrator,
-        EnableAdministrator, Grant, RemoveAdministrator, UpdateAdministrator,
+        EnableAdministrator, Grant, RemoveAdministrator, SessionEnd, UpdateAdministrator,
     },
 };
 use runtime::{
@@ -155,9 +155,17 @@ impl Handlers {
             self.not_the_last_master(id, None)?;
         }
         let removes = matches!(command, AdministratorCommand::Remove(_));
+        // Those that are there now: once it is known that their owner is stopped they are forgotten.
+        let sessions = if takes_away { self.authority.sessions_of(id) } else { vec![] };
+        let door = self.administrators.reload(id.uuid()).await?.state.door().cloned().unwrap_or_default();
         let done = self.administrators.execute(&seen.context, id.uuid(), command).await?;
+        if done.dry_run.is_none() {
+            self.end_these(&seen.context, sessions, None, SessionEnd::OwnerStopped).await?;
+        }
         if removes && done.dry_run.is_none() {
             self.people.erase(id).await?;
+            self.passwords.erase(id).await?;
+            self.forget_second_factor(&seen.context, id, &door).await?;
         }
         let person = self.people.find(id).await?;
         self.administrator_answer(&seen.caller, done, person).await
@@ -224,6 +232,7 @@ impl Handlers {
         let created_at = self.created_at(done.stream).await?;
         let missing = || Problem::not_found("administrator", AdministratorId(done.stream));
         let (appointed, status) = done.state.appointed().ok_or_else(missing)?;
+        let door = done.state.door().cloned().unwrap_or_default();
         let (appointed, gone) = (appointed.clone(), status == AdministratorStatus::Removed);
         let Person { display_name, email } = if gone { Person::default() } else { person };
         let grants = appointed.grants.into_iter().filter(|grant| caller.permit(&place(grant)).is_ok());
@@ -234,6 +243,8 @@ impl Handlers {
             display_name,
             email,
             status,
+            has_password: door.password,
+            has_second_factor: door.second_factor.is_some(),
             grants: grants.collect(),
             created_at,
             version: done.version,
@@ -250,12 +261,12 @@ fn not_oneself(principal: &Principal, id: AdministratorId) -> Result<(), Problem
     Err(Problem::new(Code::Forbidden, "nobody changes their own rights: ask another administrator"))
 }
 
-fn described(person: &Person) -> impl Iterator<Item = Violation> {
+pub(super) fn described(person: &Person) -> impl Iterator<Item = Violation> {
     let name = person.display_name.as_deref().and_then(|name| fields::text("#/displayName", name, 200));
     name.into_iter().chain(person.email.as_deref().and_then(|email| fields::email("#/email", email)))
 }
 
-fn refuse(errors: Vec<Violation>) -> Result<(), Problem> {
+pub(super) fn refuse(errors: Vec<Violation>) -> Result<(), Problem> {
     if errors.is_empty() {
         return Ok(());
     }

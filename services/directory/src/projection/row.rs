@@ -1,11 +1,12 @@
 //! One event → what it changes in one row.
 
 use contracts::{
-    AdministratorId, DepartmentId, Event, OrganizationId, RoleId, TokenId,
+    AdministratorId, DepartmentId, Event, OrganizationId, RoleId, SessionId, TokenId,
     directory::{
         AdministratorAppointed, AdministratorEvent, AdministratorStatus, AdministratorView, DenialEvent,
         DepartmentEvent, DepartmentView, Details, Grant, OrganizationEvent, OrganizationView, RecordStatus,
-        Role, RoleEvent, RoleView, TokenEvent, TokenStatus, TokenView,
+        Role, RoleEvent, RoleView, SessionEvent, SessionStatus, SessionView, TokenEvent, TokenStatus,
+        TokenView,
     },
 };
 use eventlog::Recorded;
@@ -38,6 +39,7 @@ pub fn row(recorded: &Recorded) -> Result<Option<Row>, ProjectionError> {
         RoleEvent::CATEGORY => role(recorded, event(recorded)?),
         TokenEvent::CATEGORY => token(recorded, event(recorded)?),
         DenialEvent::CATEGORY => denial(recorded, event(recorded)?),
+        SessionEvent::CATEGORY => session(recorded, event(recorded)?),
         _ => return Ok(None),
     };
     row.document["version"] = recorded.version.into();
@@ -106,6 +108,8 @@ fn administrator(recorded: &Recorded, event: AdministratorEvent) -> Row {
                 display_name: None,
                 email: None,
                 status: AdministratorStatus::Active,
+                has_password: false,
+                has_second_factor: false,
                 grants,
                 created_at: recorded.recorded_at,
                 version: recorded.version,
@@ -120,9 +124,19 @@ fn administrator(recorded: &Recorded, event: AdministratorEvent) -> Row {
         AdministratorEvent::Described(_)
         | AdministratorEvent::LinkWanted(_)
         | AdministratorEvent::LinkDrawn(_)
-        | AdministratorEvent::PasswordSet(_)
         | AdministratorEvent::CertificateBound(_)
-        | AdministratorEvent::CertificateUnbound(_) => Row { table, document: json!({}), ..Row::default() },
+        | AdministratorEvent::CertificateUnbound(_)
+        | AdministratorEvent::SecondFactorEnrolled(_)
+        | AdministratorEvent::RecoveryCodeUsed(_) => Row { table, document: json!({}), ..Row::default() },
+        AdministratorEvent::PasswordSet(_) => {
+            Row { table, document: json!({"hasPassword": true}), ..Row::default() }
+        }
+        AdministratorEvent::SecondFactorConfirmed(_) => {
+            Row { table, document: json!({"hasSecondFactor": true}), ..Row::default() }
+        }
+        AdministratorEvent::SecondFactorRemoved(_) => {
+            Row { table, document: json!({"hasSecondFactor": false}), ..Row::default() }
+        }
         AdministratorEvent::Disabled(_) => standing(table, "disabled"),
         AdministratorEvent::Enabled(_) => standing(table, "active"),
         AdministratorEvent::Removed(_) => standing(table, "removed"),
@@ -202,6 +216,39 @@ fn token(recorded: &Recorded, event: TokenEvent) -> Row {
             Row { table, document, ..Row::default() }
         }
         TokenEvent::Revoked(_) => standing(table, "revoked"),
+    }
+}
+
+fn session(recorded: &Recorded, event: SessionEvent) -> Row {
+    let table = "session";
+    match event {
+        SessionEvent::Started(started) => {
+            let owner = Some(AdministratorId::uuid(started.administrator_id));
+            let view = SessionView {
+                id: SessionId(recorded.stream),
+                administrator_id: started.administrator_id,
+                organization_id: started.organization_id,
+                method: started.method,
+                second_factor: started.second_factor,
+                address: started.address,
+                status: SessionStatus::Active,
+                ended: None,
+                created_at: recorded.recorded_at,
+                expires_at: started.expires_at,
+                stepped_up_until: started.stepped_up_until,
+                last_used_at: None,
+                version: recorded.version,
+            };
+            Row { table, status: Some("active"), owner, document: json!(view), ..Row::default() }
+        }
+        SessionEvent::SteppedUp(stepped_up) => {
+            Row { table, document: json!({"steppedUpUntil": stepped_up.until}), ..Row::default() }
+        }
+        SessionEvent::Renewed(_) => Row { table, document: json!({}), ..Row::default() },
+        SessionEvent::Ended(ended) => {
+            let document = json!({"status": "ended", "ended": ended.reason});
+            Row { table, status: Some("ended"), document, ..Row::default() }
+        }
     }
 }
 

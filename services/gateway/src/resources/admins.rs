@@ -7,7 +7,7 @@ use contracts::{
     directory::{
         AdministratorKind, AdministratorStatus, AdministratorView, AppointAdministrator,
         DisableAdministrator, EnableAdministrator, NewGrant, RemoveAdministrator, TokenScope,
-        UpdateAdministrator,
+        UpdateAdministrator, WantLink, WantedLink,
     },
 };
 use http::StatusCode;
@@ -65,6 +65,15 @@ struct AdministratorChanges {
     grants: Option<Vec<NewGrant>>,
 }
 
+/// How a one-time link gets to its administrator.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Wish {
+    /// Answer the link instead of sending it: for installations without mail.
+    #[serde(default)]
+    show: bool,
+}
+
 /// The operations.
 pub fn operations() -> Vec<Operation> {
     let (all, one) = ("/api/v1/admins", "/api/v1/admins/{id}");
@@ -83,6 +92,7 @@ pub fn operations() -> Vec<Operation> {
             "Appoint an administrator with grants that the caller holds, too",
         )
         .needs(Permission::AdministratorWrite)
+        .step_up()
         .sensitive()
         .takes::<AppointAdministrator>(json!({"name": "alice", "displayName": "Alice Example",
                 "email": "alice@example.com", "grants": grants.clone()}))
@@ -100,6 +110,7 @@ pub fn operations() -> Vec<Operation> {
             "Change an administrator's grants, name for display or e-mail address",
         )
         .needs(Permission::AdministratorWrite)
+        .step_up()
         .sensitive()
         .takes::<AdministratorChanges>(json!({"grants": grants}))
         .answers::<AdministratorView>(StatusCode::OK, changed, example())
@@ -107,6 +118,7 @@ pub fn operations() -> Vec<Operation> {
         .handled_by(update),
         Operation::delete(one, "removeAdmin", "Remove an administrator for good and erase who they were")
             .needs(Permission::AdministratorWrite)
+            .step_up()
             .sensitive()
             .may_take::<Reason>(json!({"reason": "left"}))
             .answers::<AdministratorView>(StatusCode::OK, changed, example())
@@ -118,6 +130,7 @@ pub fn operations() -> Vec<Operation> {
             "Disable an administrator: their API tokens work nowhere within a second",
         )
         .needs(Permission::AdministratorWrite)
+        .step_up()
         .sensitive()
         .if_match()
         .may_take::<Reason>(json!({"reason": "on leave"}))
@@ -130,12 +143,31 @@ pub fn operations() -> Vec<Operation> {
             "Let a disabled administrator act again",
         )
         .needs(Permission::AdministratorWrite)
+        .step_up()
         .sensitive()
         .if_match()
         .may_take::<Reason>(json!({"reason": "back again"}))
         .answers::<AdministratorView>(StatusCode::OK, changed, example())
         .problem(Code::InvalidState)
         .handled_by(enable),
+        Operation::post(
+            "/api/v1/admins/{id}/link",
+            "wantAdminLink",
+            "Send an administrator a one-time link for setting their password, or show it",
+        )
+        .needs(Permission::AdministratorWrite)
+        .step_up()
+        .sensitive()
+        .may_take::<Wish>(json!({"show": true}))
+        .answers::<WantedLink>(
+            StatusCode::OK,
+            "The link, if it was to be shown; otherwise it is on its way by mail.",
+            json!({"administratorId": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
+                "url": "https://pki.example.com/sign-in/link/chl_01jdp4q2x8f7mb3v5kz6n9w0ae_…",
+                "validUntil": "2026-11-22T09:00:00Z"}),
+        )
+        .problem(Code::InvalidState)
+        .handled_by(link),
         Operation::get(
             "/api/v1/admins/{id}/timeline",
             "getAdminTimeline",
@@ -221,6 +253,12 @@ async fn enable(call: Call) -> Result<Answer, Problem> {
     call.send(command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
 }
 
+async fn link(call: Call) -> Result<Answer, Problem> {
+    let Wish { show } = call.json()?;
+    let command = WantLink { administrator: administrator(&call).await?, show };
+    call.send(command, |wanted, _| Answer::json(StatusCode::OK, &wanted)).await
+}
+
 /// The administrator in the path of a write: one named by id needs no read model, which may be behind.
 pub(super) async fn administrator(call: &Call) -> Result<AdministratorId, Problem> {
     if call.step("id").starts_with("name:") {
@@ -253,7 +291,7 @@ async fn explain_theirs(call: Call) -> Result<Answer, Problem> {
 
 fn example() -> Value {
     json!({"id": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae", "name": "alice", "kind": "person", "displayName": "Alice Example",
-        "email": "alice@example.com", "status": "active",
+        "email": "alice@example.com", "status": "active", "hasPassword": true, "hasSecondFactor": false,
         "grants": [{"role": "organization_officer", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
             "certificateTypes": ["server"]}],
         "createdAt": "2026-11-21T09:00:00Z", "version": 1})

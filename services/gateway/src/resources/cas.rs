@@ -47,7 +47,7 @@ pub fn operations() -> Vec<Operation> {
             .answers::<Page<CaView>>(StatusCode::OK, "A page of CAs.", page(example()))
             .handled_by(|call| read::list(call, &CAS)),
         Operation::post("/api/v1/cas", "createCa", "Create a CA with a key of its own")
-            .needs(Permission::CaCreate)
+            .needs(Permission::CaCreate).step_up()
             .costly()
             .sensitive()
             .takes::<CreateCa>(json!({"name": "issuing-1", "kind": "issuing", "parent": "name:root-1",
@@ -64,7 +64,7 @@ pub fn operations() -> Vec<Operation> {
             .answers::<Page<TimelineEntry>>(StatusCode::OK, "Its events, oldest first.", timeline::example("ca.created"))
             .handled_by(|call| timeline::of_row(call, &CAS)),
         Operation::post("/api/v1/cas/{id}/suspend", "suspendCa", "Suspend a CA: nothing is signed until it is resumed")
-            .needs(Permission::CaWrite)
+            .needs(Permission::CaWrite).step_up()
             .sensitive()
             .if_match()
             .takes::<SuspensionReason>(suspend.clone())
@@ -72,7 +72,7 @@ pub fn operations() -> Vec<Operation> {
             .problem(Code::InvalidState)
             .handled_by(suspend_ca),
         Operation::post("/api/v1/cas/{id}/resume", "resumeCa", "Resume a suspended CA")
-            .needs(Permission::CaWrite)
+            .needs(Permission::CaWrite).step_up()
             .sensitive()
             .if_match()
             .may_take::<Reason>(suspend)

@@ -20,8 +20,11 @@ pub mod operations;
 pub mod organizations;
 pub mod people;
 pub mod policies;
+pub mod profile;
 pub mod profiles;
 pub mod roles;
+pub mod sessions;
+pub mod setup;
 pub mod tokens;
 pub mod validations;
 

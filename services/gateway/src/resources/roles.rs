@@ -63,6 +63,7 @@ pub fn operations() -> Vec<Operation> {
             .handled_by(|call| read::list(call, &ROLES)),
         Operation::post(all, "createRole", "Create a custom role of permissions that the caller holds")
             .needs(Permission::RoleWrite)
+            .step_up()
             .sensitive()
             .takes::<CreateRole>(json!({"name": "helpdesk", "organization": "name:hq",
                 "permissions": ["certificate.read", "certificate.write"]}))
@@ -76,6 +77,7 @@ pub fn operations() -> Vec<Operation> {
             .handled_by(show),
         Operation::patch(one, "updateRole", "Change a custom role, for whoever holds it")
             .needs(Permission::RoleWrite)
+            .step_up()
             .sensitive()
             .takes::<RoleChanges>(json!({"permissions": ["certificate.read"]}))
             .answers::<RoleView>(StatusCode::OK, "The role as it is now.", example())
@@ -83,6 +85,7 @@ pub fn operations() -> Vec<Operation> {
             .handled_by(update),
         Operation::delete(one, "archiveRole", "Archive a custom role: it allows nothing any more")
             .needs(Permission::RoleWrite)
+            .step_up()
             .sensitive()
             .answers::<RoleView>(StatusCode::OK, "The role as it is now.", example())
             .handled_by(archive),

@@ -102,6 +102,7 @@ pub fn operations() -> Vec<Operation> {
             .handled_by(|call| read::list(call, &TOKENS)),
         Operation::post("/api/v1/tokens", "issueToken", "Issue an API token; its text is shown this once")
             .needs(Permission::TokenWrite)
+            .step_up()
             .sensitive()
             .takes::<NewToken>(
                 json!({"name": "ci", "scope": {"permissions": ["certificate_request.create"]}, "ttl": "90d"}),
@@ -132,6 +133,7 @@ pub fn operations() -> Vec<Operation> {
             "Issue the next API token in its place; the old one works until the overlap is over",
         )
         .needs(Permission::TokenWrite)
+        .step_up()
         .sensitive()
         .if_match()
         .may_take::<Rotation>(json!({"ttl": "90d", "overlap": "7d"}))
@@ -144,6 +146,7 @@ pub fn operations() -> Vec<Operation> {
             "Revoke an API token, within a second everywhere",
         )
         .needs(Permission::TokenWrite)
+        .step_up()
         .sensitive()
         .may_take::<Reason>(json!({"reason": "laptop lost"}))
         .answers::<TokenView>(StatusCode::OK, "The token as it is now.", example())

@@ -1,0 +1,195 @@
+//! One-time links and passwords: wanted, drawn, used, changed.
+
+use bus::{Answer, Context, Reply};
+use contracts::{
+    Actor, AdministratorId, Code, Credential, Lifetime, Problem, SecretText, Service, Timestamp, Violation,
+    directory::{
+        AdministratorKind, AdministratorLinkDrawn, AdministratorLinkWanted, AdministratorStatus,
+        ChangePassword, DrawLink, DrawnLink, ForgetPassword, LinkPurpose, SessionEnd, SessionRenewed,
+        SignInFailure, UseLink, WantLink, WantedLink,
+    },
+    id,
+};
+use runtime::entropy;
+use sha2::{Digest, Sha256};
+
+use super::{Handlers, sign_in::NotLetIn, within};
+use crate::{administrator::AdministratorCommand, session::SessionCommand};
+
+/// How long a link works.
+const VALID: Lifetime = Lifetime::days(1);
+/// What a code begins with.
+const PREFIX: &str = "chl_";
+
+impl Handlers {
+    /// Sends a one-time link, or shows it to somebody who holds all that its administrator holds.
+    pub async fn want_link(
+        &self,
+        context: &Context,
+        command: WantLink,
+    ) -> Result<Answer<WantedLink>, Problem> {
+        let id = command.administrator;
+        let seen = self.seen::<WantLink>(context, id).await?;
+        self.may_give(&seen.caller, &seen.principal, seen.grants.clone())?;
+        let purpose = LinkPurpose::SetPassword;
+        if command.show {
+            let (url, valid_until, done) = self.drawn(&seen.context, id, purpose).await?;
+            let wanted = WantedLink { administrator_id: id, url: Some(url), valid_until: Some(valid_until) };
+            return Ok(done.answer(|_| wanted));
+        }
+        if self.people.find(id).await?.email.is_none() {
+            let words = "no e-mail address of this administrator is known: set one, or have the link shown";
+            return Err(Problem::new(Code::InvalidState, words));
+        }
+        let wanted = AdministratorLinkWanted { purpose, requested_by: Some(seen.principal.administrator) };
+        let want = AdministratorCommand::WantLink(wanted);
+        let done = self.administrators.execute(&seen.context, id.uuid(), want).await?;
+        Ok(done.answer(|_| WantedLink { administrator_id: id, url: None, valid_until: None }))
+    }
+
+    /// Draws the code of a link that is about to be sent.
+    pub async fn draw_link(
+        &self,
+        context: &Context,
+        command: DrawLink,
+    ) -> Result<Answer<DrawnLink>, Problem> {
+        self.authority.admit::<DrawLink>(context).await?;
+        let id = command.administrator;
+        let missing = || Problem::not_found("administrator", id);
+        let snapshot = self.administrators.reload(id.uuid()).await?;
+        let (appointed, _) = snapshot.state.appointed().ok_or_else(missing)?;
+        let context = within(context, snapshot.tenant.ok_or_else(missing)?);
+        let person = self.people.find(id).await?;
+        let (url, valid_until, done) = self.drawn(&context, id, command.purpose).await?;
+        let name = person.display_name.unwrap_or_else(|| appointed.name.clone());
+        Ok(done.answer(|_| DrawnLink { email: person.email, name, url, valid_until }))
+    }
+
+    /// Sends a link to whoever forgot their password, if there is somebody who has an address. Says nothing about it.
+    pub async fn forget_password(
+        &self,
+        context: &Context,
+        command: ForgetPassword,
+    ) -> Result<Answer<()>, Problem> {
+        self.authority.admit::<ForgetPassword>(context).await?;
+        let nothing = || Ok(Answer::Done(Reply::nothing(())));
+        let claimant = self.claimant(&command.name, command.address).await?;
+        let known = claimant.id.and_then(|id| Some((id, self.authority.administrator(id)?)));
+        let active = known.filter(|(_, known)| known.status == AdministratorStatus::Active);
+        let Some((id, _)) = active else { return nothing() };
+        if self.lock_out.forgotten(&claimant.name, self.clock.now()).await.is_err()
+            || self.people.find(id).await?.email.is_none()
+        {
+            return nothing();
+        }
+        let wanted = AdministratorLinkWanted { purpose: LinkPurpose::SetPassword, requested_by: None };
+        let want = AdministratorCommand::WantLink(wanted);
+        self.administrators.execute(&within(context, claimant.tenant), id.uuid(), want).await?;
+        nothing()
+    }
+
+    /// Sets the password of whoever holds the code of a link.
+    pub async fn use_link(&self, context: &Context, command: UseLink) -> Result<Answer<()>, Problem> {
+        self.authority.admit::<UseLink>(context).await?;
+        let void =
+            || Problem::new(Code::LinkVoid, "the link was used, has lapsed or was replaced by a later one");
+        let id = administrator_of(command.code.reveal()).ok_or_else(void)?;
+        let snapshot = self.administrators.reload(id.uuid()).await?;
+        let (appointed, _) = snapshot.state.appointed().ok_or_else(void)?;
+        if appointed.kind == AdministratorKind::Service {
+            return Err(void());
+        }
+        let name = appointed.name.clone();
+        let by = Actor::Service(Service::Directory);
+        let context = within(context, snapshot.tenant.ok_or_else(void)?).by(by);
+        let set = AdministratorCommand::UseLink(hash_of(command.code.reveal()));
+        // Whoever has no code learns nothing about what may be chosen; a wrong choice does not use the code up.
+        let check = Context { dry_run: true, ..context.clone() };
+        self.administrators.execute(&check, id.uuid(), set.clone()).await?;
+        self.passwords.judge("#/password", &command.password, &name)?;
+        let kept = self.passwords.hash(self.passwords.slot().await?, &command.password).await?;
+        let done = self.administrators.execute(&context, id.uuid(), set).await?;
+        self.passwords.keep(id, &kept).await?;
+        self.lock_out.forget(&name).await?;
+        self.end_sessions(&context, id, None, SessionEnd::PasswordChanged).await?;
+        Ok(done.answer(|_| ()))
+    }
+
+    /// Changes the password of whoever knows the old one, and ends their other sessions.
+    pub async fn change_password(
+        &self,
+        context: &Context,
+        command: ChangePassword,
+    ) -> Result<Answer<()>, Problem> {
+        let principal = self.authority.oneself(&context.actor).await?;
+        let claimant = self.of_principal(&principal, command.address).await?;
+        let id = principal.administrator;
+        self.passwords.judge("#/newPassword", &command.new_password, &claimant.name)?;
+        let theirs = within(context, claimant.tenant);
+        let change = AdministratorCommand::ChangePassword;
+        if context.dry_run {
+            // Says nothing about the old password: that would be a try that nobody counts.
+            return Ok(self.administrators.execute(&theirs, id.uuid(), change).await?.answer(|_| ()));
+        }
+        let slot = self.passwords.slot().await?;
+        let attempt =
+            self.lock_out.begin(&claimant.name, claimant.address.as_deref(), self.clock.now()).await?;
+        let old = self.passwords.find(Some(id)).await?;
+        if !self.passwords.is(slot, old, &command.old_password).await? {
+            let failed = NotLetIn::Failed(SignInFailure::WrongPassword);
+            self.turned_away(context, &claimant, failed).await;
+            let words = "this is not your password now";
+            let wrong = Violation::at("#/oldPassword", "wrong_password", words);
+            return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![wrong]));
+        }
+        self.lock_out.forgive(attempt).await?;
+        let kept = self.passwords.hash(self.passwords.slot().await?, &command.new_password).await?;
+        let done = self.administrators.execute(&theirs, id.uuid(), change).await?;
+        self.passwords.keep(id, &kept).await?;
+        let own = match (principal.credential, command.hash) {
+            (Credential::Session(session), Some(hash)) => {
+                let renew = SessionCommand::Renew(SessionRenewed { hash });
+                let step = within(&context.step("renewed"), principal.organization);
+                self.sessions.execute(&step, session.uuid(), renew).await?;
+                Some(session)
+            }
+            _ => None,
+        };
+        self.end_sessions(&theirs, id, own, SessionEnd::PasswordChanged).await?;
+        Ok(done.answer(|_| ()))
+    }
+
+    /// A new link, which makes older ones void.
+    async fn drawn(
+        &self,
+        context: &Context,
+        id: AdministratorId,
+        purpose: LinkPurpose,
+    ) -> Result<
+        (SecretText, Timestamp, runtime::repository::Executed<crate::administrator::Administrator>),
+        Problem,
+    > {
+        let secret = entropy::bytes::<32>(&*self.entropy);
+        let code = format!("{PREFIX}{}_{}", id::encode(id.uuid()), hex::encode(secret));
+        let valid_until = self.clock.now().plus(VALID.duration());
+        let draw = AdministratorCommand::DrawLink(AdministratorLinkDrawn {
+            purpose,
+            hash: hash_of(&code),
+            valid_until,
+        });
+        let done = self.administrators.execute(context, id.uuid(), draw).await?;
+        // Only from the configuration, never from what a request says of itself (L-4).
+        let url = SecretText::new(format!("{}/sign-in/link/{code}", self.public_url));
+        Ok((url, valid_until, done))
+    }
+}
+
+fn hash_of(code: &str) -> String {
+    hex::encode(Sha256::digest(code.as_bytes()))
+}
+
+/// Whose link a code is.
+fn administrator_of(code: &str) -> Option<AdministratorId> {
+    let (id, _) = code.strip_prefix(PREFIX)?.split_once('_')?;
+    id::decode(id).map(AdministratorId)
+}
