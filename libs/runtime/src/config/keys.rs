@@ -209,7 +209,7 @@ pub const KEYS: &[Key] = &[
     key(
         "limits.sign_ins_per_minute",
         Kind::Integer { min: 1, max: 1_000_000 },
-        "60",
+        "120",
         "most attempts to sign in, and uses of one-time links, from one address",
     ),
     key("limits.request_time", Kind::Lifetime, "\"30s\"", "longest time for a request"),

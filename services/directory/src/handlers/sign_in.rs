@@ -222,7 +222,7 @@ impl Handlers {
         tenant: OrganizationId,
         failed: SignInFailed,
     ) -> Result<(), Problem> {
-        tracing::info!(reason = ?failed.reason, method = ?failed.method, "sign-in failed");
+        tracing::info!(reason = ?failed.reason, "sign-in failed");
         let step = within(&context.step("failed"), tenant).by(Actor::Service(contracts::Service::Directory));
         self.failed_sign_ins.create(&step, step.command_id, failed).await.map(drop)
     }

@@ -52,7 +52,7 @@ pub fn operations() -> Vec<Operation> {
             )
             .handled_by(list),
         Operation::post(all, "bindAdminCertificate", "Let an administrator sign in with a client certificate")
-            .needs(Permission::AdministratorWrite)
+            .needs(Permission::AdministratorWrite).step_up()
             .sensitive()
             .takes::<NewClientCertificate>(json!({"sha256": SHA256}))
             .answers::<BoundCertificateView>(StatusCode::CREATED, "The certificate.", example())
@@ -63,7 +63,7 @@ pub fn operations() -> Vec<Operation> {
             "unbindAdminCertificate",
             "Let an administrator no longer sign in with a client certificate, within a second everywhere",
         )
-        .needs(Permission::AdministratorWrite)
+        .needs(Permission::AdministratorWrite).step_up()
         .sensitive()
         .may_take::<Reason>(json!({"reason": "the card was lost"}))
         .answers::<UnboundCertificateView>(StatusCode::OK, "What was taken away.", json!({"id": SHA256}))

@@ -39,7 +39,8 @@ pub fn operations() -> Vec<Operation> {
         "hasPassword": true, "hasSecondFactor": false});
     let enrolled = json!({"secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
         "url": "otpauth://totp/Chancery%20%28pki.example.com%29:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Chancery"});
-    let operations = vec![
+    let operations =
+        vec![
         Operation::get(
             "/api/v1/me/profile",
             "getMyProfile",
@@ -80,7 +81,7 @@ pub fn operations() -> Vec<Operation> {
             "enrolMyTotp",
             "Begin to set up one-time passwords; the seed is shown this once",
         )
-        .signed_in()
+        .signed_in().step_up()
         .at_the_door()
         .answers::<EnrolledSecondFactor>(
             StatusCode::CREATED,
@@ -94,7 +95,7 @@ pub fn operations() -> Vec<Operation> {
             "confirmMyTotp",
             "Prove that an authenticator holds the seed; recovery codes are shown this once",
         )
-        .signed_in()
+        .signed_in().step_up()
         .at_the_door()
         .takes::<Confirmation>(json!({"code": "123456"}))
         .answers::<RecoveryCodes>(
@@ -105,7 +106,7 @@ pub fn operations() -> Vec<Operation> {
         .problems(&[Code::StepUpRequired, Code::SignInLocked, Code::InvalidState, Code::CommandTimeout])
         .handled_by(confirm),
         Operation::delete("/api/v1/me/mfa/totp", "removeMyTotp", "Take one's own second factor away")
-            .signed_in()
+            .signed_in().step_up()
             .answers::<Value>(StatusCode::OK, "Signing in needs no code any more.", json!({}))
             .problems(&[Code::StepUpRequired, Code::InvalidState])
             .handled_by(remove),
