@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source ops/packages.sh
 
-provide_commands openssl=openssl curl=curl
+provide_commands openssl=openssl curl=curl xmllint=libxml2-utils
 provide_program promtool prometheus
 provide_servers named=bind9 nginx=nginx-light
 

@@ -264,6 +264,8 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     ] {
         push::<d::AdministratorEvent>(&mut all, event);
     }
+    let read = d::AuditRead { query: "limit=50".into(), entries: 50, address: Some("192.0.2.7".into()) };
+    push(&mut all, d::AuditEvent::from(read));
     let department_id = Some(DepartmentId(uuid(2)));
     let validation_type = d::ValidationType::Standard;
     for event in [

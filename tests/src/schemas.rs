@@ -32,6 +32,7 @@ pub fn log_events() -> Vec<EventDescription> {
         d::TokenEvent::descriptions(),
         d::AccessListEvent::descriptions(),
         d::DenialEvent::descriptions(),
+        d::AuditEvent::descriptions(),
         d::SessionEvent::descriptions(),
         d::SignInEvent::descriptions(),
         d::DirectoryNameEvent::descriptions(),

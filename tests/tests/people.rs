@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chancery_tests::{
     in_both_modes,
     subscriber::{P256, csr},
-    world::World,
+    world::{World, eventually},
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -20,6 +20,10 @@ in_both_modes!(
     a_repeat_finds_the_same_person,
     the_command_line_does_all_of_it,
     who_a_person_was_is_erased,
+    a_thousand_lines_are_judged_imported_and_known_again,
+    a_file_that_cannot_be_read_brings_nothing,
+    a_file_is_imported_on_the_command_line,
+    an_import_that_was_cut_off_goes_on,
 );
 
 const PEOPLE: &str = "/api/v1/people";
@@ -286,4 +290,148 @@ async fn found(world: &World, texts: &[&str]) -> Vec<String> {
         }
     }
     found
+}
+
+/// A thousand persons, seven of whom cannot be added; and the lines of those.
+fn thousand() -> (String, Vec<u64>) {
+    let mut file = String::from("email,firstName,lastName,alternativeEmails\n");
+    let mut wrong = vec![];
+    for number in 0..1_000 {
+        let line = number + 2;
+        let text = match number {
+            17 => format!("p{number}@elsewhere.example,A,B,"),
+            101 => format!("p{number}@import.example,=cmd,B,"),
+            230 => format!("p{number}@import.example,\"A,B,"),
+            444 => "p5@import.example,A,B,".to_owned(),
+            600 => format!("p{number}@import.example,,B,"),
+            777 => format!("p{number}@import.example,A,B,x@elsewhere.example"),
+            999 => format!("p{number}@import.example,A,B"),
+            _ => format!("p{number}@import.example,First{number},Last{number},"),
+        };
+        if !text.contains(",First") {
+            wrong.push(line);
+        }
+        file.push_str(&text);
+        file.push('\n');
+    }
+    (file, wrong)
+}
+
+async fn upload(client: &Https, query: &str, headers: &[(&str, &str)], file: impl Into<Bytes>) -> Answer {
+    let headers = [headers, &[("content-type", "text/csv"), ("prefer", "wait=60")]].concat();
+    client.request(Method::POST, &format!("{PEOPLE}/import{query}"), &headers, file.into()).await.unwrap()
+}
+
+/// Added, existing, refused, and the lines that are told of.
+fn counts(import: &Value) -> (u64, u64, u64, Vec<u64>) {
+    let count = |name: &str| import[name].as_u64().unwrap();
+    let lines = import["errors"].as_array().unwrap().iter().map(|error| error["line"].as_u64().unwrap());
+    let mut lines: Vec<u64> = lines.collect();
+    lines.sort_unstable();
+    (count("added"), count("existing"), count("refused"), lines)
+}
+
+async fn a_thousand_lines_are_judged_imported_and_known_again(world: &mut World) {
+    let client = organization(world, "imports", "import.example", &["client"]).await;
+    let (file, wrong) = thousand();
+    let preview = upload(&client, "?dryRun=true", &[], file.clone()).await.expect(200).json();
+    assert_eq!(counts(&preview), (993, 0, 7, wrong.clone()), "{preview}");
+    assert_eq!(preview["id"], json!(null));
+    let none = fresh(world, &client, PEOPLE).await.expect(200).json();
+    assert_eq!(none["items"], json!([]), "a preview keeps nothing");
+
+    let key = [("idempotency-key", "all of them")];
+    let first = upload(&client, "", &key, file.clone()).await.expect(200).json();
+    assert_eq!(counts(&first), (993, 0, 7, wrong.clone()), "{first}");
+    assert_eq!((&first["lines"], &first["done"]), (&json!(1000), &json!(1000)));
+    let kept = "select count(*) from directory.person_details where email like 'p%@import.example'";
+    let kept: i64 = world.admin().await.query_one(kept, &[]).await.unwrap().get(0);
+    assert_eq!(kept, 993);
+    let again = upload(&client, "", &key, file.clone()).await.expect(200);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json(), first);
+    let other = upload(&client, "", &[], file.clone()).await.expect(200).json();
+    assert_eq!(counts(&other), (0, 993, 7, wrong), "the same file again: nobody new");
+    let reused = upload(&client, "", &key, "email,firstName,lastName\nz@import.example,Z,Z\n").await;
+    assert_eq!(reused.expect(422).json()["code"], "idempotency_key_reused");
+
+    let operation = format!("/api/v1/operations/{}", id(&first));
+    let operation = client.get(&operation).await.expect(200).json();
+    assert_eq!(operation["progress"], json!({"done": 1000, "total": 1000, "unit": "lines"}));
+    let path = operation["resource"]["path"].as_str().unwrap();
+    assert_eq!(client.get(path).await.expect(200).json(), first);
+    // Whose it is not, for them it is not there.
+    let strangers = world.new_token(json!({"name": "shop", "organization": "name:people"})).await.1;
+    _ = strangers.get(path).await.expect(404);
+    let waiting = "select count(*) from directory.person_import_part";
+    let waiting: i64 = world.admin().await.query_one(waiting, &[]).await.unwrap().get(0);
+    assert_eq!(waiting, 0, "no line is kept longer than it is needed");
+}
+
+async fn a_file_that_cannot_be_read_brings_nothing(world: &mut World) {
+    let client = world.new_token(json!({"name": "imports-2", "organization": "name:imports"})).await.1;
+    for file in ["", "nonsense\n", "email,firstName\n", "email,firstName,lastName,email\n"] {
+        let problem = upload(&client, "", &[], file).await.expect(422).json();
+        assert_eq!(problem["code"], "validation_failed", "{file:?}");
+    }
+    let utf_16: Vec<u8> = "email,firstName,lastName\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let problem = upload(&client, "", &[], utf_16).await.expect(422).json();
+    assert_eq!(problem["errors"][0]["code"], "wrong_encoding");
+    let large = vec![b'x'; 50 << 20];
+    let sent =
+        client.request(Method::POST, "/api/v1/people/import", &[("content-type", "text/csv")], large.into());
+    // Whoever sends that much is answered, or cut off while sending.
+    if let Ok(answer) = sent.await {
+        assert_eq!(answer.expect(413).json()["code"], "payload_too_large");
+    }
+    let headers = [("content-type", "application/json")];
+    let wrong = client.request(Method::POST, "/api/v1/people/import", &headers, "{}".into()).await.unwrap();
+    _ = wrong.expect(415);
+    let mixed = b"email,firstName,lastName\nq1@import.example,Andr\xe9,B\nq2@import.example,A\0,B\nq3@import.example,A,B\n";
+    let import = upload(&client, "", &[], mixed.to_vec()).await.expect(200).json();
+    assert_eq!(counts(&import), (1, 0, 2, vec![2, 3]), "{import}");
+}
+
+async fn an_import_that_was_cut_off_goes_on(world: &mut World) {
+    let client = world.new_token(json!({"name": "imports-3", "organization": "name:imports"})).await.1;
+    let lines = (0..3_000).map(|number| format!("cut{number}@import.example,A,B\n")).collect::<String>();
+    let file = format!("email,firstName,lastName\n{lines}");
+    let headers = [("idempotency-key", "cut off"), ("prefer", "wait=0"), ("content-type", "text/csv")];
+    let send =
+        async || client.request(Method::POST, "/api/v1/people/import", &headers, file.clone().into()).await;
+    let begun = send().await.unwrap();
+    assert!([200, 202].contains(&begun.status.as_u16()), "{}", begun.text());
+    world.kill();
+    world.start().await;
+    let done = eventually("it is done", async || {
+        let answer = send().await.ok()?;
+        (answer.status == 200).then(|| answer.json()).filter(|import| import["status"] == "done")
+    })
+    .await;
+    assert_eq!(counts(&done), (3_000, 0, 0, vec![]), "{done}");
+    let twice =
+        "select count(*), count(distinct lower(email)) from directory.person_details where email like 'cut%'";
+    let row = world.admin().await.query_one(twice, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (3_000, 3_000));
+    let added = "select count(*) from log.event where kind = 'person.added' and correlation = \
+                 (select id from directory.person_import where lines = 3000)";
+    assert_eq!(world.admin().await.query_one(added, &[]).await.unwrap().get::<_, i64>(0), 3_000);
+}
+
+async fn a_file_is_imported_on_the_command_line(world: &mut World) {
+    let file = world.data_dir().join("people.csv");
+    let lines = "E-mail;x\n";
+    std::fs::write(&file, lines).unwrap();
+    let name = file.display().to_string();
+    assert_eq!(world.cli(&["person", "import", &name]).await.code, 5);
+    std::fs::write(
+        &file,
+        "E-Mail,First Name,Last Name,Organization\nc1@import.example,C,D,imports\n-c2@x.example,C,D,\n",
+    )
+    .unwrap();
+    let preview = world.cli(&["person", "import", &name, "--dry-run"]).await.done();
+    assert!(preview.contains("formula") && preview.contains("ADDED"), "{preview}");
+    let import = world.cli(&["person", "import", &name, "-o", "json"]).await.done();
+    let import: Value = serde_json::from_str(&import).unwrap();
+    assert_eq!(counts(&import), (1, 0, 1, vec![3]));
 }

@@ -4,6 +4,7 @@
 
 mod access_list;
 mod administrator;
+mod audit;
 mod client_certificate;
 mod delegate;
 mod denial;
@@ -32,6 +33,7 @@ pub use administrator::{
     EnableAdministrator, ProfileView, RemoveAdministrator, RoleV1, ShowProfile, UpdateAdministrator,
     UpdateProfile,
 };
+pub use audit::{AuditEvent, AuditRead, RecordAuditRead};
 pub use client_certificate::{
     AdministratorCertificateBound, AdministratorCertificateUnbound, BindCertificate, BoundCertificateView,
     CertificateMark, RecordCertificateUse, ShownCertificate, UnbindCertificate, UnboundCertificateView,

@@ -11,6 +11,7 @@ mod grants;
 mod links;
 mod organizations;
 pub mod people;
+mod people_import;
 mod profile;
 mod recipients;
 mod roles;
@@ -31,12 +32,13 @@ use runtime::{
     entropy::Entropy, fold::Live, ids::Ids, names::Names, outbound::Outbound, repository::Repository,
     service::ServiceContext,
 };
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 use uuid::Uuid;
 
 use crate::{
     access_list::AccessList,
     administrator::Administrator,
+    audit::Reading,
     denial::Denial,
     department::Department,
     domain::Domain,
@@ -45,7 +47,7 @@ use crate::{
     lock_out::LockOut,
     organization::Organization,
     password::Passwords,
-    people::{person::Person, table::DetailsTable},
+    people::{import::PersonImport, import_table::ImportTable, person::Person, table::DetailsTable},
     person::{People, away},
     role::CustomRole,
     second_factor::SecondFactors,
@@ -84,10 +86,16 @@ pub struct Handlers {
     failed_sign_ins: Repository<FailedSignIn>,
     access_lists: Repository<AccessList>,
     denials: Repository<Denial>,
+    readings: Repository<Reading>,
     token_use: TokenUse,
     people: People,
     persons: Repository<Person>,
     details: DetailsTable,
+    /// Imports of persons.
+    pub imports: ImportTable,
+    import_streams: Repository<PersonImport>,
+    /// Tells that there is an import to work off.
+    pub import_wake: Notify,
     delegated: Live<Domains>,
     appender: Appender,
     passwords: Passwords,
@@ -125,10 +133,14 @@ impl Handlers {
             failed_sign_ins: context.repository(1),
             access_lists: context.repository(1_000),
             denials: context.repository(1),
+            readings: context.repository(1),
             token_use: TokenUse::new(context.pool.clone()),
             people: People::new(context.pool.clone()),
             persons: context.repository(10_000),
             details: DetailsTable::new(context.pool.clone()),
+            imports: ImportTable::new(context.pool.clone()),
+            import_streams: context.repository(100),
+            import_wake: Notify::new(),
             delegated: Live::start(
                 "domains_in_memory",
                 &context.reader,
@@ -149,6 +161,13 @@ impl Handlers {
             turns: Arc::default(),
             people_turns: Arc::default(),
         }
+    }
+
+    /// Forgets who was erased, and lines that never became an import.
+    pub async fn forget(&self) -> Result<(), Problem> {
+        self.details.forget_erased().await?;
+        self.imports.forget_abandoned().await?;
+        Ok(())
     }
 
     /// The organization that is named, if there is one: by its name of now, as readers find it, too. A name that it had

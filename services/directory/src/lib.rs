@@ -2,15 +2,16 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `start_domain_validation` `check_` `confirm_`, `draw_validation_code`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial`; `sign_in` `step_up` `end_session` `record_session_use`; `want_link` `draw_link` `use_link` `forget_password` `change_password`; `show_profile` `update_profile`; `enrol_second_factor` `confirm_` `remove_`; `find_recipients` |
-//! | events written | `organization.*` `department.*` `domain.*` `domain_validation.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `denial.*` `session.*` `sign_in.*` `directory_name.*` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `start_domain_validation` `check_` `confirm_`, `draw_validation_code`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial`; `sign_in` `step_up` `end_session` `record_session_use`; `want_link` `draw_link` `use_link` `forget_password` `change_password`; `show_profile` `update_profile`; `enrol_second_factor` `confirm_` `remove_`; `find_recipients`; `judge_people` `stage_` `import_` `record_audit_read` |
+//! | events written | `organization.*` `department.*` `domain.*` `domain_validation.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `denial.*` `session.*` `sign_in.*` `directory_name.*`, `person_import.*` `audit.*` |
 //! | events followed | its own, for the read models and to look for proofs of control when they are due |
-//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `domain_validation` `administrator` `role` `token` `denial` `session` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details`, `directory.session_use` `password` `sign_in_guard` `second_factor` `recovery_code` |
+//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `domain_validation` `administrator` `role` `token` `denial` `session` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details`, `directory.session_use` `password` `sign_in_guard` `second_factor` `recovery_code`, `person_import` `person_import_part` |
 //!
 //! At the very first start it appends the first organization, domain, token and administrator ([`first_start`]).
 
 mod access_list;
 mod administrator;
+mod audit;
 mod client_certificate;
 mod country;
 mod denial;
@@ -47,11 +48,12 @@ use contracts::directory::{
     ConfirmDomainValidation, ConfirmSecondFactor, CreateDepartment, CreateDomain, CreateOrganization,
     CreateRole, DeactivateDomain, DelegateDomain, DisableAdministrator, DrawLink, DrawValidationCode,
     EnableAdministrator, EndSession, EnrolSecondFactor, ErasePerson, FindRecipients, ForgetPassword,
-    IssueToken, RecordCertificateUse, RecordDenial, RecordSessionUse, RecordTokenUse, RejectDelegation,
-    RemoveAdministrator, RemoveSecondFactor, ReplaceAccessList, RestoreDepartment, RestoreOrganization,
-    RestorePerson, RevokeToken, RotateToken, ShowProfile, SignIn, StartDomainValidation, StepUp,
-    UnbindCertificate, UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson,
-    UpdateProfile, UpdateRole, UseLink, WantLink, WithdrawDelegation,
+    ImportPeople, IssueToken, JudgePeople, RecordAuditRead, RecordCertificateUse, RecordDenial,
+    RecordSessionUse, RecordTokenUse, RejectDelegation, RemoveAdministrator, RemoveSecondFactor,
+    ReplaceAccessList, RestoreDepartment, RestoreOrganization, RestorePerson, RevokeToken, RotateToken,
+    ShowProfile, SignIn, StagePeople, StartDomainValidation, StepUp, UnbindCertificate, UpdateAdministrator,
+    UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson, UpdateProfile, UpdateRole, UseLink,
+    WantLink, WithdrawDelegation,
 };
 use runtime::{
     outbound::Outbound,
@@ -94,6 +96,7 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
     let passwords = Passwords::new(context.pool.clone(), context.entropy.clone(), breached)
         .map_err(|error| StartError::refused(UnreadablePasswords(error)))?;
     let handlers = Arc::new(Handlers::new(&context, outbound, passwords));
+    people::importer::start(&context, handlers.clone());
     let bus = &context.bus;
     macro_rules! serve {
         ($($command:ty => $method:ident),* $(,)?) => {$(
@@ -139,6 +142,9 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         ArchivePerson => archive_person,
         RestorePerson => restore_person,
         ErasePerson => erase_person,
+        JudgePeople => judge_people,
+        StagePeople => stage_people,
+        ImportPeople => import_people,
         CreateRole => create_role,
         UpdateRole => update_role,
         ArchiveRole => archive_role,
@@ -163,6 +169,7 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         ConfirmSecondFactor => confirm_second_factor,
         RemoveSecondFactor => remove_second_factor,
         FindRecipients => find_recipients,
+        RecordAuditRead => record_audit_read,
     }
     Ok(())
 }

@@ -4,6 +4,9 @@
 
 pub mod add;
 pub mod details;
+pub mod import;
+pub mod import_table;
+pub mod importer;
 pub mod person;
 pub mod secret_id;
 pub mod table;

@@ -23,6 +23,8 @@ pub enum Media {
     Pkcs10,
     /// `application/x-www-form-urlencoded`: what the form of a page sends.
     Form,
+    /// `text/csv`.
+    Csv,
 }
 
 impl Media {
@@ -33,6 +35,7 @@ impl Media {
             Self::Json => "application/json",
             Self::Pkcs10 => "application/pkcs10",
             Self::Form => "application/x-www-form-urlencoded",
+            Self::Csv => "text/csv",
         }
     }
 }

@@ -102,6 +102,7 @@ impl Describe<'_> {
                     "schema": (request.schema)(&mut self.generator.clone()).to_value(),
                     "example": request.example,
                 }),
+                crate::body::Media::Csv => json!({"schema": {"type": "string"}, "example": request.example}),
                 crate::body::Media::Pkcs10 => json!({
                     "schema": {"type": "string", "format": "binary", "description": "PKCS #10, DER or PEM."},
                 }),

@@ -85,6 +85,8 @@ pub struct Operation {
     pub at_the_door: bool,
     /// Its body.
     pub request: Option<Request>,
+    /// The largest body it takes, where that is more than usual.
+    pub largest: Option<usize>,
     /// Its query parameters.
     pub query: Vec<Parameter>,
     /// Query parameters whose names are open, such as `labels.<key>`.
@@ -121,6 +123,7 @@ impl Operation {
             costly: false,
             at_the_door: false,
             request: None,
+            largest: None,
             query: vec![],
             families: vec![],
             headers: vec![],
@@ -263,6 +266,13 @@ impl Operation {
             request.required = false;
         }
         operation
+    }
+
+    /// Takes bodies of up to so many bytes, whatever others take.
+    #[must_use]
+    pub fn up_to(mut self, bytes: usize) -> Self {
+        self.largest = Some(bytes);
+        self
     }
 
     /// Takes a query parameter.

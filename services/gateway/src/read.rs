@@ -95,6 +95,24 @@ pub async fn find(
     rows.first().map(found).transpose()?.ok_or_else(missing)
 }
 
+/// The documents of rows within `reach`, in this order, `most` of them at most.
+pub async fn every(
+    call: &Call,
+    view: &'static View,
+    reach: Reach,
+    order: &str,
+    most: usize,
+) -> Result<Vec<String>, Problem> {
+    let Reach { scope, condition } = reach;
+    let (condition, values) = condition.unwrap_or_else(|| ("true".to_owned(), vec![]));
+    let placed = (1..=values.len()).fold(condition, |text, at| text.replacen("$::", &format!("${at}::"), 1));
+    let sql =
+        format!("select document::text from {} where {placed} order by {order} limit {most}", view.table());
+    let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+    let rows = rows(call, &scope, &sql, &values).await?;
+    rows.iter().map(|row| row.try_get(0).map_err(internal)).collect()
+}
+
 /// Answers with a page of rows.
 pub async fn list(call: Call, view: &'static View) -> Result<Answer, Problem> {
     let reach = call.reach(view)?;

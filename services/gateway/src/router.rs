@@ -107,7 +107,7 @@ async fn serve(gateway: Arc<Gateway>, operation: Arc<Operation>, request: Reques
     let chain = extensions.get::<Option<PeerChain>>().cloned().flatten();
     let verb = method.clone();
     let sends_at_once = sends_at_once(&headers);
-    let limit = gateway.limits.body_bytes;
+    let limit = operation.largest.unwrap_or(gateway.limits.body_bytes);
     let (shared, known, counted) = (gateway.clone(), operation.clone(), meter.clone());
     let marks = headers.get(crate::trace::TRACEPARENT).cloned();
     let marks: HeaderMap = marks
@@ -275,7 +275,7 @@ async fn read_body(call: &Call, body: &mut Body) -> Result<(Media, Bytes), Probl
         // Before a byte is read: a wrong content type needs no body.
         declared.as_ref().map_err(Clone::clone)?;
     }
-    let reading = body::read(body, limits.body_bytes);
+    let reading = body::read(body, call.operation.largest.unwrap_or(limits.body_bytes));
     let bytes = tokio::time::timeout(limits.request_time.duration().unsigned_abs(), reading)
         .await
         .map_err(|_| Problem::new(Code::MalformedRequest, "the body did not arrive in time"))??;

@@ -59,7 +59,8 @@ pub fn of_events(events: &[Recorded]) -> Result<Answer, Problem> {
     Answer::json(StatusCode::OK, &Page { items, next_cursor: None })
 }
 
-fn entry(recorded: &Recorded) -> Result<TimelineEntry, Problem> {
+/// An event, rendered.
+pub fn entry(recorded: &Recorded) -> Result<TimelineEntry, Problem> {
     let public = translate::translate(recorded).map_err(read::internal)?;
     let data =
         public.map(|public| serde_json::to_value(&public.event)).transpose().map_err(read::internal)?;
@@ -134,6 +135,8 @@ fn summary(kind: &str) -> String {
         "person.erased" => "Who the person was is erased.",
         "person_import.started" => "The import of persons began.",
         "person_import.completed" => "Every line of the import is in or out.",
+        "audit.read" => "The audit trail was read.",
+        "denial.recorded" => "A sensitive call was refused.",
         "token.superseded" => "Another API token takes its place; it ends when the overlap is over.",
         "token.issued" => "The API token was issued.",
         "token.revoked" => "The API token was revoked.",

@@ -5,9 +5,9 @@ use contracts::{
     Actor, CaId, CertificateId, CertificateRequestId, Event, EventError, EventId, KeyId, OperationId,
     OrganizationId, PolicyId, ProfileId, TokenId, ValidationId,
     directory::{
-        AccessListEvent, AdministratorEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent, DomainEvent,
-        DomainValidationEvent, OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent,
-        SignInEvent, TokenEvent, ValidationMethod,
+        AccessListEvent, AdministratorEvent, AuditEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent,
+        DomainEvent, DomainValidationEvent, OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent,
+        SessionEvent, SignInEvent, TokenEvent, ValidationMethod,
     },
     inventory::CertificateEvent,
     keystore::{CredentialEvent, KeyEvent},
@@ -186,6 +186,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | PersonImportEvent::CATEGORY
         | RoleEvent::CATEGORY
         | DenialEvent::CATEGORY
+        | AuditEvent::CATEGORY
         | SessionEvent::CATEGORY
         | SignInEvent::CATEGORY
         | DirectoryNameEvent::CATEGORY

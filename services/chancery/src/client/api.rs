@@ -96,6 +96,21 @@ impl Api {
 
     /// A change: `POST`, `PUT`, `PATCH` or `DELETE` with a JSON body. Waits for slow work unless told not to.
     pub async fn change(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+        let body = body.map(|body| (Bytes::from(body.to_string()), "application/json"));
+        self.change_with(method, path, body).await
+    }
+
+    /// A change whose body is a file of some content type.
+    pub async fn upload(&self, path: &str, file: Vec<u8>, media: &str) -> Result<Answer, Failure> {
+        self.change_with(Method::POST, path, Some((file.into(), media))).await
+    }
+
+    async fn change_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(Bytes, &str)>,
+    ) -> Result<Answer, Failure> {
         let key = match &self.options.idempotency_key {
             Some(key) => key.clone(),
             None => {
@@ -109,7 +124,6 @@ impl Api {
         let headers = [("idempotency-key", key), ("prefer", format!("wait={wait}"))];
         let path =
             if self.options.dry_run { with_query(path, &[("dryRun", "true")]) } else { path.to_owned() };
-        let body = body.map(|body| (Bytes::from(body.to_string()), "application/json"));
         let answer = unless_interrupted(resume, self.send(method, &path, &headers, body)).await?;
         if answer.status != 202 || self.options.no_wait {
             return Ok(answer);
@@ -185,11 +199,7 @@ impl Api {
             unless_interrupted(resume, async {
                 loop {
                     let state = answer.json()?;
-                    bar.set_message(format!(
-                        "{} {}",
-                        operation,
-                        state["status"].as_str().unwrap_or_default()
-                    ));
+                    bar.set_message(format!("{operation} {}", standing(&state)));
                     match state["status"].as_str() {
                         Some("done") => {
                             let resource = state["resource"]["path"].as_str().unwrap_or_default().to_owned();
@@ -226,6 +236,18 @@ async fn unless_interrupted<T>(
     tokio::select! {
         done = waiting => done,
         Ok(()) = tokio::signal::ctrl_c() => Err(Failure::Interrupted { resume: Some(resume) }),
+    }
+}
+
+/// Where an operation stands, in a few words: `running, 400 of 1000 lines`.
+fn standing(state: &Value) -> String {
+    let status = state["status"].as_str().unwrap_or_default();
+    let (progress, count) = (&state["progress"], |number: &Value| number.as_u64());
+    match (count(&progress["done"]), count(&progress["total"])) {
+        (Some(done), Some(total)) => {
+            format!("{status}, {done} of {total} {}", progress["unit"].as_str().unwrap_or_default())
+        }
+        _ => status.to_owned(),
     }
 }
 

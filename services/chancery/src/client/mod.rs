@@ -32,6 +32,7 @@ mod person;
 mod policy;
 mod profile;
 mod raw;
+mod report;
 mod request;
 mod role;
 mod session;
@@ -151,6 +152,9 @@ pub enum ClientCommand {
     /// Sessions: who is signed in
     #[command(subcommand)]
     Session(session::Session),
+    /// Reports: who did what, who may do what, what there is
+    #[command(subcommand)]
+    Report(report::Report),
     /// Roles: what may be granted
     #[command(subcommand)]
     Role(role::Role),
@@ -216,6 +220,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Person(person) => person.run(&api).await,
         ClientCommand::Me(me) => me.run(&api).await,
         ClientCommand::Session(session) => session.run(&api).await,
+        ClientCommand::Report(report) => report.run(&api).await,
         ClientCommand::Role(role) => role.run(&api).await,
         ClientCommand::Domain(domain) => domain.run(&api).await,
         ClientCommand::AccessList(list) => list.run(&api).await,

@@ -5,12 +5,13 @@ use http::Method;
 use serde_json::Value;
 
 use super::{
+    Format,
     api::Api,
     failure::Failure,
     issue::reference,
     listing::{self, List, change, confirm},
     org::{because, given},
-    output::Column,
+    output::{self, Column},
 };
 
 const PATH: &str = "/api/v1/people";
@@ -34,6 +35,22 @@ const CERTIFICATES: &[Column] = &[
     Column("NAMES", "/sans", false),
     Column("STATUS", "/status", false),
     Column("EXPIRES", "/notAfter", false),
+];
+
+const IMPORT: &[Column] = &[
+    Column("IMPORT", "/id", false),
+    Column("STATUS", "/status", false),
+    Column("LINES", "/lines", false),
+    Column("ADDED", "/added", false),
+    Column("EXISTING", "/existing", false),
+    Column("REFUSED", "/refused", false),
+];
+
+const ERRORS: &[Column] = &[
+    Column("LINE", "/line", false),
+    Column("COLUMN", "/column", false),
+    Column("CODE", "/code", false),
+    Column("WHAT IS WRONG", "/detail", false),
 ];
 
 /// `chancery person …`
@@ -62,6 +79,12 @@ pub enum Person {
         organization: Option<String>,
         #[command(flatten)]
         more: More,
+    },
+    /// Add persons from a CSV file; --dry-run says line by line what would become of it
+    Import {
+        /// File, `-` for standard input. Its first line names the columns: email, firstName, lastName, and if wanted
+        /// middleName, alternativeEmails, organization, department, validationType, secretId
+        file: String,
     },
     /// Change a person
     Update {
@@ -142,6 +165,7 @@ impl Person {
                 ]);
                 change(api, Method::POST, PATH, Some(&more.said(body)?), COLUMNS).await
             }
+            Self::Import { file } => import(api, listing::read_input(&file)?).await,
             Self::Update { person, email, first_name, last_name, more } => {
                 let body = given(&[("email", email), ("firstName", first_name), ("lastName", last_name)]);
                 change(api, Method::PATCH, &one(&person), Some(&more.said(body)?), COLUMNS).await
@@ -164,6 +188,19 @@ impl Person {
             Self::Timeline { person } => listing::timeline(api, &format!("{}/timeline", one(&person))).await,
         }
     }
+}
+
+async fn import(api: &Api, file: Vec<u8>) -> Result<(), Failure> {
+    let answer = api.upload(&format!("{PATH}/import"), file, "text/csv").await?.json()?;
+    if answer.get("lines").is_none() {
+        return listing::changed(api, &answer, IMPORT);
+    }
+    output::one(api.format(), &answer, IMPORT)?;
+    let errors = answer["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if matches!(api.format(), Format::Table | Format::Wide) && !errors.is_empty() {
+        output::many(api.format(), errors, ERRORS, None)?;
+    }
+    Ok(())
 }
 
 impl More {

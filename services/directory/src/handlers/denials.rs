@@ -3,7 +3,7 @@
 use bus::{Answer, Context, Reply};
 use contracts::{
     Problem,
-    directory::{DenialRecorded, RecordDenial, RecordTokenUse},
+    directory::{AuditRead, DenialRecorded, RecordAuditRead, RecordDenial, RecordTokenUse},
 };
 
 use super::Handlers;
@@ -30,11 +30,27 @@ impl Handlers {
         let done = self.denials.create(context, context.command_id, shortened(denial)).await?;
         Ok(done.answer(|_| ()))
     }
+
+    /// Records that somebody reads the audit trail, in their organization.
+    pub async fn record_audit_read(
+        &self,
+        context: &Context,
+        command: RecordAuditRead,
+    ) -> Result<Answer<()>, Problem> {
+        let RecordAuditRead { read } = command;
+        let read = AuditRead { query: cut(read.query), address: read.address.map(cut), ..read };
+        let done = self.readings.create(context, context.command_id, read).await?;
+        Ok(done.answer(|_| ()))
+    }
+}
+
+/// What a person sent, cut to what a line of a report can hold.
+fn cut(text: String) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// A denial holds what a stranger sent: it is cut to what a line of a report can hold.
 fn shortened(denial: DenialRecorded) -> DenialRecorded {
-    let cut = |text: String| text.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
     DenialRecorded {
         operation: cut(denial.operation),
         permission: denial.permission,

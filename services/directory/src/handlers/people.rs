@@ -13,7 +13,7 @@ use contracts::{
     x509::CertificateType,
 };
 use runtime::{
-    authority::{Caller, Target},
+    authority::{Authority, Caller, Target},
     command::read_problem,
     repository::{Executed, Snapshot},
 };
@@ -203,11 +203,13 @@ impl Handlers {
         let organization = match &person.organization {
             None => context.tenant,
             Some(reference) => {
-                let id = self.organization(reference).await?;
-                if !self.authority.has_organization(id) || !reaches(caller, id) {
-                    return Err(Problem::not_found("organization", reference));
-                }
-                id
+                let look = |authority: &Authority| match reference {
+                    Reference::Id(id) => authority.has_organization(*id).then_some(*id),
+                    Reference::Name(name) => authority.organization_named(name),
+                };
+                let look = |authority: &Authority| look(authority).filter(|id| reaches(caller, *id));
+                let missing = || Problem::not_found("organization", reference);
+                self.authority.find(look).await?.ok_or_else(missing)?
             }
         };
         let department = match &person.department {
@@ -225,7 +227,7 @@ impl Handlers {
         organization: OrganizationId,
         reference: &Reference<DepartmentId>,
     ) -> Result<DepartmentId, Problem> {
-        let look = |authority: &runtime::authority::Authority| {
+        let look = |authority: &Authority| {
             let (id, _) = authority.department(organization, reference)?;
             caller.permit(&target(organization, Some(id))).is_ok().then_some(id)
         };

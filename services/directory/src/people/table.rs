@@ -161,6 +161,18 @@ impl DetailsTable {
         Ok(())
     }
 
+    /// Forgets those whom the log says to be erased: whoever erases them may be cut off in between.
+    pub async fn forget_erased(&self) -> Result<u64, Problem> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(away)?;
+        transaction.execute("select set_config('chancery.scope', '*', true)", &[]).await.map_err(away)?;
+        let forget = "delete from directory.person_details where id in \
+                      (select id from api_directory.person where status = 'erased')";
+        let forgotten = transaction.execute(forget, &[]).await.map_err(away)?;
+        transaction.commit().await.map_err(away)?;
+        Ok(forgotten)
+    }
+
     async fn client(&self) -> Result<Object, Problem> {
         self.pool.get().await.map_err(away)
     }

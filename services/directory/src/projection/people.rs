@@ -2,8 +2,8 @@
 //! are made from it.
 
 use contracts::{
-    DepartmentId, Event, OrganizationId,
-    directory::{PersonEvent, PersonStatus, PersonView},
+    Actor, DepartmentId, Event, OperationId, OrganizationId,
+    directory::{ImportStatus, PersonEvent, PersonImportEvent, PersonImportView, PersonStatus, PersonView},
 };
 use deadpool_postgres::Transaction;
 use eventlog::Recorded;
@@ -18,22 +18,27 @@ pub struct PeopleProjection;
 
 impl Projection for PeopleProjection {
     const NAME: &'static str = "people";
-    const VERSION: i32 = 1;
-    const CATEGORIES: &'static [&'static str] = &[PersonEvent::CATEGORY];
-    const TABLES: &'static [&'static str] = &["person"];
+    const VERSION: i32 = 2;
+    const CATEGORIES: &'static [&'static str] = &[PersonEvent::CATEGORY, PersonImportEvent::CATEGORY];
+    const TABLES: &'static [&'static str] = &["person", "person_import"];
 
     fn tables(&self, generation: &Generation) -> String {
         let table = generation.table("person");
         format!(
             "create table {table} (id uuid primary key, organization uuid not null, version int not null, \
              created_at timestamptz not null, department uuid, status text not null, document jsonb not null);\n\
-             create index on {table} (organization, created_at, id);"
+             create index on {table} (organization, created_at, id);\n\
+             create table {import} (id uuid primary key, organization uuid not null, version int not null, \
+             created_at timestamptz not null, owner uuid, document jsonb not null);",
+            import = generation.table("person_import")
         )
     }
 
     fn views(&self, generation: &Generation) -> Vec<View> {
         let select = select(&generation.table("person"));
-        vec![View { name: "person", select, scope: Scope::Organization("organization") }]
+        let import = select_imports(&generation.table("person_import"));
+        let scope = Scope::Organization("organization");
+        vec![View { name: "person", select, scope }, View { name: "person_import", select: import, scope }]
     }
 
     async fn apply(
@@ -54,6 +59,10 @@ impl Projection for PeopleProjection {
         let (add, change) =
             (transaction.prepare_cached(&add).await?, transaction.prepare_cached(&change).await?);
         for recorded in events {
+            if recorded.category == PersonImportEvent::CATEGORY {
+                apply_import(transaction, generation, recorded).await?;
+                continue;
+            }
             let (id, version) = (recorded.stream, recorded.version);
             let mut what = match event::<PersonEvent>(recorded)? {
                 PersonEvent::Added(added) => {
@@ -117,6 +126,55 @@ fn view(recorded: &Recorded, added: &contracts::directory::PersonAdded) -> Perso
         created_at: recorded.recorded_at,
         version: recorded.version,
     }
+}
+
+async fn apply_import(
+    transaction: &Transaction<'_>,
+    generation: &Generation,
+    recorded: &Recorded,
+) -> Result<(), ProjectionError> {
+    let table = generation.table("person_import");
+    let sql = format!(
+        "insert into {table} as t (id, organization, version, created_at, owner, document) values ($1, $2, $3, $4, $5, $6) \
+         on conflict (id) do update set version = excluded.version, document = t.document || excluded.document"
+    );
+    let document = match event::<PersonImportEvent>(recorded)? {
+        PersonImportEvent::Started(started) => json!(PersonImportView {
+            id: Some(OperationId(recorded.stream)),
+            status: ImportStatus::Running,
+            lines: started.lines + started.unreadable,
+            done: started.unreadable,
+            added: 0,
+            existing: 0,
+            refused: started.unreadable,
+            errors: vec![],
+            started_at: Some(recorded.recorded_at),
+        }),
+        PersonImportEvent::Completed(completed) => {
+            let done = completed.added + completed.existing + completed.refused;
+            json!({"status": ImportStatus::Done, "done": done, "added": completed.added,
+                "existing": completed.existing, "refused": completed.refused})
+        }
+    };
+    let owner = match recorded.actor.parse() {
+        Ok(Actor::Administrator { administrator, .. }) => Some(administrator.uuid()),
+        _ => None,
+    };
+    let (at, statement) = (recorded.recorded_at.0, transaction.prepare_cached(&sql).await?);
+    let (id, tenant, version) = (&recorded.stream, &recorded.tenant, &recorded.version);
+    transaction.execute(&statement, &[id, tenant, version, &at, &owner, &document]).await?;
+    Ok(())
+}
+
+/// While an import goes on, how far it is stands beside the log; what is wrong with lines stands there alone.
+fn select_imports(table: &str) -> String {
+    format!(
+        "select p.id, p.organization, p.version, p.created_at, p.owner, null::uuid as department, \
+         p.document || jsonb_build_object('errors', coalesce(t.errors, '[]')) || \
+         case when p.document ->> 'status' = 'done' or t.id is null then '{{}}' else jsonb_build_object( \
+         'done', t.done + t.unreadable, 'added', t.added, 'existing', t.existing, 'refused', t.refused) end as document \
+         from {table} p left join directory.person_import t on t.id = p.id"
+    )
 }
 
 /// Persons are about client certificates: whoever has rights to other types alone does not see them.

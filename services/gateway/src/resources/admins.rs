@@ -209,7 +209,7 @@ async fn show(call: Call) -> Result<Answer, Problem> {
 }
 
 /// An administrator with the grants that the caller reaches: what somebody may do elsewhere is not for their eyes.
-fn within_reach(caller: &Principal, document: &str) -> Result<String, Problem> {
+pub(super) fn within_reach(caller: &Principal, document: &str) -> Result<String, Problem> {
     let mut view: AdministratorView = serde_json::from_str(document).map_err(read::internal)?;
     view.grants.retain(|grant| {
         let place = grant

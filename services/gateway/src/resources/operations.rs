@@ -3,6 +3,7 @@
 
 use contracts::{
     CaId, CertificateRequestId, Code, Event, OperationId, Permission, Problem, Timestamp,
+    directory::{ImportStatus, PersonImportEvent},
     signer::{CaEvent, CertificateRequestEvent, IssuanceEvent},
 };
 use eventlog::{CommandOutcome, Recorded};
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::people_import;
 use crate::{answer::Answer, call::Call, events, issuance, operation::Operation, read, translate};
 
 /// Where slow work stands.
@@ -26,11 +28,26 @@ pub struct OperationView {
     pub status: OperationStatus,
     /// What it makes or changes.
     pub resource: OperationResource,
+    /// How far it is, where that can be counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// When it was accepted.
     pub started_at: Timestamp,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
+}
+
+/// How far an operation is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// So many are done.
+    pub done: u32,
+    /// Of so many.
+    pub total: u32,
+    /// What is counted.
+    pub unit: &'static str,
 }
 
 /// Where an operation stands.
@@ -114,9 +131,20 @@ async fn of_outcome(
             id: first.stream.to_string(),
             path: None,
         },
+        progress: None,
         started_at: first.recorded_at,
         error: None,
     };
+    if first.category == PersonImportEvent::CATEGORY {
+        view.resource.id = id.to_string();
+        view.resource.path = Some(format!("/api/v1/people/imports/{id}"));
+        let import = people_import::standing(call, id).await?;
+        if import.as_ref().is_none_or(|import| import.status == ImportStatus::Running) {
+            view.status = OperationStatus::Running;
+        }
+        view.progress =
+            import.map(|import| Progress { done: import.done, total: import.lines, unit: "lines" });
+    }
     if first.category == CertificateRequestEvent::CATEGORY {
         let CertificateRequestEvent::Submitted(submitted) =
             CertificateRequestEvent::from_payload(&first.kind, first.schema, &first.payload)
@@ -175,6 +203,7 @@ fn sees(caller: &Principal, event: &Recorded) -> Result<bool, Problem> {
     }
     let permission = match event.category.as_str() {
         CertificateRequestEvent::CATEGORY => Permission::RequestRead,
+        PersonImportEvent::CATEGORY => Permission::PersonWrite,
         _ => Permission::EventRead,
     };
     events::may_read(caller, permission, event)

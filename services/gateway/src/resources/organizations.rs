@@ -22,7 +22,8 @@ use crate::{
     view::{self, Field, Rights, View},
 };
 
-static ORGANIZATIONS: View = View {
+/// Organizations.
+pub static ORGANIZATIONS: View = View {
     service: Service::Directory,
     name: "organization",
     kind: "organization",
@@ -36,7 +37,8 @@ static ORGANIZATIONS: View = View {
     sort: "name",
 };
 
-static DEPARTMENTS: View = View {
+/// Departments.
+pub static DEPARTMENTS: View = View {
     service: Service::Directory,
     name: "department",
     kind: "department",
