@@ -4,14 +4,17 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use bus::Context;
 use bytes::Bytes;
-use contracts::{Code, Command, Problem, Service, Timestamp, Violation, id::IdError};
+use contracts::{
+    Code, Command, Problem, Service, Timestamp, Violation, directory::ShownCertificate, id::IdError,
+};
 use http::HeaderMap;
-use runtime::authority::Principal;
+use runtime::{authority::Principal, config::ClientCertificates as Mode};
 use serde::de::DeserializeOwned;
 
 use crate::{
     answer::{Answer, REPLAYED},
     body::{self, Media},
+    client_certificate::connection::PeerChain,
     conditions,
     gateway::Gateway,
     operation::{Access, Operation},
@@ -31,6 +34,8 @@ pub struct Call {
     pub caller: Option<Principal>,
     /// Where it comes from.
     pub address: Option<std::net::IpAddr>,
+    /// The client certificate of its connection, and what leads to a CA.
+    pub chain: Option<PeerChain>,
     /// Parameters of the path, by name.
     pub path: Vec<(String, String)>,
     /// The path as sent.
@@ -53,6 +58,16 @@ impl Call {
     /// Who calls. Errors: `unauthenticated`, on public operations only.
     pub fn caller(&self) -> Result<&Principal, Problem> {
         self.caller.as_ref().ok_or_else(|| Problem::new(Code::Unauthenticated, "nobody is signed in"))
+    }
+
+    /// The valid certificate of its connection, where people need one on top of what they sign in with.
+    #[must_use]
+    pub fn certificate_on_top(&self) -> Option<ShownCertificate> {
+        let certificates = &self.gateway.client_certificates;
+        if certificates.mode() != Mode::Required {
+            return None;
+        }
+        certificates.judge(self.chain.as_ref(), self.now).ok()
     }
 
     /// The rows of a view that the caller may see by the permission of the operation.

@@ -184,6 +184,7 @@ async fn run(
         operation,
         caller,
         address: incoming.address,
+        chain: incoming.chain,
         path: incoming.path,
         query: Query::default(),
         headers: incoming.headers,

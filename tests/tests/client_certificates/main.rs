@@ -8,6 +8,7 @@ mod corporate_ca;
 use std::{fs, time::Duration};
 
 use chancery_tests::{
+    browser::{Browser, PASSWORD, link},
     tool::{Ran, run_with},
     world::{Mode, World, begin, eventually},
 };
@@ -47,6 +48,52 @@ async fn where_people_need_one_on_top() {
     bind(&world, &robot, &json!({"certificate": program.pem()})).await;
     signs_in(&world, &program, &robot).await;
     assert_eq!(status(&world, Some(&person), ME, &[]).await, "401");
+    begin("people need it beside their password, and beside each request", world.mode);
+    a_person_needs_it_beside_the_password(&world, &ca, &paula, &person, &program).await;
+}
+
+async fn a_person_needs_it_beside_the_password(
+    world: &World,
+    ca: &CorporateCa,
+    paula: &str,
+    person: &Identity,
+    program: &Identity,
+) {
+    let (origin, code) = link(&world.api(), paula).await;
+    _ = Browser::new(world, &origin).set_password(&code, PASSWORD).await.expect(200);
+    let jar = world.data_dir().join("cookies");
+    let jar = jar.display().to_string();
+    let sign_in = async |identity: Option<&Identity>, password: &str| {
+        let body = json!({"name": "paula", "password": password}).to_string();
+        let json = ["--header", "content-type: application/json", "--data", &body, "--cookie-jar", &jar];
+        let ran = ask(world, identity, "/api/v1/sign-in", &json).await;
+        serde_json::from_str::<Value>(&ran.done()).unwrap()
+    };
+    let unbound = ca.client("somebody");
+    let (wrong, words) = (sign_in(Some(person), "another password").await, "name or password is wrong");
+    assert_eq!((&wrong["status"], &wrong["detail"]), (&json!(401), &json!(words)));
+    for (what, identity) in [("none", None), ("unbound", Some(&unbound)), ("another's", Some(program))] {
+        let refused = sign_in(identity, PASSWORD).await;
+        assert_eq!((&refused["status"], &refused["detail"]), (&json!(401), &json!(words)), "{what}");
+    }
+    let session = sign_in(Some(person), PASSWORD).await;
+    assert_eq!(session["administratorId"], paula, "{session}");
+    let with_cookie = ["--cookie", &jar];
+    eventually("the session counts", async || {
+        (status(world, Some(person), ME, &with_cookie).await == "200").then_some(())
+    })
+    .await;
+    // Another certificate of hers is not the one that the session began with.
+    let second = ca.client("paula2");
+    bind(world, paula, &json!({"certificate": second.pem()})).await;
+    for identity in [None, Some(&unbound), Some(program), Some(&second)] {
+        assert_eq!(status(world, identity, ME, &with_cookie).await, "401", "{identity:?}");
+    }
+    ca.revoke(person);
+    eventually("the revoked certificate ends it", async || {
+        (status(world, Some(person), ME, &with_cookie).await == "401").then_some(())
+    })
+    .await;
 }
 
 /// An installation that trusts a CA.

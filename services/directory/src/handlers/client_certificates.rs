@@ -2,12 +2,13 @@
 
 use bus::{Answer, Context, Reply};
 use contracts::{
-    AdministratorId, Code, Problem, Timestamp,
+    AdministratorId, Code, Problem, Thumbprint, Timestamp,
     directory::{
         AdministratorCertificateUnbound, BindCertificate, BoundCertificateView, CertificateMark,
-        RecordCertificateUse, UnbindCertificate, UnboundCertificateView,
+        RecordCertificateUse, ShownCertificate, SignInFailure, UnbindCertificate, UnboundCertificateView,
     },
 };
+use runtime::config::ClientCertificates as Mode;
 
 use super::{Handlers, within};
 use crate::administrator::AdministratorCommand;
@@ -75,6 +76,24 @@ impl Handlers {
         let used = AdministratorCommand::UseCertificate(shown);
         let done = self.administrators.execute(&within(context, tenant), owner.uuid(), used).await?;
         Ok(done.answer(|_| ()))
+    }
+
+    /// The certificate that somebody has to show on top of a password, where that is required.
+    pub(super) fn on_top(
+        &self,
+        administrator: Option<AdministratorId>,
+        shown: Option<&ShownCertificate>,
+    ) -> Result<Option<Thumbprint>, SignInFailure> {
+        if self.auth.client_certificates != Mode::Required {
+            return Ok(None);
+        }
+        let shown = shown.ok_or(SignInFailure::CertificateRefused)?;
+        let owner = shown.marks().into_iter().find_map(|mark| self.authority.certificate_owner(mark));
+        if owner.is_some() && owner == administrator {
+            Ok(Some(shown.sha256))
+        } else {
+            Err(SignInFailure::NotBound)
+        }
     }
 
     fn bound_at(&self, administrator: AdministratorId, certificate: CertificateMark) -> Timestamp {

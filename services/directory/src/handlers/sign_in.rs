@@ -71,6 +71,9 @@ impl Handlers {
             if known.status != AdministratorStatus::Active {
                 return Err(NotLetIn::Failed(SignInFailure::NotActive));
             }
+            // Before a code is asked for: without the certificate nobody learns that the password was right.
+            let certificate =
+                self.on_top(claimant.id, command.certificate.as_ref()).map_err(NotLetIn::Failed)?;
             let organization = self
                 .organization_of(known, command.organization.as_deref())
                 .ok_or(NotLetIn::Failed(SignInFailure::OtherOrganization))?;
@@ -79,9 +82,9 @@ impl Handlers {
                 let code = command.code.as_ref().ok_or(NotLetIn::CodeWanted)?;
                 self.prove(context, &claimant, code).await?;
             }
-            Ok((organization, second_factor))
+            Ok((organization, second_factor, certificate))
         };
-        let (organization, second_factor) = match judged.await {
+        let (organization, second_factor, certificate) = match judged.await {
             Ok(let_in) => let_in,
             Err(NotLetIn::CodeWanted) => {
                 // The password was right; nothing failed yet.
@@ -101,7 +104,7 @@ impl Handlers {
             method: SignInMethod::Password,
             second_factor,
             address: claimant.address,
-            certificate: None,
+            certificate,
             stepped_up_until: None,
         };
         let done = self.start_session(context, session).await?;

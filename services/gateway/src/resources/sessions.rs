@@ -235,7 +235,7 @@ pub async fn begin(
         name,
         password,
         code,
-        certificate: None,
+        certificate: call.certificate_on_top(),
         address: call.address.map(|address| address.to_string()),
     };
     let reply = call.gateway.bus.call(&at_the_door(call), &command).await?;
