@@ -76,7 +76,7 @@ async fn the_matrix_says_what_the_engine_says(world: &mut World) {
     assert!(compared > 200, "{compared}");
     let of = |name: &str| rows.iter().filter(|row| row["name"] == name).collect::<Vec<_>>();
     assert_eq!(of("gone")[0]["allowed"], json!([]), "who is disabled may do nothing");
-    assert_eq!(of("rita").len(), 3, "the lab, and the organization for client and other certificates");
+    assert_eq!(of("rita").len(), 4, "lab and organization, each for client and for other certificates");
     assert!(of("rita")[0]["own"].as_array().unwrap().contains(&json!("certificate.read")));
 
     let answer = fresh(world, &api, path, "text/csv").await.expect(200);
