@@ -169,7 +169,7 @@ async fn a_txt_record_proves_control(world: &World, peers: &mut Peers) {
     let again = checked(world, &validation).await;
     assert_eq!((&again["status"], &again["validUntil"]), (&json!("validated"), &validated["validUntil"]));
     let told = async || {
-        let path = format!("/api/v1/events?subject={}&type=domain.validated", text(&validation, "domainId"));
+        let path = format!("/api/v1/events?subject={}&types=domain.validated", text(&validation, "domainId"));
         let events = world.api().get(&path).await.expect(200).json();
         events["items"].as_array().and_then(|all| all.first().cloned())
     };

@@ -115,7 +115,9 @@ impl NameServer {
         let (dns, serial) = (Dns::new(Some(self.address)), self.serial.to_string().into_bytes());
         let deadline = Instant::now() + PATIENCE;
         for zone in self.zones.keys() {
-            while dns.texts(&format!("_serial.{zone}")).await.ok().as_deref() != Some(&[serial.clone()]) {
+            while dns.texts(&format!("_serial.{zone}")).await.ok().as_deref()
+                != Some(std::slice::from_ref(&serial))
+            {
                 let log = fs::read_to_string(self.folder.path().join("named.log")).unwrap_or_default();
                 assert!(Instant::now() < deadline, "named does not answer for {zone}:\n{log}");
                 sleep(Duration::from_millis(50)).await;

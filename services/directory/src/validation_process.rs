@@ -59,7 +59,7 @@ impl ValidationProcess {
 }
 
 impl Process for ValidationProcess {
-    const NAME: &'static str = "domain_validation";
+    const NAME: &'static str = "domain_validations_due";
     const CATEGORIES: &'static [&'static str] = &[DomainValidationEvent::CATEGORY];
 
     fn react(&self, recorded: &Recorded) -> Result<Vec<Reaction>, EventError> {

@@ -123,7 +123,14 @@ impl Dns {
         let mut chain = Chain::new(parsed(name)?);
         loop {
             let asked = chain.end().clone();
-            let answers = self.ask(&asked, kind).await?;
+            let answers = match self.ask(&asked, kind).await {
+                Ok(answers) => answers,
+                // Servers that follow CNAMEs themselves fail where these lead in a circle; step by step it can be said.
+                Err(failed) => match self.ask(&asked, RecordType::CNAME).await {
+                    Ok(alias) if !alias.is_empty() => alias,
+                    _ => return Err(failed),
+                },
+            };
             match chain.follow(kind, &answers)? {
                 Step::Found(records) => return Ok(records),
                 Step::AskFor(next) if next == asked => return Ok(vec![]),

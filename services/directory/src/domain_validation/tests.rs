@@ -150,20 +150,17 @@ fn whoever_is_impatient_brings_it_no_nearer_to_its_end() {
 #[test]
 fn that_a_proof_cannot_be_repeated_is_told_once() {
     let renewal = at("2027-02-05T04:00:00Z");
-    _ = given::<DomainValidation>([
-        begun(ValidationMethod::DnsTxt).into(),
-        validated(ValidationMethod::DnsTxt),
-    ])
-    .when(missing(false), renewal)
-    .then([expiring("nothing there"), tried(false, Some("2027-02-05T16:00:00Z"))])
-    .when(missing(false), at("2027-02-05T16:00:00Z"))
-    .then([tried(false, Some("2027-02-06T04:00:00Z"))])
-    .when(missing(false), at("2027-06-09T06:00:00Z"))
-    .then([tried(false, None)])
-    .when(ValidationCommand::Lapse, at("2027-06-09T12:00:00Z"))
-    .then([DomainValidationExpired {}.into()])
-    .when(ValidationCommand::Found("TXT record".into()), at("2027-06-09T12:00:01Z"))
-    .refused(ValidationRefusal::Over);
+    given::<DomainValidation>([begun(ValidationMethod::DnsTxt).into(), validated(ValidationMethod::DnsTxt)])
+        .when(missing(false), renewal)
+        .then([expiring("nothing there"), tried(false, Some("2027-02-05T16:00:00Z"))])
+        .when(missing(false), at("2027-02-05T16:00:00Z"))
+        .then([tried(false, Some("2027-02-06T04:00:00Z"))])
+        .when(missing(false), at("2027-06-09T06:00:00Z"))
+        .then([tried(false, None)])
+        .when(ValidationCommand::Lapse, at("2027-06-09T12:00:00Z"))
+        .then([DomainValidationExpired {}.into()])
+        .when(ValidationCommand::Found("TXT record".into()), at("2027-06-09T12:00:01Z"))
+        .refused(ValidationRefusal::Over);
 }
 
 #[test]
