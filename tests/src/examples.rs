@@ -226,7 +226,13 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             valid_until: time(),
         }),
     );
-    push(&mut all, d::AdministratorEvent::from(d::AdministratorPasswordSet { by: d::PasswordOrigin::Link }));
+    push(
+        &mut all,
+        d::AdministratorEvent::from(d::AdministratorPasswordSet {
+            by: d::PasswordOrigin::Link,
+            kept_session: None,
+        }),
+    );
     let credential = CredentialId(uuid(15));
     for event in [
         d::AdministratorEvent::from(d::AdministratorSecondFactorEnrolled { credential }),

@@ -1,6 +1,8 @@
 //! Signing in: a link that works once, a password of one's own, a session that ends, a second factor, and what whoever
 //! guesses comes upon.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests fail as tests do
+
 use std::time::Duration;
 
 use chancery_tests::{

@@ -1,5 +1,7 @@
 //! The pages that people sign in with: plain forms that no other site can send, and that ask nothing from elsewhere.
 
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+
 use bytes::Bytes;
 use chancery_tests::{
     browser::{PASSWORD, link},

@@ -209,6 +209,16 @@ impl Authority {
         }
     }
 
+    /// Who an actor is in person. Errors: as [`Authority::oneself`]; `forbidden` for a token with limits.
+    pub async fn in_person(&self, actor: &Actor) -> Result<Principal, Problem> {
+        let principal = self.oneself(actor).await?;
+        if principal.is_in_person() {
+            return Ok(principal);
+        }
+        let words = "an API token with limits does not act for its administrator in person: sign in";
+        Err(Problem::new(Code::Forbidden, words))
+    }
+
     /// The active administrators whose grants allow this, whatever the token or session.
     #[must_use]
     pub fn who_may(&self, permission: Permission, target: &Target) -> Vec<AdministratorId> {

@@ -1,7 +1,7 @@
 //! An administrator: a person or program that may act.
 
 use contracts::{
-    Code, CredentialId, Problem, Timestamp,
+    Code, CredentialId, Problem, SessionId, Timestamp,
     directory::{
         AdministratorAppointed, AdministratorCertificateBound, AdministratorCertificateUnbound,
         AdministratorDescribed, AdministratorDisabled, AdministratorEnabled, AdministratorEvent,
@@ -81,7 +81,10 @@ pub enum AdministratorCommand {
     /// Let the password be set by whoever has the code with this hash.
     UseLink(String),
     /// Let the password be set by whoever knew the old one.
-    ChangePassword,
+    ChangePassword {
+        /// The session that it is changed in, which goes on.
+        kept_session: Option<SessionId>,
+    },
     /// Let a seed be shown.
     EnrolSecondFactor(CredentialId),
     /// Let the seed that was shown count.
@@ -221,7 +224,11 @@ impl Aggregate for Administrator {
                 door.enrolling = None;
                 door.second_factor = None;
             }
-            AdministratorEvent::GrantsChanged(changed) => appointed.grants = changed.grants,
+            AdministratorEvent::GrantsChanged(changed) => {
+                // A link that was drawn for who they were is none for who they are.
+                door.link = None;
+                appointed.grants = changed.grants;
+            }
             AdministratorEvent::Disabled(_) => status = AdministratorStatus::Disabled,
             AdministratorEvent::Enabled(_) => status = AdministratorStatus::Active,
             AdministratorEvent::Removed(_) => status = AdministratorStatus::Removed,
@@ -283,10 +290,10 @@ impl Door {
                     now <= link.valid_until && bool::from(link.hash.as_bytes().ct_eq(hash.as_bytes()))
                 };
                 self.link.as_ref().filter(counts).ok_or(AdministratorRefusal::LinkVoid)?;
-                vec![AdministratorPasswordSet { by: PasswordOrigin::Link }.into()]
+                vec![AdministratorPasswordSet { by: PasswordOrigin::Link, kept_session: None }.into()]
             }
-            Command::ChangePassword => {
-                vec![AdministratorPasswordSet { by: PasswordOrigin::OldPassword }.into()]
+            Command::ChangePassword { kept_session } => {
+                vec![AdministratorPasswordSet { by: PasswordOrigin::OldPassword, kept_session }.into()]
             }
             Command::EnrolSecondFactor(credential) => {
                 vec![AdministratorSecondFactorEnrolled { credential }.into()]
@@ -364,7 +371,7 @@ mod tests {
     #[test]
     fn a_link_works_once_while_it_is_the_last_and_for_a_day() {
         let used = || AdministratorCommand::UseLink("b".into());
-        let set = || AdministratorPasswordSet { by: PasswordOrigin::Link };
+        let set = || AdministratorPasswordSet { by: PasswordOrigin::Link, kept_session: None };
         let history = || [appointed(), drawn("a").into(), drawn("b").into()];
         given::<Administrator>(history())
             .when(used(), NOON)

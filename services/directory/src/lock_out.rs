@@ -122,6 +122,16 @@ impl LockOut {
         Ok(())
     }
 
+    /// Takes a try back that neither failed nor succeeded: one failure less.
+    pub async fn take_back(&self, tried: Try) -> Result<(), Problem> {
+        let client = self.pool.get().await.map_err(away)?;
+        let sql = "update directory.sign_in_guard set failures = greatest(failures - 1, 0) where kind = $1 and key = $2";
+        for (rule, key) in tried.0 {
+            client.execute(sql, &[&rule.kind, &key]).await.map_err(away)?;
+        }
+        Ok(())
+    }
+
     /// Lets somebody begin anew who came another way.
     pub async fn forget(&self, name: &str) -> Result<(), Problem> {
         self.forgive(Try(vec![(ACCOUNT, Sha256::digest(name.as_bytes()).to_vec())])).await

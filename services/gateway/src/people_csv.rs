@@ -42,12 +42,20 @@ impl Sheet {
     }
 }
 
-/// Reads a file. Errors: `validation_failed`, when it has no header that names the columns, so that nothing can be read.
+/// How many lines a file may have: what is wrong with each of them has to be held until it is told.
+const MOST_LINES: usize = 50_000;
+
+/// Reads a file. Errors: `validation_failed`, when it has no header that names the columns, or too many lines, so that
+/// nothing is read.
 pub fn read(bytes: &[u8]) -> Result<Sheet, Problem> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut lines = lines(bytes);
     let Some((_, header)) = lines.next() else { return Err(refused("empty", "the file is empty")) };
     let columns = columns(header)?;
+    if bytes.iter().filter(|byte| **byte == b'\n').count() > MOST_LINES {
+        let words = format!("the file has more than {MOST_LINES} lines; send it in parts");
+        return Err(refused("too_many_lines", words));
+    }
     let (mut sheet, mut seen) = (Sheet::default(), BTreeMap::new());
     for (number, line) in lines {
         match person(number, line, &columns) {

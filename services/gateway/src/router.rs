@@ -239,15 +239,20 @@ async fn sign_in(gateway: &Gateway, incoming: &Incoming, now: Timestamp) -> Resu
     })
 }
 
-/// Whether the caller's organization lets in the address they come from. Whoever is kept out is recorded, whatever they
+/// Whether the caller's organization, and every other one that they may act in, lets in the address they come from. Whoever is kept out is recorded, whatever they
 /// wanted: somebody else may hold the token.
 fn admit(call: &Call) -> Result<(), Problem> {
     let (gate, Some(caller)) = (&call.gateway.gate, &call.caller) else { return Ok(()) };
-    gate.admit_to(Some(caller.organization), call.address).inspect_err(|refused| {
-        if gate.is_worth_recording(caller.credential, call.address, call.now) {
-            denial::Witness::about(call, caller).record(refused);
-        }
-    })
+    let granted = caller.held.iter().filter_map(|held| held.grant.organization_id);
+    let others = granted.filter(|id| caller.all_organizations && *id != caller.organization);
+    let mut lists = std::iter::once(caller.organization).chain(others);
+    lists.try_for_each(|organization| gate.admit_to(Some(organization), call.address)).inspect_err(
+        |refused| {
+            if gate.is_worth_recording(caller.credential, call.address, call.now) {
+                denial::Witness::about(call, caller).record(refused);
+            }
+        },
+    )
 }
 
 /// Whether the caller's token carries the operation's permission (Z-1); the command's handler asks again.

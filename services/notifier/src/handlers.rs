@@ -84,6 +84,7 @@ impl Handlers {
         let old = before.state.0.as_ref().and_then(|settings| settings.credential);
         if let Some(id) = old
             && done.dry_run.is_none()
+            && !done.replayed
             && now.as_ref().is_some_and(|settings| settings.credential != old)
             && let Err(problem) =
                 self.bus.call(&own(context.step("destroy")), &DestroyCredential { id }).await

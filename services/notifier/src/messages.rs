@@ -120,7 +120,9 @@ impl Messages {
         let refused = outcome.failure.is_some_and(|failure| {
             failure.step == Some(MailStep::Recipient) && matches!(failure.code, Some(500..=599))
         });
-        if refused {
+        // RFC 3463 §3.2: the address itself. Whatever else is refused may be the fault of the settings.
+        let by_address = answer.split_whitespace().any(|word| word.starts_with("5.1."));
+        if refused && by_address {
             let sql = "insert into notifier.suppressed (address, notification, answer) values (lower($1), $2, $3) \
                        on conflict do nothing";
             let statement = client.prepare_cached(sql).await?;

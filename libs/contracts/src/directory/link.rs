@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AdministratorId, Permission, SecretText, Timestamp, command};
+use crate::{AdministratorId, Permission, SecretText, SessionId, Timestamp, command};
 
 /// What a one-time link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +53,9 @@ pub enum PasswordOrigin {
 pub struct AdministratorPasswordSet {
     /// How.
     pub by: PasswordOrigin,
+    /// The one session that does not end with the old password: the one it was changed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_session: Option<SessionId>,
 }
 
 /// Asks for a one-time link: by mail, or shown to the caller, who must hold all that its administrator holds.

@@ -400,11 +400,14 @@ impl Directory {
             AdministratorEvent::Described(_)
             | AdministratorEvent::LinkWanted(_)
             | AdministratorEvent::LinkDrawn(_)
-            | AdministratorEvent::PasswordSet(_)
             | AdministratorEvent::SecondFactorEnrolled(_)
             | AdministratorEvent::SecondFactorConfirmed(_)
             | AdministratorEvent::SecondFactorRemoved(_)
             | AdministratorEvent::RecoveryCodeUsed(_) => return,
+            AdministratorEvent::PasswordSet(set) => {
+                // Whoever knew the old one is out, whatever else is recorded of it.
+                return self.sessions.end_others(id, set.kept_session);
+            }
             AdministratorEvent::Disabled(_) => AdministratorStatus::Disabled,
             AdministratorEvent::Enabled(_) => AdministratorStatus::Active,
             AdministratorEvent::Removed(_) => {
@@ -428,6 +431,13 @@ impl Directory {
         if let Some(known) = self.administrators.get_mut(&id) {
             known.status = status;
         }
+    }
+
+    /// A session that was still being begun while its owner was disabled does not count once they are enabled again.
+    fn may_begin(&self, event: &SessionEvent) -> bool {
+        let SessionEvent::Started(started) = event else { return true };
+        let owner = self.administrators.get(&started.administrator_id);
+        owner.is_some_and(|owner| owner.status == AdministratorStatus::Active)
     }
 
     fn issue(&mut self, issued: TokenIssued) -> Result<(), EventError> {
@@ -494,7 +504,10 @@ impl Fold for Directory {
             AdministratorEvent::CATEGORY => self.apply_administrator(id.into(), recorded, read(recorded)?),
             TokenEvent::CATEGORY => self.apply_token(id.into(), read(recorded)?)?,
             SessionEvent::CATEGORY => {
-                self.sessions.apply(id.into(), read(recorded)?, recorded.recorded_at)?
+                let event: SessionEvent = read(recorded)?;
+                if self.may_begin(&event) {
+                    self.sessions.apply(id.into(), event, recorded.recorded_at)?;
+                }
             }
             _ => {}
         }

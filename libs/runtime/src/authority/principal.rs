@@ -172,6 +172,16 @@ impl Principal {
         }
     }
 
+    /// Whether they act for their administrator in person: with a token that has limits, or that somebody else may have
+    /// read, nobody changes who the administrator is or how they come in.
+    #[must_use]
+    pub fn is_in_person(&self) -> bool {
+        match self.credential {
+            Credential::Session(_) | Credential::Certificate(_) => true,
+            Credential::Token(_) => self.all_organizations && *self.scope == TokenScope::default(),
+        }
+    }
+
     /// Whether they may do everything everywhere, through a token without limits.
     #[must_use]
     pub fn is_whole_master(&self) -> bool {

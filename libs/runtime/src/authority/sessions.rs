@@ -45,6 +45,11 @@ impl Sessions {
         self.known.retain(|_, session| session.administrator != administrator);
     }
 
+    /// Forgets those of one administrator but for one.
+    pub(super) fn end_others(&mut self, administrator: AdministratorId, kept: Option<SessionId>) {
+        self.known.retain(|id, session| session.administrator != administrator || Some(*id) == kept);
+    }
+
     /// Forgets those that began with one of an administrator's certificates.
     pub(super) fn end_all_with(&mut self, administrator: AdministratorId, certificate: Thumbprint) {
         let began_with = |session: &Session| {

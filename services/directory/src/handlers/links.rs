@@ -121,12 +121,16 @@ impl Handlers {
         context: &Context,
         command: ChangePassword,
     ) -> Result<Answer<()>, Problem> {
-        let principal = self.authority.oneself(&context.actor).await?;
+        let principal = self.authority.in_person(&context.actor).await?;
         let claimant = self.of_principal(&principal, command.address).await?;
         let id = principal.administrator;
+        let (own, hash) = match (principal.credential, command.hash) {
+            (Credential::Session(session), Some(hash)) => (Some(session), Some(hash)),
+            _ => (None, None),
+        };
         self.passwords.judge("#/newPassword", &command.new_password, &claimant.name)?;
         let theirs = within(context, claimant.tenant);
-        let change = AdministratorCommand::ChangePassword;
+        let change = AdministratorCommand::ChangePassword { kept_session: own };
         if context.dry_run {
             // Says nothing about the old password: that would be a try that nobody counts.
             return Ok(self.administrators.execute(&theirs, id.uuid(), change).await?.answer(|_| ()));
@@ -146,16 +150,12 @@ impl Handlers {
         let kept = self.passwords.hash(self.passwords.slot().await?, &command.new_password).await?;
         let done = self.administrators.execute(&theirs, id.uuid(), change).await?;
         self.passwords.keep(id, &kept).await?;
-        let own = match (principal.credential, command.hash) {
-            (Credential::Session(session), Some(hash)) => {
-                let renew = SessionCommand::Renew(SessionRenewed { hash });
-                let step = within(&context.step("renewed"), principal.organization);
-                self.sessions.execute(&step, session.uuid(), renew).await?;
-                Some(session)
-            }
-            _ => None,
-        };
         self.end_sessions(&theirs, id, own, SessionEnd::PasswordChanged).await?;
+        if let (Some(session), Some(hash)) = (own, hash) {
+            let renew = SessionCommand::Renew(SessionRenewed { hash });
+            let step = within(&context.step("renewed"), principal.organization);
+            self.sessions.execute(&step, session.uuid(), renew).await?;
+        }
         Ok(done.answer(|_| ()))
     }
 

@@ -32,11 +32,15 @@ impl Handlers {
         context: &Context,
         command: UpdateProfile,
     ) -> Result<Answer<ProfileView>, Problem> {
-        let principal = self.authority.oneself(&context.actor).await?;
+        let principal = self.authority.in_person(&context.actor).await?;
         let (id, claimant) = (principal.administrator, self.of_principal(&principal, None).await?);
         let now = self.people.find(id).await?;
         let person = now.changed(command.display_name, command.email);
         refuse(described(&person).collect())?;
+        if now.email != person.email {
+            // Whoever reads that mailbox can have a new password.
+            self.sure_of_oneself(context).await?;
+        }
         let described = now.differences(&person);
         let update = AdministratorCommand::Update { grants: None, described: described.clone() };
         let done = self.administrators.execute(&within(context, claimant.tenant), id.uuid(), update).await?;

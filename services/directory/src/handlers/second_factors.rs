@@ -79,7 +79,9 @@ impl Handlers {
             return Ok(checked.answer(|_| RecoveryCodes { recovery_codes: vec![] }));
         }
         let credential = claimant.door.enrolling.ok_or_else(Problem::internal)?;
-        if !self.is_code(context, claimant.tenant, id, credential, &command.code).await? {
+        // A recovery code of the seed before proves nothing about this one.
+        let of_a_seed = totp::typed_recovery_code(command.code.reveal()).is_none();
+        if !of_a_seed || !self.is_code(context, claimant.tenant, id, credential, &command.code).await? {
             let words = "the code is not one of the seed that was shown, or was used already";
             let wrong = Violation::at("#/code", "wrong_code", words);
             return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![wrong]));
@@ -165,8 +167,8 @@ impl Handlers {
     }
 
     /// The sender, who has just proved who they are, if there is anything to prove it with.
-    async fn sure_of_oneself(&self, context: &Context) -> Result<(Principal, Claimant), Problem> {
-        let principal = self.authority.oneself(&context.actor).await?;
+    pub(super) async fn sure_of_oneself(&self, context: &Context) -> Result<(Principal, Claimant), Problem> {
+        let principal = self.authority.in_person(&context.actor).await?;
         let claimant = self.of_principal(&principal, None).await?;
         let provable = claimant.door.password || claimant.door.second_factor.is_some();
         if provable && !principal.may_act_sensitively(self.clock.now()) {

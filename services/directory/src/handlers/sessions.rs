@@ -75,7 +75,9 @@ impl Handlers {
         let missing = || Problem::not_found("session", id);
         let snapshot = self.sessions.reload(id.uuid()).await?;
         let (started, _) = snapshot.state.started().ok_or_else(missing)?;
-        if started.administrator_id != principal.administrator {
+        if started.administrator_id == principal.administrator {
+            self.authority.in_person(&context.actor).await?;
+        } else {
             let theirs = self.authority.administrator(started.administrator_id).ok_or_else(missing)?;
             let seen = |permission| {
                 theirs.held.iter().any(|held| permitted(&principal, permission, &place(&held.grant)).is_ok())

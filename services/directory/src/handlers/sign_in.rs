@@ -6,7 +6,7 @@ use bus::{Answer, Context, Reply};
 use contracts::{
     Actor, AdministratorId, Code, Credential, OrganizationId, Problem, SecretText,
     directory::{
-        AdministratorStatus, SessionSteppedUp, SessionView, SignIn, SignInFailed, SignInFailure,
+        AdministratorStatus, SessionEnd, SessionSteppedUp, SessionView, SignIn, SignInFailed, SignInFailure,
         SignInMethod, StepUp,
     },
 };
@@ -60,7 +60,7 @@ impl Handlers {
         let known = claimant.id.and_then(|id| self.authority.administrator(id));
         let judged = async {
             let kept = self.passwords.find(claimant.id).await?;
-            let has_password = kept.is_some();
+            let (has_password, proved) = (kept.is_some(), kept.clone());
             let right = self.passwords.is(slot, kept, &command.password).await?;
             let known = known.as_ref().ok_or(NotLetIn::Failed(SignInFailure::UnknownName))?;
             match (has_password, right) {
@@ -82,13 +82,13 @@ impl Handlers {
                 let code = command.code.as_ref().ok_or(NotLetIn::CodeWanted)?;
                 self.prove(context, &claimant, code).await?;
             }
-            Ok((organization, second_factor, certificate))
+            Ok((organization, second_factor, certificate, proved))
         };
-        let (organization, second_factor, certificate) = match judged.await {
+        let (organization, second_factor, certificate, proved) = match judged.await {
             Ok(let_in) => let_in,
             Err(NotLetIn::CodeWanted) => {
-                // The password was right; nothing failed yet.
-                self.lock_out.forgive(attempt).await?;
+                // The password was right; nothing failed yet, and nothing that failed before is forgiven.
+                self.lock_out.take_back(attempt).await?;
                 let words = "send the code of your second factor, or a recovery code, in 'code'";
                 return Err(Problem::new(Code::SecondFactorRequired, words));
             }
@@ -107,7 +107,15 @@ impl Handlers {
             certificate,
             stepped_up_until: None,
         };
+        let started = session.id;
         let done = self.start_session(context, session).await?;
+        if self.passwords.find(Some(administrator)).await? != proved {
+            // Changed meanwhile: whoever changed it looked for sessions before there was this one.
+            self.end_these(context, vec![started], None, SessionEnd::PasswordChanged).await?;
+            let failed = NotLetIn::Failed(SignInFailure::WrongPassword);
+            let again = Claimant { address: None, ..self.claimant(&command.name, None).await? };
+            return Err(self.turned_away(context, &again, failed).await);
+        }
         self.session_answer(done).await
     }
 

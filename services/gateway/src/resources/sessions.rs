@@ -334,6 +334,9 @@ async fn show(call: Call) -> Result<Answer, Problem> {
 async fn sign_out(call: Call) -> Result<Answer, Problem> {
     let (id, context) = (current(&call)?, call.context()?);
     let answer = end_session(&call, context, id, true).await?;
+    if call.query.flag("dryRun") {
+        return Ok(answer);
+    }
     Ok(answer.with(header::SET_COOKIE, cookie::cleared(cookie::SESSION)))
 }
 
