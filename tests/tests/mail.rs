@@ -20,7 +20,11 @@ in_both_modes!(
 const PATH: &str = "/api/v1/settings/mail";
 
 async fn put(world: &World, body: &Value) -> testkit::Answer {
-    world.api().request(Method::PUT, PATH, &[], body.to_string().into()).await.unwrap()
+    world
+        .api()
+        .request(Method::PUT, PATH, &[("content-type", "application/json")], body.to_string().into())
+        .await
+        .unwrap()
 }
 
 /// Saves settings and sends a test mail.

@@ -18,7 +18,12 @@ const PATH: &str = "/api/v1/settings/mail";
 
 async fn set_up(installation: &Installation, settings: &Value) {
     let body = settings.to_string().into();
-    _ = installation.https().request(Method::PUT, PATH, &[], body).await.unwrap().expect(200);
+    _ = installation
+        .https()
+        .request(Method::PUT, PATH, &[("content-type", "application/json")], body)
+        .await
+        .unwrap()
+        .expect(200);
 }
 
 async fn becomes(installation: &Installation, id: &str, status: &str) -> Value {

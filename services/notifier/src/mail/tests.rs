@@ -37,7 +37,7 @@ fn a_header_takes_no_line_end_and_nothing_invisible() {
         assert_eq!(HeaderText::of(bad).as_str(), shown::line(bad));
     }
     assert_eq!(HeaderText::new("=?utf-8?B?DQo=?="), Err(HeaderTextError));
-    assert_eq!(HeaderText::of("=?utf-8?B?DQo=?=").as_str(), "=\\u{3f}utf-8?B?DQo=?=");
+    assert_eq!(HeaderText::of("=?utf-8?B?DQo?=").as_str(), "=\\u{3f}utf-8?B?DQo?=");
     assert_eq!(HeaderText::new("Grüße").unwrap().as_str(), "Grüße");
 }
 
