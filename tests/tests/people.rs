@@ -413,7 +413,7 @@ async fn an_import_that_was_cut_off_goes_on(world: &mut World) {
         "select count(*), count(distinct lower(email)) from directory.person_details where email like 'cut%'";
     let row = world.admin().await.query_one(twice, &[]).await.unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (3_000, 3_000));
-    let added = "select count(*) from log.event where type = 'person.added' and correlation = \
+    let added = "select count(*) from log.event where type = 'person.added' and correlation_id = \
                  (select id from directory.person_import where lines = 3000)";
     assert_eq!(world.admin().await.query_one(added, &[]).await.unwrap().get::<_, i64>(0), 3_000);
 }
