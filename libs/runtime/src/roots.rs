@@ -49,7 +49,7 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, RootsError>
 /// TLS of a client that trusts the system's CAs, where there are any, and beside them those of a PEM file.
 pub fn client_config_adding(ca_file: Option<&Path>) -> Result<ClientConfig, RootsError> {
     let mut roots = read(Path::new(SYSTEM)).unwrap_or_else(|cause| {
-        tracing::warn!(file = SYSTEM, error = crate::error::words(&cause), "no CA of the system is trusted");
+        tracing::warn!(path = SYSTEM, error = crate::error::words(&cause), "no CA of the system is trusted");
         RootCertStore::empty()
     });
     if let Some(file) = ca_file {

@@ -93,7 +93,7 @@ impl Process for ValidationProcess {
         let stream = due.payload["stream"].as_str().and_then(|text| Uuid::try_parse(text).ok());
         let Some(stream) = stream else {
             let payload: &Value = &due.payload;
-            tracing::error!(%payload, "a timer names no validation");
+            tracing::error!(timer = %payload, "a timer names no validation");
             return Ok(());
         };
         let Some((tenant, command)) = self.step(stream, &due).await? else { return Ok(()) };

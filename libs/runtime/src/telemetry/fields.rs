@@ -42,7 +42,6 @@ pub const LOGGED: &[&str] = &[
     "kind",
     "last",
     "live",
-    // Of events that come by the crate `log`.
     "log.file",
     "log.line",
     "log.module_path",
@@ -59,6 +58,7 @@ pub const LOGGED: &[&str] = &[
     "otel.name",
     "ours",
     "panic",
+    "path",
     "pid",
     "place",
     "position",
@@ -83,6 +83,7 @@ pub const LOGGED: &[&str] = &[
     "subject",
     "subscription",
     "suspended",
+    "timer",
     "trace_id",
     "tries",
     "until",
