@@ -181,7 +181,12 @@ async fn every_event_fits_its_schema(world: &mut World) {
     all.iter().for_each(|event| validator.check(event));
     let told: BTreeSet<String> = all.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
     let known = PublicEvent::descriptions();
-    let known = known.iter().map(|event| format!("chancery.{}.v{}", event.name, event.version)).collect();
+    // Proofs of control have servers to ask: tests/domain_validation.rs.
+    let known = known
+        .iter()
+        .filter(|event| !event.name.starts_with("domain.validat"))
+        .map(|event| format!("chancery.{}.v{}", event.name, event.version))
+        .collect();
     assert_eq!(told, known);
 }
 

@@ -5,7 +5,7 @@
 use chancery_tests::{
     in_both_modes,
     mailbox::{MailServer, header},
-    world::World,
+    world::{World, eventually},
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -61,9 +61,10 @@ async fn mail_is_set_up_and_tried_over_http(world: &mut World) {
     assert_eq!(header(&mails[0], "Auto-Submitted"), "auto-generated");
 
     // The password is written, never read.
-    let shown = api.get(PATH).await.expect(200);
-    assert!(!shown.text().contains("correct horse"));
-    assert_eq!(shown.json()["passwordSet"], true);
+    let shown = eventually("the settings are read back", async || {
+        Some(api.get(PATH).await.expect(200)).filter(|shown| shown.json()["passwordSet"] == true)
+    });
+    assert!(!shown.await.text().contains("correct horse"));
     let mut kept = server.settings();
     kept.as_object_mut().unwrap().remove("password");
     kept["fromName"] = json!("PKI");

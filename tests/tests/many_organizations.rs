@@ -105,6 +105,8 @@ struct Stage {
     owners: BTreeMap<String, usize>,
     /// Who asked for whose domain to be delegated to them: its name they know from then on.
     asked: Mutex<BTreeSet<(usize, usize)>>,
+    /// What the people of an organization asked about: their auditor reads of it.
+    questions: Mutex<BTreeMap<usize, String>>,
 }
 
 /// Somebody who works in an organization.
@@ -135,7 +137,10 @@ impl Stage {
         }
         let others = ids.find_iter(answer).map(|found| found.as_str());
         let others = others.filter(|id| self.owners.get(*id).is_some_and(|owner| *owner != own));
-        found.extend(others.filter(|id| !question.contains(id)).map(str::to_owned));
+        let questions = self.questions.lock().unwrap();
+        let colleagues = questions.get(&own).map_or("", String::as_str);
+        let told = |id: &&str| question.contains(id) || colleagues.contains(id);
+        found.extend(others.filter(|id| !told(id)).map(str::to_owned));
         found
     }
 }
@@ -257,8 +262,9 @@ async fn ask_at_random(number: u64, person: &Person, stage: &Stage, operations: 
         if path.starts_with("/api/v1/domains/name:") {
             stage.asked.lock().unwrap().insert((person.organization, other));
         }
+        let question = format!("{method} {path} {}", body.clone().unwrap_or_default());
+        stage.questions.lock().unwrap().entry(person.organization).or_default().push_str(&question);
         let answer = send(&person.client, &method, &path, body.as_ref()).await;
-        let question = format!("{method} {path} {}", body.unwrap_or_default());
         no_foreign_value(stage, person.organization, &question, &answer);
         statuses.push(answer.status.as_u16());
     }

@@ -61,6 +61,7 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("token", read_as::<d::TokenEvent>),
         ("access_list", read_as::<d::AccessListEvent>),
         ("denial", read_as::<d::DenialEvent>),
+        ("audit", read_as::<d::AuditEvent>),
         ("session", read_as::<d::SessionEvent>),
         ("sign_in", read_as::<d::SignInEvent>),
         ("directory_name", read_as::<d::DirectoryNameEvent>),

@@ -56,7 +56,7 @@ impl JsonSchema for SecretText {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "password", "maxLength": Self::LIMIT, "writeOnly": true })
+        json_schema!({ "type": "string", "format": "password", "maxLength": Self::LIMIT })
     }
 }
 

@@ -104,7 +104,6 @@ pub const ROLES: &[RoleRow] = &[
             P::CertificateRead,
             P::EventRead,
             P::AuditRead,
-            P::NotificationRead,
         ])),
         own_only: false,
     },

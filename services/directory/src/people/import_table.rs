@@ -127,7 +127,7 @@ impl ImportTable {
         let row = self.client().await?.query_opt(sql, &[&import, &part]).await.map_err(away)?;
         let Some(row) = row else { return Ok(vec![]) };
         serde_json::from_value(row.get(0)).map_err(|error| {
-            tracing::error!(%error, %import, part, "lines of an import cannot be read");
+            tracing::error!(%error, subject = %import, sequence = part, "lines of an import cannot be read");
             Problem::internal()
         })
     }

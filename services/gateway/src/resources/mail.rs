@@ -49,6 +49,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::put(PATH, "updateMailSettings", "Say through which server mail leaves")
             .needs(Permission::SettingsWrite)
             .sensitive()
+            .step_up()
             .takes::<ReplaceMailSettings>(
                 json!({"server": "mail.example.com", "port": 587, "tls": "starttls",
                 "user": "pki", "password": "correct horse battery staple", "fromAddress": "pki@example.com",
