@@ -1,7 +1,7 @@
 //! The aggregate: one credential, from the command that brought it to its destruction.
 
 use contracts::{
-    Code, CredentialId, OrganizationId, Problem, Timestamp,
+    Code, CredentialId, OrganizationId, Problem, Service, Timestamp,
     keystore::{CredentialDestroyed, CredentialEvent, CredentialKept, CredentialPurpose, CredentialUsed},
 };
 use runtime::aggregate::Aggregate;
@@ -29,8 +29,8 @@ pub enum Command {
     Keep(CredentialId, CredentialPurpose),
     /// Use it for this purpose.
     Use(CredentialPurpose),
-    /// Destroy it.
-    Destroy,
+    /// Destroy it for the service whose it is.
+    Destroy(Service),
 }
 
 /// Why a command is refused.
@@ -67,14 +67,17 @@ impl Aggregate for Credential {
         Ok(match (self, command) {
             (Self::Absent, Command::Keep(id, purpose)) => vec![CredentialKept { id, purpose }.into()],
             (_, Command::Keep(..)) => return Err(Refusal::AlreadyKept),
-            (Self::Absent, Command::Use(_) | Command::Destroy) => return Err(Refusal::Unknown),
+            (Self::Absent, Command::Use(_) | Command::Destroy(_)) => return Err(Refusal::Unknown),
             (Self::Kept(of), Command::Use(purpose)) if *of == purpose => {
                 vec![CredentialUsed { purpose }.into()]
             }
             (Self::Kept(_), Command::Use(_)) => return Err(Refusal::Unknown),
             (Self::Destroyed(_), Command::Use(_)) => return Err(Refusal::Destroyed),
-            (Self::Kept(_), Command::Destroy) => vec![CredentialDestroyed {}.into()],
-            (Self::Destroyed(_), Command::Destroy) => vec![], // gone already: nothing changes
+            (Self::Kept(of) | Self::Destroyed(of), Command::Destroy(by)) if of.user() != by => {
+                return Err(Refusal::Unknown);
+            }
+            (Self::Kept(_), Command::Destroy(_)) => vec![CredentialDestroyed {}.into()],
+            (Self::Destroyed(_), Command::Destroy(_)) => vec![], // gone already: nothing changes
         })
     }
 
@@ -159,10 +162,25 @@ mod tests {
     #[test]
     fn what_is_destroyed_or_was_never_kept_is_not_used() {
         let (wish, of) = (Command::Use(CredentialPurpose::Totp), kept(CredentialPurpose::Totp));
+        let destroy = Command::Destroy(Service::Directory);
         given::<Credential>([]).when(wish, NOON).refused(Refusal::Unknown);
-        given::<Credential>([]).when(Command::Destroy, NOON).refused(Refusal::Unknown);
-        given::<Credential>([of.clone()]).when(Command::Destroy, NOON).then([destroyed()]);
+        given::<Credential>([]).when(destroy, NOON).refused(Refusal::Unknown);
+        given::<Credential>([of.clone()]).when(destroy, NOON).then([destroyed()]);
         given::<Credential>([of.clone(), destroyed()]).when(wish, NOON).refused(Refusal::Destroyed);
-        given::<Credential>([of, destroyed()]).when(Command::Destroy, NOON).changes_nothing();
+        given::<Credential>([of, destroyed()]).when(destroy, NOON).changes_nothing();
+    }
+
+    #[test]
+    fn a_credential_is_destroyed_by_the_service_whose_it_is() {
+        for of in CredentialPurpose::ALL.iter().copied() {
+            for by in Service::ALL.iter().copied() {
+                let kept = given::<Credential>([kept(of)]).when(Command::Destroy(by), NOON);
+                if of.user() == by {
+                    kept.then([destroyed()]);
+                } else {
+                    kept.refused(Refusal::Unknown);
+                }
+            }
+        }
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bus::{Answer, Context};
 use contracts::{
-    Code, CredentialId, Problem, Violation,
+    Code, CredentialId, Problem, SecretText, Service, Violation,
     keystore::{
-        CredentialPurpose, CredentialView, DestroyCredential, KeepCredential, SealedSecret,
-        UseMailCredential, UseSignInCredential,
+        CredentialPurpose, CredentialView, DestroyMailCredential, DestroySignInCredential,
+        KeepMailCredential, KeepSignInCredential, SealedSecret, UseMailCredential, UseSignInCredential,
     },
 };
 use deadpool_postgres::Pool;
@@ -44,22 +44,44 @@ const RETRIES: usize = 3;
 const NO_ALGORITHM: &str = "none";
 
 impl Credentials {
-    /// Wraps and keeps a secret, once per command id.
-    pub async fn keep(
+    /// Keeps the notifier's password at a mail server.
+    pub async fn keep_for_mail(
         &self,
         context: Context,
-        command: KeepCredential,
+        KeepMailCredential { id, secret }: KeepMailCredential,
     ) -> Result<Answer<CredentialView>, Problem> {
-        measured("keep_credential", NO_ALGORITHM, self.keep_measured(context, command)).await
+        self.keep(context, id, CredentialPurpose::Smtp, secret).await
+    }
+
+    /// Keeps what somebody signs in with, for directory.
+    pub async fn keep_for_sign_in(
+        &self,
+        context: Context,
+        KeepSignInCredential { id, purpose, secret }: KeepSignInCredential,
+    ) -> Result<Answer<CredentialView>, Problem> {
+        check_user(purpose, Service::Directory)?;
+        self.keep(context, id, purpose, secret).await
+    }
+
+    /// Wraps and keeps a secret, once per command id.
+    async fn keep(
+        &self,
+        context: Context,
+        id: CredentialId,
+        purpose: CredentialPurpose,
+        secret: SecretText,
+    ) -> Result<Answer<CredentialView>, Problem> {
+        measured("keep_credential", NO_ALGORITHM, self.keep_measured(context, id, purpose, secret)).await
     }
 
     async fn keep_measured(
         &self,
         context: Context,
-        command: KeepCredential,
+        id: CredentialId,
+        purpose: CredentialPurpose,
+        secret: SecretText,
     ) -> Result<Answer<CredentialView>, Problem> {
         self.vault.check()?;
-        let KeepCredential { id, purpose, secret } = command;
         check_length(secret.reveal())?;
         if !context.dry_run
             && let Some(done) = self.repository.repeated(&context, id.uuid()).await?
@@ -79,18 +101,37 @@ impl Credentials {
         answer(id, self.repository.settle(&decided, outcome).await?)
     }
 
-    /// Destroys a credential: its blob goes in the same transaction in which its end is recorded.
-    pub async fn destroy(
+    /// Destroys the notifier's password at a mail server.
+    pub async fn destroy_for_mail(
         &self,
         context: Context,
-        command: DestroyCredential,
+        command: DestroyMailCredential,
     ) -> Result<Answer<CredentialView>, Problem> {
-        let id = command.id;
+        self.destroy(context, command.id, Service::Notifier).await
+    }
+
+    /// Destroys what somebody signs in with, for directory.
+    pub async fn destroy_for_sign_in(
+        &self,
+        context: Context,
+        command: DestroySignInCredential,
+    ) -> Result<Answer<CredentialView>, Problem> {
+        self.destroy(context, command.id, Service::Directory).await
+    }
+
+    /// Destroys a credential: its blob goes in the same transaction in which its end is recorded.
+    async fn destroy(
+        &self,
+        context: Context,
+        id: CredentialId,
+        by: Service,
+    ) -> Result<Answer<CredentialView>, Problem> {
+        let destroy = Command::Destroy(by);
         for _ in 0..=RETRIES {
             let before = self.repository.reload(id.uuid()).await?;
-            let decided = self.repository.decide(&context, id.uuid(), before, Command::Destroy)?;
+            let decided = self.repository.decide(&context, id.uuid(), before, destroy)?;
             let Some(append) = decided.append.as_ref().filter(|_| !context.dry_run) else {
-                return self.answer_undone(&context, id, Command::Destroy).await;
+                return self.answer_undone(&context, id, destroy).await;
             };
             match self.commit(append, Blob::ShredCredential).await {
                 Err(AppendError::Conflict { .. }) => continue,
@@ -116,9 +157,7 @@ impl Credentials {
         context: Context,
         command: UseSignInCredential,
     ) -> Result<Answer<SealedSecret>, Problem> {
-        if command.purpose == CredentialPurpose::Smtp {
-            return Err(credential::Refusal::Unknown.into());
-        }
+        check_user(command.purpose, Service::Directory)?;
         self.give(context, command.id, command.purpose, &command.seal_to).await
     }
 
@@ -181,6 +220,11 @@ fn answer(id: CredentialId, executed: Executed<Credential>) -> Result<Answer<Cre
     let purpose = executed.state.purpose().ok_or_else(Problem::internal)?;
     let destroyed = matches!(executed.state, Credential::Destroyed(_));
     Ok(executed.answer(|_| CredentialView { id, purpose, destroyed }))
+}
+
+/// Whether credentials for this are that service's.
+fn check_user(purpose: CredentialPurpose, user: Service) -> Result<(), Problem> {
+    if purpose.user() == user { Ok(()) } else { Err(credential::Refusal::Unknown.into()) }
 }
 
 fn check_length(secret: &str) -> Result<(), Problem> {

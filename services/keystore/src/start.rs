@@ -7,9 +7,10 @@ use bus::{BusError, Context, Reply};
 use contracts::{
     Actor, Code, Command, Event as _, OrganizationId, Problem, Service, Timestamp,
     keystore::{
-        DestroyCredential, DestroyKey, GenerateCaKey, GenerateKey, GenerateRequestKey, KeepCredential,
-        KeyEvent, KeyPurpose, SignCaCertificate, SignCertificate, SignCheckpoint, SignSelfSigned,
-        SignedCheckpoint, UseMailCredential, UseSignInCredential,
+        DestroyKey, DestroyMailCredential, DestroySignInCredential, GenerateCaKey, GenerateKey,
+        GenerateRequestKey, KeepMailCredential, KeepSignInCredential, KeyEvent, KeyPurpose,
+        SignCaCertificate, SignCertificate, SignCheckpoint, SignSelfSigned, SignedCheckpoint,
+        UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
 };
@@ -276,10 +277,12 @@ impl Keystore {
             GenerateCaKey => keys.generate_for_ca,
             GenerateRequestKey => keys.generate_for_request,
             DestroyKey => keys.destroy,
-            KeepCredential => credentials.keep,
-            DestroyCredential => credentials.destroy,
+            KeepMailCredential => credentials.keep_for_mail,
             UseMailCredential => credentials.use_for_mail,
+            DestroyMailCredential => credentials.destroy_for_mail,
+            KeepSignInCredential => credentials.keep_for_sign_in,
             UseSignInCredential => credentials.use_for_sign_in,
+            DestroySignInCredential => credentials.destroy_for_sign_in,
             SignCertificate => signing.certificate,
             SignSelfSigned => signing.self_signed,
             SignCaCertificate => signing.ca_certificate,

@@ -6,7 +6,7 @@ mod support;
 
 use contracts::{
     Code, CredentialId, SecretText, Service,
-    keystore::{CredentialPurpose, DestroyCredential, KeepCredential, UseSignInCredential},
+    keystore::{CredentialPurpose, DestroySignInCredential, KeepSignInCredential, UseSignInCredential},
 };
 use runtime::sealed::OneTimeKey;
 use support::{OURS, Stage, THEIRS};
@@ -21,12 +21,12 @@ async fn a_credential_is_kept_used_and_destroyed_and_the_log_says_so_without_it(
     let used = stage.directory_uses(id, CredentialPurpose::OidcClient).await.unwrap();
     assert_eq!(used.reveal(), SECRET);
 
-    let gone = stage.directory_sends(&DestroyCredential { id }).await.unwrap().result;
+    let gone = stage.directory_sends(&DestroySignInCredential { id }).await.unwrap().result;
     assert!(gone.destroyed);
     assert_eq!(stage.count("wrapped_credential").await, 0);
     let refused = stage.directory_uses(id, CredentialPurpose::OidcClient).await.unwrap_err();
     assert_eq!(refused.code, Code::InvalidState);
-    assert!(stage.directory_sends(&DestroyCredential { id }).await.unwrap().result.destroyed);
+    assert!(stage.directory_sends(&DestroySignInCredential { id }).await.unwrap().result.destroyed);
 
     let events = stage.keystore.reader.read_stream(id.uuid(), 0).await.unwrap();
     let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
@@ -38,7 +38,7 @@ async fn a_credential_is_kept_used_and_destroyed_and_the_log_says_so_without_it(
 async fn another_purpose_organization_or_secret_is_refused() {
     let stage = Stage::start().await;
     let totp = stage.directory_keeps(CredentialPurpose::Totp, SECRET).await;
-    let mail = stage.directory_keeps(CredentialPurpose::Smtp, SECRET).await;
+    let mail = stage.notifier_keeps(SECRET).await;
     for (id, purpose) in [
         (totp, CredentialPurpose::OidcClient),
         (mail, CredentialPurpose::Totp),
@@ -48,13 +48,21 @@ async fn another_purpose_organization_or_secret_is_refused() {
         assert_eq!(stage.directory_uses(id, purpose).await.unwrap_err().code, Code::NotFound, "{purpose:?}");
     }
 
+    // What is the notifier's is no concern of directory's (N-4).
+    let refused = stage.directory_sends(&DestroySignInCredential { id: mail }).await.unwrap_err();
+    assert_eq!(refused.code, Code::NotFound);
+    let (id, secret) = (stage.signer.ids.id(), SecretText::new(SECRET.into()));
+    let as_mail = KeepSignInCredential { id, purpose: CredentialPurpose::Smtp, secret };
+    assert_eq!(stage.directory_sends(&as_mail).await.unwrap_err().code, Code::NotFound);
+    assert_eq!(stage.count("wrapped_credential").await, 2);
+
     let foreign = bus::Context { tenant: THEIRS, ..stage.directorys_command() };
     let seal_to = OneTimeKey::draw().unwrap().public();
     let wish = UseSignInCredential { id: totp, purpose: CredentialPurpose::Totp, seal_to };
     let refused = stage.directory().await.bus.call(&foreign, &wish).await.unwrap_err();
     assert_eq!(refused.code, Code::NotFound);
 
-    let keep = |id, secret: &str| KeepCredential {
+    let keep = |id, secret: &str| KeepSignInCredential {
         id,
         purpose: CredentialPurpose::Totp,
         secret: SecretText::new(secret.into()),
@@ -70,7 +78,7 @@ async fn a_repeat_keeps_nothing_twice_and_a_moved_blob_does_not_open() {
     let stage = Stage::start().await;
     let id = stage.signer.ids.id::<CredentialId>();
     let secret = || SecretText::new(SECRET.into());
-    let keep = KeepCredential { id, purpose: CredentialPurpose::Totp, secret: secret() };
+    let keep = KeepSignInCredential { id, purpose: CredentialPurpose::Totp, secret: secret() };
     let command = stage.directorys_command();
     let bus = &stage.directory().await.bus;
     let first = bus.call(&command, &keep).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bus::{Answer, Bus, Context, Reply};
 use contracts::{
     Actor, Code, CredentialId, Problem, Service,
-    keystore::{CredentialPurpose, DestroyCredential, KeepCredential},
+    keystore::{DestroyMailCredential, KeepMailCredential},
     notifier::{
         MailDiagnosis, MailSettingsReplaced, MailSettingsView, NotificationResent, NotificationStatus,
         ReplaceMailSettings, ResendNotification, TestMail, mail_settings_stream,
@@ -76,7 +76,7 @@ impl Handlers {
         if let (Some(id), Some(secret), false) = (credential, password, context.dry_run) {
             // What is refused leaves nothing behind.
             self.post.settings.decide(&context, mail_settings_stream(), before.clone(), wish.clone())?;
-            let keep = KeepCredential { id, purpose: CredentialPurpose::Smtp, secret };
+            let keep = KeepMailCredential { id, secret };
             self.bus.call(&own(context.step("keep")), &keep).await?;
         }
         let done = self.post.settings.execute(&context, mail_settings_stream(), wish).await?;
@@ -87,7 +87,7 @@ impl Handlers {
             && !done.replayed
             && now.as_ref().is_some_and(|settings| settings.credential != old)
             && let Err(problem) =
-                self.bus.call(&own(context.step("destroy")), &DestroyCredential { id }).await
+                self.bus.call(&own(context.step("destroy")), &DestroyMailCredential { id }).await
         {
             tracing::warn!(%problem, "a password that is no longer used is still kept");
         }

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CredentialId, SecretText, command, events};
+use crate::{CredentialId, SecretText, Service, command, events};
 
 /// What a credential is for: one purpose each (K-9), and each purpose has the one service that may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +21,15 @@ pub enum CredentialPurpose {
 impl CredentialPurpose {
     /// Every purpose.
     pub const ALL: &'static [Self] = &[Self::Smtp, Self::Totp, Self::OidcClient];
+
+    /// The one service that keeps, uses and destroys credentials for this.
+    #[must_use]
+    pub const fn user(self) -> Service {
+        match self {
+            Self::Smtp => Service::Notifier,
+            Self::Totp | Self::OidcClient => Service::Directory,
+        }
+    }
 
     /// Its text.
     #[must_use]
@@ -69,28 +78,54 @@ events! {
 
 // ---------------------------------------------------------------- commands
 
-/// Wraps and keeps a secret under an id of the sender's choice. It belongs to the command's organization; what belongs
-/// to the installation is kept under the nil id.
+// Each service that uses credentials has its own subjects (N-4): what one may do to its own, none may do to another's.
+
+/// Wraps and keeps the password at a mail server under an id of the sender's choice (sent by the notifier only). It
+/// belongs to the command's organization; what belongs to the installation is kept under the nil id.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct KeepCredential {
+pub struct KeepMailCredential {
     /// Its id.
     pub id: CredentialId,
-    /// What it is for.
+    /// The password.
+    pub secret: SecretText,
+}
+command!(
+    KeepMailCredential => CredentialView, Keystore, "keep_mail_credential", None, SECRET_FIELDS = &["secret"]
+);
+
+/// Destroys the password at a mail server (sent by the notifier only). One that is gone already stays gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DestroyMailCredential {
+    /// Which.
+    pub id: CredentialId,
+}
+command!(DestroyMailCredential => CredentialView, Keystore, "destroy_mail_credential", None);
+
+/// Wraps and keeps what somebody signs in with, as [`KeepMailCredential`] does (sent by directory only).
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeepSignInCredential {
+    /// Its id.
+    pub id: CredentialId,
+    /// What it is for; a purpose of another service is refused.
     pub purpose: CredentialPurpose,
     /// The secret.
     pub secret: SecretText,
 }
-command!(KeepCredential => CredentialView, Keystore, "keep_credential", None, SECRET_FIELDS = &["secret"]);
+command!(
+    KeepSignInCredential => CredentialView, Keystore, "keep_sign_in_credential", None, SECRET_FIELDS = &["secret"]
+);
 
-/// Destroys a credential. One that is gone already stays gone.
+/// Destroys what somebody signs in with (sent by directory only). One that is gone already stays gone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DestroyCredential {
+pub struct DestroySignInCredential {
     /// Which.
     pub id: CredentialId,
 }
-command!(DestroyCredential => CredentialView, Keystore, "destroy_credential", None);
+command!(DestroySignInCredential => CredentialView, Keystore, "destroy_sign_in_credential", None);
 
 /// Opens the password at a mail server (sent by the notifier only).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

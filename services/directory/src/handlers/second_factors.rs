@@ -7,7 +7,7 @@ use contracts::{
         AdministratorRecoveryCodeUsed, ConfirmSecondFactor, EnrolSecondFactor, EnrolledSecondFactor,
         RecoveryCodes, RemoveSecondFactor,
     },
-    keystore::{CredentialPurpose, DestroyCredential, KeepCredential, UseSignInCredential},
+    keystore::{CredentialPurpose, DestroySignInCredential, KeepSignInCredential, UseSignInCredential},
 };
 use runtime::{
     authority::{Principal, step_up_required},
@@ -44,7 +44,7 @@ impl Handlers {
         }
         let secret = totp::base32(&entropy::bytes::<{ totp::SEED }>(&*self.entropy));
         let credential: CredentialId = self.ids.id();
-        let keep = KeepCredential {
+        let keep = KeepSignInCredential {
             id: credential,
             purpose: CredentialPurpose::Totp,
             secret: SecretText::new(secret.clone()),
@@ -163,7 +163,7 @@ impl Handlers {
 
     async fn destroy(&self, theirs: &Context, credential: CredentialId) -> Result<(), Problem> {
         let context = as_directory(theirs, &format!("destroy {credential}"));
-        self.bus.call(&context, &DestroyCredential { id: credential }).await.map(drop)
+        self.bus.call(&context, &DestroySignInCredential { id: credential }).await.map(drop)
     }
 
     /// The sender, who has just proved who they are, if there is anything to prove it with.

@@ -3,7 +3,7 @@
 use bus::{Context, Reply};
 use contracts::{
     Actor, Command, CredentialId, Problem, SecretText, Service,
-    keystore::{CredentialPurpose, KeepCredential, UseSignInCredential},
+    keystore::{CredentialPurpose, KeepMailCredential, KeepSignInCredential, UseSignInCredential},
 };
 use runtime::{clock::Clock as _, sealed::OneTimeKey, service::ServiceContext};
 
@@ -28,8 +28,18 @@ impl Stage {
 
     pub async fn directory_keeps(&self, purpose: CredentialPurpose, secret: &str) -> CredentialId {
         let id = self.signer.ids.id::<CredentialId>();
-        let keep = KeepCredential { id, purpose, secret: SecretText::new(secret.into()) };
+        let keep = KeepSignInCredential { id, purpose, secret: SecretText::new(secret.into()) };
         self.directory_sends(&keep).await.unwrap();
+        id
+    }
+
+    /// The notifier keeps a password at a mail server, in the same organization.
+    pub async fn notifier_keeps(&self, secret: &str) -> CredentialId {
+        let id = self.signer.ids.id::<CredentialId>();
+        let notifier = ServiceContext::open(&self.foundation, Service::Notifier).await.unwrap();
+        let context = self.directorys_command().by(Actor::Service(Service::Notifier));
+        let keep = KeepMailCredential { id, secret: SecretText::new(secret.into()) };
+        notifier.bus.call(&context, &keep).await.unwrap();
         id
     }
 
