@@ -39,6 +39,7 @@ fn mail(all: &mut Vec<(&'static str, i16, Value)>) {
             id: NotificationId(uuid(16)),
             kind: n::NotificationKind::SetPassword,
             about: EventId(uuid(17)),
+            subject: Some(uuid(2)),
             recipient: Some(AdministratorId(uuid(2))),
         }
         .into(),
@@ -95,7 +96,12 @@ fn validations(organization: OrganizationId) -> [d::DomainValidationEvent; 8] {
             recipients: vec!["postmaster@xn--bcher-kva.example".into()],
         }
         .into(),
-        d::DomainValidationCodeDrawn { hash: "33".repeat(32), valid_until: time() }.into(),
+        d::DomainValidationCodeDrawn {
+            recipient: Some("postmaster@xn--bcher-kva.example".into()),
+            hash: "33".repeat(32),
+            valid_until: time(),
+        }
+        .into(),
         d::DomainValidationTried {
             reason: "there is no TXT record at '_chancery-challenge.xn--bcher-kva.example'".into(),
             by_hand: false,
@@ -216,6 +222,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         d::AdministratorEvent::from(d::AdministratorLinkWanted {
             purpose: d::LinkPurpose::SetPassword,
             requested_by: Some(AdministratorId(uuid(3))),
+            until: Some(time()),
         }),
     );
     push(

@@ -42,6 +42,8 @@ pub enum Administrator {
 pub struct Door {
     /// The one-time link that counts.
     pub link: Option<AdministratorLinkDrawn>,
+    /// Until when a link may be drawn for a mail, while one was asked for.
+    pub link_wanted: Option<Timestamp>,
     /// Whether they have a password.
     pub password: bool,
     /// Where the seed of their second factor is.
@@ -76,8 +78,10 @@ pub enum AdministratorCommand {
     UseCertificate(ShownCertificate),
     /// Send them a one-time link.
     WantLink(AdministratorLinkWanted),
-    /// Let a link count, and none before it.
+    /// Let a link that was asked for count, and none before it.
     DrawLink(AdministratorLinkDrawn),
+    /// The same with one that is shown to who may appoint them.
+    ShowLink(AdministratorLinkDrawn),
     /// Let the password be set by whoever has the code with this hash.
     UseLink(String),
     /// Let the password be set by whoever knew the old one.
@@ -110,6 +114,9 @@ pub enum AdministratorRefusal {
     /// The link was used, has lapsed, or another one was drawn.
     #[error("the link was used, has lapsed or was replaced by a later one: ask for another one")]
     LinkVoid,
+    /// Nobody asked for a link, or a password was set since.
+    #[error("no link was asked for, or none is wanted any more")]
+    LinkNotWanted,
     /// No seed was shown that could be confirmed.
     #[error("no second factor is being set up: begin with POST /api/v1/me/mfa/totp")]
     NotEnrolling,
@@ -133,6 +140,7 @@ impl From<AdministratorRefusal> for Problem {
             AdministratorRefusal::Removed(_)
             | AdministratorRefusal::TooManyCertificates(_)
             | AdministratorRefusal::Disabled(_)
+            | AdministratorRefusal::LinkNotWanted
             | AdministratorRefusal::NotEnrolling => Code::InvalidState,
         };
         Self::new(code, refusal.to_string())
@@ -208,11 +216,11 @@ impl Aggregate for Administrator {
         match event {
             AdministratorEvent::Appointed(_)
             | AdministratorEvent::Described(_)
-            | AdministratorEvent::LinkWanted(_)
             | AdministratorEvent::RecoveryCodeUsed(_) => {}
+            AdministratorEvent::LinkWanted(wanted) => door.link_wanted = wanted.until,
             AdministratorEvent::LinkDrawn(drawn) => door.link = Some(drawn),
             AdministratorEvent::PasswordSet(_) => {
-                door.link = None;
+                (door.link, door.link_wanted) = (None, None);
                 door.password = true;
             }
             AdministratorEvent::SecondFactorEnrolled(enrolled) => door.enrolling = Some(enrolled.credential),
@@ -226,7 +234,7 @@ impl Aggregate for Administrator {
             }
             AdministratorEvent::GrantsChanged(changed) => {
                 // A link that was drawn for who they were is none for who they are.
-                door.link = None;
+                (door.link, door.link_wanted) = (None, None);
                 appointed.grants = changed.grants;
             }
             AdministratorEvent::Disabled(_) => status = AdministratorStatus::Disabled,
@@ -284,7 +292,11 @@ impl Door {
         use AdministratorCommand as Command;
         Ok(match command {
             Command::WantLink(wanted) => vec![wanted.into()],
-            Command::DrawLink(drawn) => vec![drawn.into()],
+            Command::DrawLink(drawn) if self.link_wanted.is_some_and(|until| now <= until) => {
+                vec![drawn.into()]
+            }
+            Command::DrawLink(_) => return Err(AdministratorRefusal::LinkNotWanted),
+            Command::ShowLink(drawn) => vec![drawn.into()],
             Command::UseLink(hash) => {
                 let counts = |link: &&AdministratorLinkDrawn| {
                     now <= link.valid_until && bool::from(link.hash.as_bytes().ct_eq(hash.as_bytes()))
@@ -318,106 +330,4 @@ impl Door {
 }
 
 #[cfg(test)]
-mod tests {
-    use contracts::{
-        AdministratorId, OrganizationId,
-        directory::{AdministratorKind, BuiltInRole, LinkPurpose, Role},
-    };
-    use runtime::aggregate::test::given;
-    use uuid::Uuid;
-
-    use super::*;
-
-    const NOON: Timestamp = Timestamp(time::macros::datetime!(2026-11-21 12:00 UTC));
-
-    fn auditor() -> Vec<Grant> {
-        let grant = Grant::installation(Role::BuiltIn(BuiltInRole::Auditor));
-        vec![Grant { organization_id: Some(OrganizationId(Uuid::from_u128(1))), ..grant }]
-    }
-
-    fn appointed() -> AdministratorEvent {
-        let id = AdministratorId(Uuid::from_u128(1));
-        AdministratorAppointed {
-            id,
-            name: "alice".into(),
-            kind: AdministratorKind::Person,
-            grants: auditor(),
-        }
-        .into()
-    }
-
-    fn update(grants: Option<Vec<Grant>>, described: &[&str]) -> AdministratorCommand {
-        AdministratorCommand::Update {
-            grants,
-            described: described.iter().map(ToString::to_string).collect(),
-        }
-    }
-
-    #[test]
-    fn only_what_changes_is_recorded() {
-        given::<Administrator>([appointed()]).when(update(Some(auditor()), &[]), NOON).changes_nothing();
-        given::<Administrator>([appointed()]).when(update(Some(vec![]), &["email"]), NOON).then([
-            AdministratorGrantsChanged { grants: vec![] }.into(),
-            AdministratorDescribed { fields: vec!["email".into()] }.into(),
-        ]);
-        given::<Administrator>([]).when(update(None, &[]), NOON).refused(AdministratorRefusal::NotAppointed);
-    }
-
-    fn drawn(hash: &str) -> AdministratorLinkDrawn {
-        let valid_until = NOON.plus(time::Duration::DAY);
-        AdministratorLinkDrawn { purpose: LinkPurpose::SetPassword, hash: hash.into(), valid_until }
-    }
-
-    #[test]
-    fn a_link_works_once_while_it_is_the_last_and_for_a_day() {
-        let used = || AdministratorCommand::UseLink("b".into());
-        let set = || AdministratorPasswordSet { by: PasswordOrigin::Link, kept_session: None };
-        let history = || [appointed(), drawn("a").into(), drawn("b").into()];
-        given::<Administrator>(history())
-            .when(used(), NOON)
-            .then([set().into()])
-            .when(used(), NOON)
-            .refused(AdministratorRefusal::LinkVoid);
-        let replaced = AdministratorCommand::UseLink("a".into());
-        given::<Administrator>(history()).when(replaced, NOON).refused(AdministratorRefusal::LinkVoid);
-        let late = NOON.plus(time::Duration::hours(25));
-        given::<Administrator>(history()).when(used(), late).refused(AdministratorRefusal::LinkVoid);
-        let disabled = AdministratorDisabled::default();
-        given::<Administrator>(history().into_iter().chain([disabled.into()]))
-            .when(used(), NOON)
-            .refused(AdministratorRefusal::LinkVoid);
-        given::<Administrator>([appointed()]).when(used(), NOON).refused(AdministratorRefusal::LinkVoid);
-    }
-
-    #[test]
-    fn a_second_factor_counts_once_it_is_confirmed() {
-        let credential = CredentialId(Uuid::from_u128(9));
-        let enrolled = AdministratorSecondFactorEnrolled { credential };
-        given::<Administrator>([appointed()])
-            .when(AdministratorCommand::ConfirmSecondFactor, NOON)
-            .refused(AdministratorRefusal::NotEnrolling);
-        given::<Administrator>([appointed(), enrolled.into()])
-            .when(AdministratorCommand::ConfirmSecondFactor, NOON)
-            .then([AdministratorSecondFactorConfirmed { credential }.into()])
-            .when(AdministratorCommand::RemoveSecondFactor, NOON)
-            .then([AdministratorSecondFactorRemoved {}.into()])
-            .when(AdministratorCommand::RemoveSecondFactor, NOON)
-            .changes_nothing();
-    }
-
-    #[test]
-    fn who_is_disabled_can_be_enabled_and_who_is_removed_stays_removed() {
-        let (disabled, enabled) = (AdministratorDisabled::default(), AdministratorEnabled::default());
-        given::<Administrator>([appointed()])
-            .when(AdministratorCommand::Disable(disabled.clone()), NOON)
-            .then([disabled.into()])
-            .when(AdministratorCommand::Enable(enabled.clone()), NOON)
-            .then([enabled.clone().into()]);
-        let removed = AdministratorRemoved::default();
-        let gone = || given::<Administrator>([appointed(), removed.clone().into()]);
-        gone().when(AdministratorCommand::Remove(removed.clone()), NOON).changes_nothing();
-        for command in [AdministratorCommand::Enable(enabled), update(Some(vec![]), &[])] {
-            gone().when(command, NOON).refused(AdministratorRefusal::Removed("alice".into()));
-        }
-    }
-}
+mod tests;

@@ -2,10 +2,13 @@
 
 pub mod challenge;
 pub mod check;
+mod refusal;
 pub mod reuse;
 
+use std::collections::BTreeMap;
+
 use contracts::{
-    Code, DomainId, OrganizationId, Problem, Timestamp, ValidationId, Violation,
+    DomainId, OrganizationId, Timestamp, ValidationId,
     directory::{
         DomainValidated, DomainValidationCodeDrawn, DomainValidationEvent, DomainValidationExpired,
         DomainValidationExpiring, DomainValidationFailed, DomainValidationMailWanted,
@@ -18,7 +21,10 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 use time::Duration;
 
-/// How long a pending one is looked for: as long as a random value may be used (Baseline Requirements, 3.2.2.4.7).
+pub use self::refusal::ValidationRefusal;
+
+/// How long a random value may be used (Baseline Requirements, 3.2.2.4.4 and 3.2.2.4.7), and so how long a pending one is
+/// looked for.
 const PENDING: Duration = Duration::days(30);
 /// Pauses before each look; after the last one it is given up.
 const PAUSES: [Duration; 9] = [
@@ -70,8 +76,8 @@ pub struct Record {
     pub valid_until: Option<Timestamp>,
     /// When a pending one lapses.
     pub expires_at: Timestamp,
-    /// SHA-256 of the code that was sent last, and until when that counts.
-    pub code: Option<(String, Timestamp)>,
+    /// By recipient: SHA-256 of the code that was sent last, and until when that counts.
+    pub codes: BTreeMap<String, (String, Timestamp)>,
     /// Whether it was told that it cannot be repeated.
     pub is_expiring: bool,
 }
@@ -104,66 +110,18 @@ pub enum ValidationCommand {
         by_hand: bool,
     },
     /// Take down the hash of a code.
-    DrawCode(String),
+    DrawCode {
+        /// To whom it goes.
+        recipient: String,
+        /// The hash.
+        hash: String,
+    },
     /// Take the code with this hash as proof.
     Confirm(String),
     /// Send another mail, because the last proof ends soon.
     AskAgain,
     /// Take down that its time is over.
     Lapse,
-}
-
-/// Why a validation refuses.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ValidationRefusal {
-    /// There is none with this id.
-    #[error("the domain validation does not exist")]
-    NotStarted,
-    /// The id is taken.
-    #[error("the domain validation exists already")]
-    AlreadyStarted,
-    /// `*` is no name that anybody controls.
-    #[error(
-        "the domain '*' stands for every name, and nobody can prove control of that; validate a domain by its name"
-    )]
-    EveryName,
-    /// The rules no longer take this method.
-    #[error("proofs by e-mail are not taken since 2028-03-15; use dns_txt, dns_cname or http")]
-    MethodNotTaken,
-    /// It is over.
-    #[error("the domain validation is over; start another one")]
-    Over,
-    /// There is nothing to look for.
-    #[error("a validation by e-mail is confirmed by the link in the mail; there is nothing to look for")]
-    NothingToLookFor,
-    /// It is not one by e-mail.
-    #[error("the validation is not one by e-mail")]
-    NotByMail,
-    /// Not the code, or no longer.
-    #[error("the link is not known, was used, has lapsed or was replaced by a later one")]
-    CodeVoid,
-}
-
-impl From<ValidationRefusal> for Problem {
-    fn from(refusal: ValidationRefusal) -> Self {
-        use ValidationRefusal as R;
-        let detail = refusal.to_string();
-        let refused = |pointer, code| {
-            Self::new(Code::ValidationFailed, detail.clone()).with_errors(vec![Violation::at(
-                pointer,
-                code,
-                detail.clone(),
-            )])
-        };
-        match refusal {
-            R::NotStarted => Self::new(Code::NotFound, detail),
-            R::AlreadyStarted => Self::new(Code::AlreadyExists, detail),
-            R::EveryName => refused("#/domain", "domain_not_validatable"),
-            R::MethodNotTaken => refused("#/method", "method_not_taken"),
-            R::Over | R::NothingToLookFor | R::NotByMail => Self::new(Code::InvalidState, detail),
-            R::CodeVoid => Self::new(Code::LinkVoid, detail),
-        }
-    }
 }
 
 impl Aggregate for DomainValidation {
@@ -202,13 +160,10 @@ impl Aggregate for DomainValidation {
             }
             (Some(record), C::Found(evidence)) => Ok(vec![record.validated(evidence, now)]),
             (Some(record), C::Missing { reason, by_hand }) => Ok(record.missing(reason, by_hand, now)),
-            (Some(record), C::DrawCode(_) | C::AskAgain) if !record.is_by_mail() => {
+            (Some(record), C::DrawCode { .. } | C::AskAgain) if !record.is_by_mail() => {
                 Err(ValidationRefusal::NotByMail)
             }
-            (Some(record), C::DrawCode(hash)) => {
-                let valid_until = record.valid_until.unwrap_or(record.expires_at);
-                Ok(vec![DomainValidationCodeDrawn { hash, valid_until }.into()])
-            }
+            (Some(record), C::DrawCode { recipient, hash }) => record.draw(recipient, hash, now),
             (Some(record), C::Confirm(hash)) => record.confirm(&hash, now),
             (Some(record), C::AskAgain) => Ok(record.ask_again(now)),
         }
@@ -222,7 +177,9 @@ impl Aggregate for DomainValidation {
         let Some(mut known) = self.0 else { return Self(None) };
         match event {
             E::Started(_) | E::MailWanted(_) => {}
-            E::CodeDrawn(drawn) => known.code = Some((drawn.hash, drawn.valid_until)),
+            E::CodeDrawn(DomainValidationCodeDrawn { recipient, hash, valid_until }) => {
+                _ = known.codes.insert(recipient.unwrap_or_default(), (hash, valid_until));
+            }
             E::Tried(tried) => {
                 known.attempts += 1;
                 known.own_attempts += u32::from(!tried.by_hand);
@@ -231,14 +188,16 @@ impl Aggregate for DomainValidation {
             E::Validated(validated) => {
                 known.status = DomainValidationStatus::Validated;
                 (known.attempts, known.own_attempts) = (0, 0);
-                (known.reason, known.code, known.is_expiring) = (None, None, false);
+                (known.reason, known.is_expiring) = (None, false);
+                known.codes.clear();
                 known.next_attempt_at = (!known.is_by_mail()).then_some(validated.renew_at);
                 known.validated_at = Some(validated.validated_at);
                 known.valid_until = Some(validated.valid_until);
             }
             E::Failed(failed) => {
                 known.status = DomainValidationStatus::Failed;
-                (known.reason, known.next_attempt_at, known.code) = (Some(failed.reason), None, None);
+                (known.reason, known.next_attempt_at) = (Some(failed.reason), None);
+                known.codes.clear();
             }
             E::Expiring(expiring) => {
                 known.is_expiring = true;
@@ -246,7 +205,8 @@ impl Aggregate for DomainValidation {
             }
             E::Expired(DomainValidationExpired {}) => {
                 known.status = DomainValidationStatus::Expired;
-                (known.next_attempt_at, known.code) = (None, None);
+                known.next_attempt_at = None;
+                known.codes.clear();
             }
         }
         Self(Some(known))
@@ -298,7 +258,7 @@ impl Record {
             validated_at: None,
             valid_until: None,
             expires_at: started.expires_at,
-            code: None,
+            codes: BTreeMap::new(),
             is_expiring: false,
         }
     }
@@ -353,11 +313,29 @@ impl Record {
         (!self.is_expiring).then(|| expiring.into())
     }
 
+    /// A code for a mail that is wanted: for a first proof, or for another one because the last ends soon.
+    fn draw(
+        &self,
+        recipient: String,
+        hash: String,
+        now: Timestamp,
+    ) -> Result<Vec<DomainValidationEvent>, ValidationRefusal> {
+        let is_wanted = self.valid_until.is_none() || self.is_expiring;
+        if !is_wanted || !challenge::recipients(&self.domain_name).contains(&recipient) {
+            return Err(ValidationRefusal::MailNotWanted);
+        }
+        if !reuse::is_taken(self.method, now) {
+            return Err(ValidationRefusal::MethodNotTaken);
+        }
+        let valid_until = self.valid_until.unwrap_or(self.expires_at).min(now.plus(PENDING));
+        Ok(vec![DomainValidationCodeDrawn { recipient: Some(recipient), hash, valid_until }.into()])
+    }
+
     fn confirm(&self, hash: &str, now: Timestamp) -> Result<Vec<DomainValidationEvent>, ValidationRefusal> {
         let is_it = |(known, until): &(String, Timestamp)| {
             bool::from(known.as_bytes().ct_eq(hash.as_bytes())) && now < *until
         };
-        if !self.code.as_ref().is_some_and(is_it) {
+        if !self.codes.values().any(is_it) {
             return Err(ValidationRefusal::CodeVoid);
         }
         if !reuse::is_taken(self.method, now) {

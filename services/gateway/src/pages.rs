@@ -1,4 +1,4 @@
-//! Pages to sign in with, rendered here and without script (L-4), so that a one-time link works in any browser. Each form
+//! Pages to sign in and to answer mails with, rendered here and without script (L-4), so that a one-time link works in any browser. Each form
 //! repeats what only the page that showed it knows.
 
 mod html;
@@ -15,7 +15,7 @@ use crate::{
     cookie,
     operation::Operation,
     problem,
-    resources::sessions,
+    resources::{sessions, validations},
     rest,
 };
 
@@ -41,6 +41,11 @@ pub fn operations() -> Vec<Operation> {
             .undocumented()
             .handled_by(show_link),
         form("/sign-in/link/{code}", "postLinkPage").handled_by(use_link),
+        Operation::get("/domain-validation/{code}", "getConfirmPage", "A page to confirm a domain with")
+            .public()
+            .undocumented()
+            .handled_by(show_confirm),
+        form("/domain-validation/{code}", "postConfirmPage").handled_by(confirm),
         form("/sign-out", "postSignOutPage").handled_by(sign_out),
     ]
 }
@@ -112,6 +117,27 @@ async fn use_link(call: Call) -> Result<Answer, Problem> {
     }
 }
 
+/// Confirms nothing by itself: programs that look through mail follow links, too.
+async fn show_confirm(call: Call) -> Result<Answer, Problem> {
+    Ok(confirm_page(&call, StatusCode::OK, ""))
+}
+
+async fn confirm(call: Call) -> Result<Answer, Problem> {
+    if let Err(refused) = posted(&call) {
+        return Ok(confirm_page(&call, problem::status(refused.code), &refused.detail));
+    }
+    let code = SecretText::new(call.step("code").to_owned());
+    match validations::confirm_by_code(&call, code).await {
+        Ok(confirmed) => {
+            let content = html::confirmed(&confirmed.domain_name, &confirmed.valid_until.to_string());
+            Ok(page(StatusCode::OK, "The domain is confirmed", &content))
+        }
+        Err(refused) => {
+            Ok(turned_away(confirm_page(&call, problem::status(refused.code), &refused.detail), &refused))
+        }
+    }
+}
+
 async fn sign_out(mut call: Call) -> Result<Answer, Problem> {
     let (form, text) = (Form::read(&call.body)?, cookie::session(&call.headers));
     if let Some(text) = text {
@@ -163,6 +189,11 @@ fn sign_in_page(call: &Call, status: StatusCode, message: &str) -> Answer {
 fn link_page(call: &Call, status: StatusCode, message: &str) -> Answer {
     let (token, cookie) = visitor(call);
     page(status, "Set your password", &html::link(message, &token)).with(header::SET_COOKIE, cookie)
+}
+
+fn confirm_page(call: &Call, status: StatusCode, message: &str) -> Answer {
+    let (token, cookie) = visitor(call);
+    page(status, "Confirm a domain", &html::confirm(message, &token)).with(header::SET_COOKIE, cookie)
 }
 
 /// What the next form repeats, and the cookie that it follows from.

@@ -23,6 +23,9 @@ pub struct AdministratorLinkWanted {
     /// Who asked for it; nobody known where somebody said that they forgot their password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<AdministratorId>,
+    /// Until when the link may be drawn for the mail; missing: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A one-time link was drawn; those drawn before are void.
@@ -84,7 +87,8 @@ pub struct WantedLink {
     pub valid_until: Option<Timestamp>,
 }
 
-/// Draws the code of a link that is about to be sent; older ones are void.
+/// Draws the code of a link that was asked for and is about to be sent; older ones are void. A repeat is refused: codes are
+/// not kept, so that it could not tell the one that was drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DrawLink {

@@ -64,10 +64,13 @@ pub struct DomainValidationMailWanted {
     pub recipients: Vec<String>,
 }
 
-/// A code was drawn; those drawn before are void.
+/// A code was drawn; those drawn before for the same recipient are void.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DomainValidationCodeDrawn {
+    /// Whose mail it stands in: each has its own (Baseline Requirements, 3.2.2.4.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
     /// SHA-256 of the code, hexadecimal.
     pub hash: String,
     /// When it lapses.
@@ -173,27 +176,24 @@ pub struct CheckDomainValidation {
 }
 command!(CheckDomainValidation => DomainValidationView, Directory, "check_domain_validation", Some(Permission::DomainRequest));
 
-/// Draws the code of a mail that is about to be sent; older ones are void.
+/// Draws the code of a mail that was asked for and is about to be sent; older ones of the same recipient are void. A repeat
+/// is refused: codes are not kept, so that it could not tell the one that was drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DrawValidationCode {
     /// Which.
     pub validation: ValidationId,
+    /// To whom the mail goes.
+    pub recipient: String,
 }
 command!(DrawValidationCode => DrawnValidationCode, Directory, "draw_validation_code", None);
 
-/// A code, and where it goes.
+/// A code.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DrawnValidationCode {
-    /// The code: it confirms once, with `POST /api/v1/domain-validations/confirm`.
+    /// It confirms once, with `POST /api/v1/domain-validations/confirm` or on the page `/domain-validation/{code}`.
     pub code: SecretText,
-    /// The domain's name in A-labels.
-    pub domain_name: String,
-    /// For whom.
-    pub organization_id: OrganizationId,
-    /// To whom.
-    pub recipients: Vec<String>,
     /// When it lapses.
     pub valid_until: Timestamp,
 }

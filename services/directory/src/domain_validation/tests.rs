@@ -178,34 +178,72 @@ fn nothing_lapses_before_its_time() {
         .then([failed.into()]);
 }
 
+fn draw(mailbox: &str, hash: &str) -> ValidationCommand {
+    ValidationCommand::DrawCode { recipient: format!("{mailbox}@{DOMAIN}"), hash: hash.into() }
+}
+
+fn drawn(mailbox: &str, hash: &str, valid_until: &str) -> DomainValidationEvent {
+    let recipient = Some(format!("{mailbox}@{DOMAIN}"));
+    DomainValidationCodeDrawn { recipient, hash: hash.into(), valid_until: at(valid_until) }.into()
+}
+
 #[test]
-fn the_last_code_confirms_once() {
-    let drawn = |hash: &str| {
-        DomainValidationEvent::from(DomainValidationCodeDrawn {
-            hash: hash.into(),
-            valid_until: at("2026-12-21T12:00:00Z"),
-        })
-    };
+fn the_last_code_of_each_mail_confirms_and_then_none() {
+    const END: &str = "2026-12-21T12:00:00Z";
     let confirm = |hash: &str| ValidationCommand::Confirm(hash.into());
     let asked = || {
         pending(ValidationMethod::Email)
-            .when(ValidationCommand::DrawCode("aa".into()), noon())
-            .then([drawn("aa")])
-            .when(ValidationCommand::DrawCode("bb".into()), noon())
-            .then([drawn("bb")])
+            .when(draw("admin", "aa"), noon())
+            .then([drawn("admin", "aa", END)])
+            .when(draw("webmaster", "cc"), noon())
+            .then([drawn("webmaster", "cc", END)])
+            .when(draw("admin", "bb"), noon())
+            .then([drawn("admin", "bb", END)])
     };
     asked().when(confirm("aa"), noon()).refused(ValidationRefusal::CodeVoid);
-    asked().when(confirm("bb"), at("2026-12-21T12:00:00Z")).refused(ValidationRefusal::CodeVoid);
+    asked().when(confirm("bb"), at(END)).refused(ValidationRefusal::CodeVoid);
     let evidence = "the link in a mail to the administrators of shop.example".to_owned();
-    let by_mail = match validated(ValidationMethod::Email) {
-        DomainValidationEvent::Validated(validated) => DomainValidated { evidence, ..validated },
+    let by_mail = || match validated(ValidationMethod::Email) {
+        DomainValidationEvent::Validated(validated) => {
+            DomainValidationEvent::from(DomainValidated { evidence: evidence.clone(), ..validated })
+        }
         other => panic!("{other:?}"),
     };
-    asked()
-        .when(confirm("bb"), noon())
-        .then([by_mail.into()])
-        .when(confirm("bb"), noon())
-        .refused(ValidationRefusal::CodeVoid);
+    for code in ["bb", "cc"] {
+        for other in ["bb", "cc"] {
+            asked()
+                .when(confirm(code), noon())
+                .then([by_mail()])
+                .when(confirm(other), noon())
+                .refused(ValidationRefusal::CodeVoid);
+        }
+    }
+}
+
+#[test]
+fn a_code_is_drawn_for_mail_that_is_wanted_alone() {
+    pending(ValidationMethod::Email)
+        .when(draw("eve", "aa"), noon())
+        .refused(ValidationRefusal::MailNotWanted);
+    given::<DomainValidation>([begun(ValidationMethod::Email).into(), validated(ValidationMethod::Email)])
+        .when(draw("admin", "aa"), noon())
+        .refused(ValidationRefusal::MailNotWanted);
+    pending(ValidationMethod::Email)
+        .when(draw("admin", "aa"), at("2028-03-15T00:00:00Z"))
+        .refused(ValidationRefusal::MethodNotTaken);
+}
+
+#[test]
+fn the_code_for_another_proof_lives_no_longer_than_a_random_value_may() {
+    let history = || {
+        [begun(ValidationMethod::Email).into(), validated(ValidationMethod::Email), expiring("it ends soon")]
+    };
+    _ = given::<DomainValidation>(history())
+        .when(draw("admin", "aa"), at("2027-02-05T04:00:00Z"))
+        .then([drawn("admin", "aa", "2027-03-07T04:00:00Z")]);
+    _ = given::<DomainValidation>(history())
+        .when(draw("admin", "aa"), at("2027-06-01T12:00:00Z"))
+        .then([drawn("admin", "aa", "2027-06-09T12:00:00Z")]);
 }
 
 #[test]
@@ -223,9 +261,7 @@ fn a_mail_is_sent_again_before_a_proof_by_mail_ends() {
 #[test]
 fn each_method_is_proved_in_its_own_way() {
     pending(ValidationMethod::Email).when(missing(true), noon()).refused(ValidationRefusal::NothingToLookFor);
-    pending(ValidationMethod::DnsTxt)
-        .when(ValidationCommand::DrawCode("aa".into()), noon())
-        .refused(ValidationRefusal::NotByMail);
+    pending(ValidationMethod::DnsTxt).when(draw("admin", "aa"), noon()).refused(ValidationRefusal::NotByMail);
     pending(ValidationMethod::DnsTxt)
         .when(ValidationCommand::Confirm("aa".into()), noon())
         .refused(ValidationRefusal::CodeVoid);

@@ -10,14 +10,19 @@ use contracts::{
     },
     id,
 };
-use runtime::entropy;
+use runtime::{entropy, repository::Executed};
 use sha2::{Digest, Sha256};
 
 use super::{Handlers, sign_in::NotLetIn, within};
-use crate::{administrator::AdministratorCommand, session::SessionCommand};
+use crate::{
+    administrator::{Administrator, AdministratorCommand},
+    session::SessionCommand,
+};
 
 /// How long a link works.
 const VALID: Lifetime = Lifetime::days(1);
+/// How long a link may be drawn for its mail, which is tried for three days.
+const WANTED: Lifetime = Lifetime::days(4);
 /// What a code begins with.
 const PREFIX: &str = "chl_";
 
@@ -33,7 +38,8 @@ impl Handlers {
         self.may_give(&seen.caller, &seen.principal, seen.grants.clone())?;
         let purpose = LinkPurpose::SetPassword;
         if command.show {
-            let (url, valid_until, done) = self.drawn(&seen.context, id, purpose).await?;
+            let (link, done) = self.drawn(&seen.context, id, purpose, AdministratorCommand::ShowLink).await?;
+            let Link { url, valid_until } = link;
             let wanted = WantedLink { administrator_id: id, url: Some(url), valid_until: Some(valid_until) };
             return Ok(done.answer(|_| wanted));
         }
@@ -41,13 +47,12 @@ impl Handlers {
             let words = "no e-mail address of this administrator is known: set one, or have the link shown";
             return Err(Problem::new(Code::InvalidState, words));
         }
-        let wanted = AdministratorLinkWanted { purpose, requested_by: Some(seen.principal.administrator) };
-        let want = AdministratorCommand::WantLink(wanted);
+        let want = self.wanted(Some(seen.principal.administrator));
         let done = self.administrators.execute(&seen.context, id.uuid(), want).await?;
         Ok(done.answer(|_| WantedLink { administrator_id: id, url: None, valid_until: None }))
     }
 
-    /// Draws the code of a link that is about to be sent.
+    /// Draws the code of a link that was asked for and is about to be sent.
     pub async fn draw_link(
         &self,
         context: &Context,
@@ -60,7 +65,8 @@ impl Handlers {
         let (appointed, _) = snapshot.state.appointed().ok_or_else(missing)?;
         let context = within(context, snapshot.tenant.ok_or_else(missing)?);
         let person = self.people.find(id).await?;
-        let (url, valid_until, done) = self.drawn(&context, id, command.purpose).await?;
+        let draw = AdministratorCommand::DrawLink;
+        let (Link { url, valid_until }, done) = self.drawn(&context, id, command.purpose, draw).await?;
         let name = person.display_name.unwrap_or_else(|| appointed.name.clone());
         Ok(done.answer(|_| DrawnLink { email: person.email, name, url, valid_until }))
     }
@@ -82,8 +88,7 @@ impl Handlers {
         {
             return nothing();
         }
-        let wanted = AdministratorLinkWanted { purpose: LinkPurpose::SetPassword, requested_by: None };
-        let want = AdministratorCommand::WantLink(wanted);
+        let want = self.wanted(None);
         self.administrators.execute(&within(context, claimant.tenant), id.uuid(), want).await?;
         nothing()
     }
@@ -159,29 +164,41 @@ impl Handlers {
         Ok(done.answer(|_| ()))
     }
 
-    /// A new link, which makes older ones void.
+    fn wanted(&self, requested_by: Option<AdministratorId>) -> AdministratorCommand {
+        let until = Some(self.clock.now().plus(WANTED.duration()));
+        let purpose = LinkPurpose::SetPassword;
+        AdministratorCommand::WantLink(AdministratorLinkWanted { purpose, requested_by, until })
+    }
+
+    /// A new link, which makes older ones void. Errors: `already_exists` to a repeat, because the code that the first drew
+    /// is known to nobody.
     async fn drawn(
         &self,
         context: &Context,
         id: AdministratorId,
         purpose: LinkPurpose,
-    ) -> Result<
-        (SecretText, Timestamp, runtime::repository::Executed<crate::administrator::Administrator>),
-        Problem,
-    > {
+        command: fn(AdministratorLinkDrawn) -> AdministratorCommand,
+    ) -> Result<(Link, Executed<Administrator>), Problem> {
         let secret = entropy::bytes::<32>(&*self.entropy);
         let code = format!("{PREFIX}{}_{}", id::encode(id.uuid()), hex::encode(secret));
         let valid_until = self.clock.now().plus(VALID.duration());
-        let draw = AdministratorCommand::DrawLink(AdministratorLinkDrawn {
-            purpose,
-            hash: hash_of(&code),
-            valid_until,
-        });
-        let done = self.administrators.execute(context, id.uuid(), draw).await?;
+        let drawn = command(AdministratorLinkDrawn { purpose, hash: hash_of(&code), valid_until });
+        let done = self.administrators.execute(context, id.uuid(), drawn).await?;
+        if done.replayed {
+            let words =
+                "the link was drawn when this request came first, and is not kept: ask for another one";
+            return Err(Problem::new(Code::AlreadyExists, words));
+        }
         // Only from the configuration, never from what a request says of itself (L-4).
         let url = SecretText::new(format!("{}/sign-in/link/{code}", self.public_url));
-        Ok((url, valid_until, done))
+        Ok((Link { url, valid_until }, done))
     }
+}
+
+/// A link as it is sent or shown.
+struct Link {
+    url: SecretText,
+    valid_until: Timestamp,
 }
 
 fn hash_of(code: &str) -> String {

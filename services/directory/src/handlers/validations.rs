@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{Handlers, hidden, within};
 use crate::{
-    domain_validation::{DomainValidation, Record, ValidationCommand, challenge, check::check},
+    domain_validation::{DomainValidation, Record, ValidationCommand, check::check},
     validation_view,
 };
 
@@ -100,20 +100,15 @@ impl Handlers {
         let record = self.validation(command.validation).await?;
         let context = &within(context, record.organization_id);
         let code = format!("{}.{}", record.id, hex::encode(bytes::<32>(&*self.entropy)));
-        let draw = ValidationCommand::DrawCode(hash(&code));
+        let draw = ValidationCommand::DrawCode { recipient: command.recipient.clone(), hash: hash(&code) };
         let done = self.validations.execute(context, record.id.uuid(), draw).await?;
         if done.replayed {
             return Err(Problem::new(Code::AlreadyExists, "the code was drawn already; draw another one"));
         }
         let known = done.state.0.clone().ok_or_else(Problem::internal)?;
-        let (_, valid_until) = known.code.ok_or_else(Problem::internal)?;
-        Ok(done.answer(|_| DrawnValidationCode {
-            code: SecretText::new(code),
-            recipients: challenge::recipients(&known.domain_name),
-            domain_name: known.domain_name,
-            organization_id: known.organization_id,
-            valid_until,
-        }))
+        let (_, valid_until) = known.codes.get(&command.recipient).ok_or_else(Problem::internal)?;
+        let valid_until = *valid_until;
+        Ok(done.answer(|_| DrawnValidationCode { code: SecretText::new(code), valid_until }))
     }
 
     /// Takes a code that was sent by mail as proof.

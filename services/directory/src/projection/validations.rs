@@ -20,7 +20,7 @@ pub struct ValidationProjection;
 
 impl Projection for ValidationProjection {
     const NAME: &'static str = "domain_validation";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const CATEGORIES: &'static [&'static str] = &[DomainValidationEvent::CATEGORY];
     const TABLES: &'static [&'static str] = &["domain_validation"];
 

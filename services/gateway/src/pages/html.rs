@@ -91,6 +91,23 @@ pub fn link(message: &str, token: &str) -> String {
     )
 }
 
+/// The form to confirm a domain with.
+pub fn confirm(message: &str, token: &str) -> String {
+    format!(
+        "<h1>Confirm a domain</h1>{}<p>The mail with this link names an organization and a domain. Whoever controls the domain \
+         confirms here that the organization may get certificates for it; nobody else should.</p>\
+         <form method=\"post\">{}<p><button>Confirm</button></p></form>",
+        alert(message),
+        hidden(token),
+    )
+}
+
+/// What whoever confirmed a domain reads.
+pub fn confirmed(domain: &str, until: &str) -> String {
+    let (domain, until) = (escaped(domain), escaped(until));
+    format!("<h1>{domain} is confirmed</h1><p>Until {until}. The link is used up.</p>")
+}
+
 /// Who is signed in.
 pub fn signed_in(name: &str, token: &str) -> String {
     format!(
@@ -116,8 +133,13 @@ mod tests {
     #[test]
     fn what_strangers_send_is_shown_as_text() {
         let strange = "\"><script>alert(1)</script>";
-        let shown =
-            [sign_in(strange, strange, "00", Some(strange)), link(strange, "00"), signed_in(strange, "00")];
+        let shown = [
+            sign_in(strange, strange, "00", Some(strange)),
+            link(strange, "00"),
+            confirm(strange, "00"),
+            confirmed(strange, strange),
+            signed_in(strange, "00"),
+        ];
         for html in shown {
             assert!(!html.contains("<script") && !html.contains(strange), "{html}");
         }

@@ -166,7 +166,7 @@ pub fn operations() -> Vec<Operation> {
                 "url": "https://pki.example.com/sign-in/link/chl_01jdp4q2x8f7mb3v5kz6n9w0ae_…",
                 "validUntil": "2026-11-22T09:00:00Z"}),
         )
-        .problem(Code::InvalidState)
+        .problems(&[Code::InvalidState, Code::AlreadyExists])
         .handled_by(link),
         Operation::get(
             "/api/v1/admins/{id}/timeline",

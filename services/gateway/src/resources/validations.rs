@@ -1,10 +1,7 @@
 //! `/domains/{id}/validations`: proofs that an organization controls a domain.
 
-use std::time::Duration;
-
-use bus::Context;
 use contracts::{
-    Actor, Code, DomainId, OrganizationId, Permission, Problem, Service, ValidationId,
+    Code, DomainId, OrganizationId, Permission, Problem, SecretText, Service, ValidationId,
     directory::{
         CheckDomainValidation, ConfirmDomainValidation, ConfirmedDomainValidation, DomainValidationStatus,
         DomainValidationView, StartDomainValidation, ValidationMethod,
@@ -15,9 +12,8 @@ use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::{Page, domains, page};
+use super::{Page, domains, page, sessions};
 use crate::{
     answer::Answer,
     call::Call,
@@ -26,9 +22,6 @@ use crate::{
     timeline::{self, TimelineEntry},
     view::{self, Field, Rights, View},
 };
-
-/// How long whoever follows a link waits at most.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 static VALIDATIONS: View = View {
     service: Service::Directory,
@@ -189,17 +182,14 @@ async fn check(call: Call) -> Result<Answer, Problem> {
 /// Whoever has the code is who read the mail: nobody has to be signed in.
 async fn confirm(call: Call) -> Result<Answer, Problem> {
     let command: ConfirmDomainValidation = call.json()?;
-    let deadline = call.now.plus(PATIENCE.try_into().unwrap_or(time::Duration::MINUTE));
-    let context = Context {
-        traceparent: Some(call.trace.traceparent.to_string()),
-        ..Context::new(
-            call.gateway.ids.uuid(),
-            OrganizationId(Uuid::nil()),
-            Actor::Service(Service::Gateway),
-            deadline,
-        )
-    };
+    let context = sessions::at_the_door(&call);
     call.send_in(context, command, |confirmed, _| Answer::json(StatusCode::OK, &confirmed)).await
+}
+
+/// The same by who follows the link.
+pub async fn confirm_by_code(call: &Call, code: SecretText) -> Result<ConfirmedDomainValidation, Problem> {
+    let command = ConfirmDomainValidation { code };
+    Ok(call.gateway.bus.call(&sessions::at_the_door(call), &command).await?.result)
 }
 
 /// The validation in the path, of the domain in the path, if the caller sees both.
