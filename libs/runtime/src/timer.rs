@@ -12,7 +12,7 @@ use deadpool_postgres::{Pool, Transaction};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use tokio_postgres::Error;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -40,6 +40,8 @@ const PERIOD: Duration = Duration::from_millis(500);
 const TAKEN: i64 = 64;
 /// Timers acted upon at once.
 const AT_ONCE: usize = 16;
+/// The part of a lease that an act may take; it begins only while so much of the lease is left.
+const ACT: f32 = 0.8;
 /// The longest pause between two attempts.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -90,6 +92,24 @@ pub(crate) async fn write(
     Ok(true)
 }
 
+/// Sets timers that are due at once, from within an act of the process. Where somebody acts upon one, it is due when their
+/// lease is over: they may have begun before what called for it.
+pub async fn arm<P: Process>(
+    transaction: &Transaction<'_>,
+    service: Service,
+    names: &[String],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let sql = format!(
+        "insert into {service}.timer as t (process, name, due, payload, not_before) \
+         select $1, name, $3, 'null', $3 from unnest($2::text[]) as name \
+         on conflict (process, name) do update set due = excluded.due, payload = excluded.payload, \
+           not_before = greatest(excluded.due, t.lease_until), attempts = 0, lease_until = null, epoch = t.epoch + 1"
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    transaction.execute(&statement, &[&P::NAME, &names, &now.0]).await.map(|_| ())
+}
+
 /// Fires what is due until told to stop. Any number of instances may do so.
 pub(crate) async fn fire<P: Process>(
     process: &P,
@@ -108,10 +128,14 @@ pub(crate) async fn fire<P: Process>(
                 vec![]
             }
         };
-        let full = taken.len() as i64 == TAKEN;
+        let (full, since) = (taken.len() as i64 == TAKEN, Instant::now());
         stream::iter(taken)
             .for_each_concurrent(AT_ONCE, |leased| async move {
-                let act = tokio::time::timeout(P::LEASE.mul_f32(0.8), process.act(leased.due.clone()));
+                if since.elapsed() > P::LEASE.mul_f32(1.0 - ACT) {
+                    // Others were slow: somebody else could take it while it is acted upon.
+                    return table.give_back(&leased).await;
+                }
+                let act = tokio::time::timeout(P::LEASE.mul_f32(ACT), process.act(leased.due.clone()));
                 let failure = match act.await {
                     Ok(Ok(())) => None,
                     Ok(Err(problem)) => Some(problem.to_string()),
@@ -182,6 +206,18 @@ impl Table<'_> {
                 Leased { due, epoch: row.get(3) }
             })
             .collect())
+    }
+
+    /// Ends a lease that nothing was done with. Failing that, it runs out.
+    async fn give_back(&self, leased: &Leased) {
+        let sql = format!(
+            "update {}.timer set lease_until = null where process = $1 and name = $2 and epoch = $3",
+            self.service
+        );
+        let Ok(client) = self.pool.get().await else { return };
+        if let Err(error) = client.execute(&sql, &[&self.process, &leased.due.name, &leased.epoch]).await {
+            tracing::debug!(process = self.process, error = words(&error), "a timer cannot be given back");
+        }
     }
 
     async fn settle(&self, leased: &Leased, done: bool, now: Timestamp) -> Result<(), String> {

@@ -52,6 +52,7 @@ pub const LOGGED: &[&str] = &[
     "messaging.operation.type",
     "messaging.system",
     "name",
+    "notification",
     "operation",
     "organization",
     "otel.kind",
