@@ -87,6 +87,13 @@ provide_servers() {
   hash -r
 }
 
+# provide_user NAME HOME : a user that servers drop their rights to, as their package would make it; for root alone.
+provide_user() {
+  if [[ $EUID -ne 0 ]] || getent passwd "$1" >/dev/null; then return; fi
+  useradd --system --user-group --no-create-home --home-dir "$2" --shell /usr/sbin/nologin "$1"
+  install -d -m 0755 "$2"
+}
+
 # wrap DIRECTORY PROGRAM... : scripts that run unpacked programs with the libraries unpacked beside them, whatever is
 # left of the caller's environment.
 wrap() {

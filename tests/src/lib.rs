@@ -8,6 +8,7 @@ pub mod checks;
 pub mod clients;
 pub mod examples;
 pub mod forged;
+pub mod forms;
 pub mod house;
 pub mod mailbox;
 pub mod notifications;

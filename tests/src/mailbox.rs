@@ -9,6 +9,7 @@ use std::{
     process::{Child, ChildStdin, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::{tool, world::eventually};
@@ -108,6 +109,24 @@ impl Drop for MailServer {
         _ = self.python.kill();
         _ = self.python.wait();
     }
+}
+
+/// The text of a mail, as a reader shows it.
+#[must_use]
+pub fn text(mail: &Value) -> String {
+    let data = mail["data"].as_str().unwrap();
+    let part = data.split("Content-Type: text/plain").nth(1).unwrap();
+    let (_, body) = part.split_once("\r\n\r\n").unwrap();
+    let base64: String = body.lines().take_while(|line| !line.starts_with("--")).collect();
+    String::from_utf8(STANDARD.decode(base64).unwrap()).unwrap()
+}
+
+/// What stands after this in a link of a mail.
+#[must_use]
+pub fn after(mail: &Value, path: &str) -> String {
+    let text = text(mail);
+    let rest = text.split(path).nth(1).unwrap_or_else(|| panic!("no '{path}' in {text}"));
+    rest.split_whitespace().next().unwrap().to_owned()
 }
 
 /// A header of a mail, with its line folded back.

@@ -37,7 +37,7 @@ pub async fn queue(installation: &Installation, address: &str, name: &str) -> St
     let ids = Ids::new(clock.clone(), Arc::new(SystemEntropy));
     let id = ids.id::<NotificationId>();
     let (kind, about) = (NotificationKind::ApprovalDeclined, EventId(ids.uuid()));
-    let queued = NotificationQueued { id, kind, about, recipient: None };
+    let queued = NotificationQueued { id, kind, about, subject: None, recipient: None };
     let some = |text: &str| Some(text.to_owned());
     let facts = Facts {
         name: some(name),

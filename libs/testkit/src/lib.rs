@@ -14,6 +14,7 @@ pub mod name_server;
 pub mod openssl;
 pub mod otlp;
 pub mod ports;
+pub mod relay;
 pub mod servers;
 pub mod web_server;
 
@@ -22,5 +23,6 @@ pub use https::{Answer, Https};
 pub use installation::Installation;
 pub use name_server::NameServer;
 pub use otlp::OtlpReceiver;
+pub use relay::Relay;
 pub use servers::Servers;
 pub use web_server::WebServer;

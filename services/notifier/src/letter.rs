@@ -12,7 +12,7 @@ use crate::{
 pub const MASK: &str = "[not kept]";
 
 /// What a mail is told of. Which of these a template needs it says itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Facts {
     /// The recipient's name.
@@ -37,6 +37,13 @@ pub struct Facts {
     pub domain: Option<String>,
     /// An organization's name.
     pub organization: Option<String>,
+}
+
+/// One of them may be secret.
+impl std::fmt::Debug for Facts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Facts([redacted])")
+    }
 }
 
 impl Facts {

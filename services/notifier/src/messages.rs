@@ -1,10 +1,11 @@
 //! The tables beside the log: to whom notifications go, what they say, what servers answered.
 
 use contracts::{
-    NotificationId, Problem, Timestamp,
+    NotificationId, Problem, Service, Timestamp,
     notifier::{MailStep, NotificationQueued},
 };
 use deadpool_postgres::Pool;
+use runtime::{process::Process, timer::arm};
 use serde_json::json;
 
 use crate::{
@@ -82,22 +83,30 @@ impl Messages {
         Ok(Some(Message { name: row.try_get(0)?, address: row.try_get(1)?, facts }))
     }
 
-    /// Notes whether a message waits for mail to be set up.
-    pub async fn wait(&self, id: NotificationId, waiting: bool) -> Result<(), TableError> {
-        let sql = "update notifier.message set waiting = $2 where notification = $1 and waiting <> $2";
+    /// Notes that a message waits for mail to be set up.
+    pub async fn wait(&self, id: NotificationId) -> Result<(), TableError> {
+        let sql = "update notifier.message set waiting = true where notification = $1 and not waiting";
         let client = self.pool.get().await?;
         let statement = client.prepare_cached(sql).await?;
-        client.execute(&statement, &[&id.uuid(), &waiting]).await?;
+        client.execute(&statement, &[&id.uuid()]).await?;
         Ok(())
     }
 
-    /// Some of those that wait, the oldest first.
-    pub async fn waiting(&self, limit: i64) -> Result<Vec<NotificationId>, TableError> {
-        let sql = "select notification from notifier.message where waiting order by made_at limit $1";
-        let client = self.pool.get().await?;
-        let statement = client.prepare_cached(sql).await?;
-        let rows = client.query(&statement, &[&limit]).await?;
-        Ok(rows.iter().map(|row| row.try_get(0).map(NotificationId)).collect::<Result<_, _>>()?)
+    /// Ends the wait of all that wait: in one transaction each gets the timer of its name, due now.
+    pub async fn release<P: Process>(
+        &self,
+        timer: fn(NotificationId) -> String,
+        now: Timestamp,
+    ) -> Result<(), TableError> {
+        let sql = "update notifier.message set waiting = false where waiting returning notification";
+        let mut client = self.pool.get().await?;
+        let transaction = client.transaction().await?;
+        let rows = transaction.query(sql, &[]).await?;
+        let names = rows.iter().map(|row| row.try_get(0).map(NotificationId).map(timer));
+        let names: Vec<String> = names.collect::<Result<_, _>>()?;
+        arm::<P>(&transaction, Service::Notifier, &names, now).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Keeps what the server answered; an address that it refused for good is written to no more.

@@ -7,16 +7,15 @@ use std::{sync::Arc, time::Duration};
 
 use bus::Context;
 use contracts::{
-    Actor, Event as _, NotificationId, OrganizationId, Problem, Service, Timestamp,
+    Actor, Code, Event as _, NotificationId, OrganizationId, Problem, Service, Timestamp,
     event::EventError,
     notifier::{GiveUpReason, MailSettingsEvent, NotificationEvent},
 };
 use eventlog::Recorded;
-use futures::{StreamExt as _, stream};
 use runtime::{
     clock::Clock,
     process::{Process, Reaction},
-    repository::{Repository, Snapshot},
+    repository::{Executed, Repository, Snapshot},
     service::ServiceContext,
     timer::Due,
 };
@@ -25,13 +24,15 @@ use uuid::Uuid;
 
 use crate::{
     address::MailAddress,
-    letter::Template,
+    letter::{Facts, Template},
     mail::{Correspondent, HeaderText, Mail, MessageId},
-    messages::{Message, Messages},
+    messages::Messages,
     metrics,
     notification::{Command, Journey, Notification},
     post::{Post, Way},
-    smtp::{self, Delivery},
+    secret::Secrets,
+    settings::INSTALLATION,
+    smtp::{self, Delivery, Outcome},
 };
 
 /// Sends notifications.
@@ -39,20 +40,21 @@ pub struct Outbox {
     notifications: Repository<Notification>,
     messages: Messages,
     post: Arc<Post>,
+    secrets: Secrets,
     clock: Arc<dyn Clock>,
 }
 
 /// What to do with a timer.
 const SEND: &str = "send";
 const FLUSH: &str = "flush";
-/// Waiting mails sent at once when mail was set up.
-const AT_ONCE: usize = 8;
+/// The pause before a server's yes that could not be recorded is recorded again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 impl Process for Outbox {
     const NAME: &'static str = "outbox";
     const CATEGORIES: &'static [&'static str] = &[NotificationEvent::CATEGORY, MailSettingsEvent::CATEGORY];
-    /// One delivery is bounded to less.
-    const LEASE: Duration = Duration::from_secs(60);
+    /// An act may take four fifths of it: 40 s for the server, the rest for what comes before and after.
+    const LEASE: Duration = Duration::from_secs(90);
 
     fn react(&self, recorded: &Recorded) -> Result<Vec<Reaction>, EventError> {
         let remind = |name: &str, due: Timestamp| Reaction::Remind {
@@ -95,30 +97,18 @@ impl Outbox {
             notifications: context.repository(1_000),
             messages: Messages::new(context.pool.clone()),
             post,
+            secrets: Secrets::new(context),
             clock: context.clock.clone(),
         }
     }
 
-    /// Sends what waited for mail to be set up. Cut off, it is repeated: what was not sent still waits.
+    /// Lets go on what waited for mail to be set up: each under a timer of its own, so that one that takes long holds up, or
+    /// repeats, no other.
     async fn flush(&self) -> Result<(), Problem> {
         if self.post.way().await?.is_none() {
             return Ok(());
         }
-        loop {
-            let waiting = self.messages.waiting(AT_ONCE as i64).await?;
-            if waiting.is_empty() {
-                return Ok(());
-            }
-            let mut sending = stream::iter(waiting)
-                .map(async |id| {
-                    self.deliver(id).await?;
-                    self.messages.wait(id, false).await.map_err(Problem::from)
-                })
-                .buffer_unordered(AT_ONCE);
-            while let Some(done) = sending.next().await {
-                done?;
-            }
-        }
+        Ok(self.messages.release::<Self>(timer, self.clock.now()).await?)
     }
 
     /// Takes a notification one attempt further, if it is still to be sent.
@@ -126,29 +116,44 @@ impl Outbox {
         let known = self.notifications.reload(id.uuid()).await?;
         let Some(journey) = known.state.journey().filter(|_| known.state.is_open()) else { return Ok(()) };
         let Some(way) = self.way_or_wait(id).await? else { return Ok(()) };
-        let Some(message) = self.messages.find(id).await? else {
-            return self.give_up(id, &known, GiveUpReason::NoAddress).await;
+        let written = match self.write(&way, known.tenant.unwrap_or(INSTALLATION), journey).await? {
+            Ok(written) => written,
+            Err(reason) => return self.record(id, &known, Command::GiveUp(reason)).await.map(drop),
         };
-        let address = message.address.as_deref().and_then(|text| text.parse::<MailAddress>().ok());
-        let Some(address) = address else { return self.give_up(id, &known, GiveUpReason::NoAddress).await };
-        if self.messages.is_suppressed(address.as_str()).await? {
-            return self.give_up(id, &known, GiveUpReason::Suppressed).await;
+        if self.record(id, &known, Command::Attempt).await?.replayed {
+            // Either somebody else is at it, or we were and never heard so: the next look tells.
+            return Err(Problem::unavailable("another attempt at this notification was begun"));
         }
-        let (from, mail) = self.compose(&way, journey, &message, &address)?;
-        self.record(id, &known, Command::Attempt).await?;
-        let delivery = Delivery {
-            settings: &way.settings,
-            password: way.password.as_deref(),
-            from: &from,
-            to: &address,
-            mail: &mail,
-        };
-        let outcome = smtp::deliver(delivery, smtp::WHOLE).await;
+        let outcome = smtp::deliver(written.delivery(&way), smtp::WHOLE).await;
         fail::fail_point!("X21-smtp-accepted-unmarked");
-        self.messages.note(id, address.as_str(), &outcome, self.clock.now()).await?;
-        let end = outcome.failure.map_or(Command::Sent, Command::Failed);
+        self.conclude(id, &written.to, outcome).await
+    }
+
+    /// Records what became of an attempt. The server's yes comes first, and again until it stands: whatever goes wrong here,
+    /// nobody gets a mail twice for it.
+    async fn conclude(&self, id: NotificationId, to: &MailAddress, outcome: Outcome) -> Result<(), Problem> {
+        let at = self.clock.now();
+        if let Some(failure) = outcome.failure {
+            self.messages.note(id, to.as_str(), &outcome, at).await?;
+            let known = self.notifications.reload(id.uuid()).await?;
+            return self.record(id, &known, Command::Failed(failure)).await.map(drop);
+        }
+        while let Err(problem) = self.record_sent(id).await {
+            if problem.code != Code::ServiceUnavailable {
+                return Err(problem);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        if let Err(error) = self.messages.note(id, to.as_str(), &outcome, at).await {
+            let error = runtime::error::words(&error);
+            tracing::warn!(notification = %id, error, "what the server said to a mail is not kept");
+        }
+        Ok(())
+    }
+
+    async fn record_sent(&self, id: NotificationId) -> Result<(), Problem> {
         let known = self.notifications.reload(id.uuid()).await?;
-        self.record(id, &known, end).await
+        self.record(id, &known, Command::Sent).await.map(drop)
     }
 
     /// The way to the server. Without one the notification waits for it, before the settings are read once more: whoever
@@ -157,29 +162,52 @@ impl Outbox {
         if let Some(way) = self.post.way().await? {
             return Ok(Some(way));
         }
-        self.messages.wait(id, true).await?;
+        self.messages.wait(id).await?;
         self.post.way().await
+    }
+
+    /// The mail, ready to be handed over; or why there is none.
+    async fn write(
+        &self,
+        way: &Way,
+        tenant: OrganizationId,
+        journey: &Journey,
+    ) -> Result<Result<Written, GiveUpReason>, Problem> {
+        let id = journey.queued.id;
+        let Some(message) = self.messages.find(id).await? else { return Ok(Err(GiveUpReason::NoAddress)) };
+        let address = message.address.as_deref().and_then(|text| text.parse::<MailAddress>().ok());
+        let Some(to) = address else { return Ok(Err(GiveUpReason::NoAddress)) };
+        if self.messages.is_suppressed(to.as_str()).await? {
+            return Ok(Err(GiveUpReason::Suppressed));
+        }
+        let Some(facts) = self.secrets.fill(tenant, &journey.queued, &to, message.facts).await? else {
+            return Ok(Err(GiveUpReason::Obsolete));
+        };
+        let name = message.name.as_deref().map(HeaderText::of);
+        let to = Correspondent { address: to, name };
+        self.compose(way, journey, &facts, to).map(Ok)
     }
 
     fn compose(
         &self,
         way: &Way,
         journey: &Journey,
-        message: &Message,
-        to: &MailAddress,
-    ) -> Result<(MailAddress, Vec<u8>), Problem> {
+        facts: &Facts,
+        to: Correspondent,
+    ) -> Result<Written, Problem> {
         let wrong = |error: &dyn std::fmt::Display| {
-            tracing::error!(%error, stream = %journey.queued.id, "a notification cannot be composed");
+            tracing::error!(%error, notification = %journey.queued.id, "a notification cannot be composed");
             Problem::internal()
         };
         let from: MailAddress = way.settings.from_address.parse().map_err(|error| wrong(&error))?;
-        let letter = Template::of(journey.queued.kind).fill(&message.facts).map_err(|error| wrong(&error))?;
+        let letter = Template::of(journey.queued.kind).fill(facts).map_err(|error| wrong(&error))?;
+        let address = to.address.clone();
         let mail = Mail {
             from: Correspondent {
                 address: from.clone(),
                 name: way.settings.from_name.as_deref().map(HeaderText::of),
             },
-            to: Correspondent { address: to.clone(), name: message.name.as_deref().map(HeaderText::of) },
+            to,
             subject: letter.subject,
             text: letter.text,
             html: letter.html,
@@ -187,16 +215,7 @@ impl Outbox {
             date: self.clock.now(),
         };
         let bytes = mail.compose().map_err(|error| wrong(&runtime::error::words(&error)))?;
-        Ok((from, bytes))
-    }
-
-    async fn give_up(
-        &self,
-        id: NotificationId,
-        known: &Snapshot<Notification>,
-        reason: GiveUpReason,
-    ) -> Result<(), Problem> {
-        self.record(id, known, Command::GiveUp(reason)).await
+        Ok(Written { from, to: address, bytes })
     }
 
     /// Appends what a command comes to. Its id follows from the version that it was decided on, so that a repeat is one.
@@ -205,8 +224,8 @@ impl Outbox {
         id: NotificationId,
         known: &Snapshot<Notification>,
         command: Command,
-    ) -> Result<(), Problem> {
-        let tenant = known.tenant.unwrap_or(OrganizationId(Uuid::nil()));
+    ) -> Result<Executed<Notification>, Problem> {
+        let tenant = known.tenant.unwrap_or(INSTALLATION);
         let step = format!("outbox/{}", known.version);
         let command_id = Uuid::new_v5(&id.uuid(), step.as_bytes());
         let deadline = self.clock.now().plus(time::Duration::seconds(10));
@@ -215,7 +234,31 @@ impl Outbox {
         if let (Some(journey), false) = (done.state.journey(), done.replayed) {
             metrics::count(journey.queued.kind, &done.state);
         }
-        Ok(())
+        Ok(done)
+    }
+}
+
+/// The name of a notification's timer.
+fn timer(id: NotificationId) -> String {
+    format!("{SEND}/{}", id.uuid())
+}
+
+/// A mail in its envelope.
+struct Written {
+    from: MailAddress,
+    to: MailAddress,
+    bytes: Vec<u8>,
+}
+
+impl Written {
+    fn delivery<'a>(&'a self, way: &'a Way) -> Delivery<'a> {
+        Delivery {
+            settings: &way.settings,
+            password: way.password.as_deref(),
+            from: &self.from,
+            to: &self.to,
+            mail: &self.bytes,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::MailStep;
 use crate::{
@@ -85,6 +86,9 @@ pub struct NotificationQueued {
     pub kind: NotificationKind,
     /// The event that called for it.
     pub about: EventId,
+    /// What that event happened to, such as a validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Uuid>,
     /// The administrator it is for; none for an address that belongs to nobody known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<AdministratorId>,

@@ -13,6 +13,7 @@ fn it() -> NotificationQueued {
         id: NotificationId(Uuid::from_u128(1)),
         kind: NotificationKind::SetPassword,
         about: EventId(Uuid::from_u128(2)),
+        subject: None,
         recipient: Some(AdministratorId(Uuid::from_u128(3))),
     }
 }
@@ -69,6 +70,29 @@ fn what_may_pass_is_tried_again_later_and_later_for_three_days() {
     given::<Notification>([it().into(), attempted(MOST)])
         .when(failed(MailStep::Connect, None), NOON)
         .then([dead(GiveUpReason::Expired, Some(MailStep::Connect), None)]);
+}
+
+#[test]
+fn when_a_server_is_back_after_an_hour_the_mail_goes_within_a_quarter_of_one() {
+    let back = NOON.plus(Duration::HOUR);
+    let (mut history, mut now, mut attempts) = (vec![it().into()], NOON, 0);
+    while now < back {
+        attempts += 1;
+        let next_at = now.plus(pause(attempts));
+        let deferred: NotificationEvent =
+            NotificationDeferred { attempt: attempts, step: Some(MailStep::Connect), code: None, next_at }
+                .into();
+        given::<Notification>(history.clone()).when(Command::Attempt, now).then([attempted(attempts)]);
+        history.push(attempted(attempts));
+        given::<Notification>(history.clone())
+            .when(failed(MailStep::Connect, None), now)
+            .then([deferred.clone()]);
+        history.push(deferred);
+        now = next_at;
+    }
+    assert!(now <= back.plus(Duration::minutes(15)) && attempts == 9, "attempt {} at {now}", attempts + 1);
+    history.push(attempted(attempts + 1));
+    given::<Notification>(history).when(Command::Sent, now).then([sent_at(attempts + 1)]);
 }
 
 #[test]
