@@ -23,12 +23,6 @@ impl Forms {
         Self { api: world.api().with_token(None), origin: origin.to_owned(), cookies: vec![] }
     }
 
-    /// Where the pages are.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
     /// Gets a page, which asks nothing from elsewhere.
     pub async fn get(&mut self, path: &str) -> Answer {
         let cookies = self.cookies();
