@@ -76,7 +76,7 @@ async fn no_key_lies_outside_the_keystore(mode: Mode) {
         assert!(search.found(content).is_empty(), "in {place} lie {:?}", search.found(content));
         assert!(search_master.found(content).is_empty(), "the master key lies in {place}");
     }
-    the_search_finds_what_is_there(&keys, &written_places, &memories);
+    the_search_finds_what_is_there(&keys, &written_places, memories);
     if mode == Mode::ProcessPerService {
         beside_another_master_key_nothing_opens(&mut world).await;
     }
@@ -96,7 +96,7 @@ async fn use_keys(world: &World) {
 }
 
 /// The public halves of the same keys are where they belong, and the private ones are found where they are planted.
-fn the_search_finds_what_is_there(keys: &[Canary], written: &[Place], memories: &[Place]) {
+fn the_search_finds_what_is_there(keys: &[Canary], written: &[Place], memories: Vec<Place>) {
     let public = Search::public(keys);
     for place in ["the database", "LOG_0"] {
         let content = &written.iter().find(|(name, _)| name == place).unwrap().1;
@@ -107,6 +107,7 @@ fn the_search_finds_what_is_there(keys: &[Canary], written: &[Place], memories: 
         let found = memories.iter().find(|(name, _)| *name == place).map(|(_, held)| public.found(held));
         assert!(found.is_none_or(|found| !found.is_empty()), "{place} holds certificates");
     }
+    drop(memories);
     let private = Search::private(keys);
     assert_eq!(private.found(&memory("self")).len(), keys.len(), "this test knows them");
     for key in keys {
@@ -203,17 +204,25 @@ fn memories(world: &World) -> Vec<Place> {
     others.map(|name| (format!("the memory of {name}"), memory(&world.pid(name).to_string()))).collect()
 }
 
-/// Everything that a process has in memory and did not only map from a file.
+/// Everything that a process has in memory and did not only map from a file, but for what it never wrote to.
 fn memory(process: &str) -> Vec<u8> {
+    const BLOCK: usize = 1 << 16;
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
     let mut memory = File::open(format!("/proc/{process}/mem")).unwrap();
-    let mut content = vec![];
+    let (mut content, mut block, untouched) = (vec![], Vec::with_capacity(BLOCK), [0; BLOCK]);
     for line in maps.lines().filter(|line| line.contains(" rw") && !line.ends_with("[vvar]")) {
         let (begin, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
-        let [begin, end] = [begin, end].map(|digits| u64::from_str_radix(digits, 16).unwrap());
-        memory.seek(SeekFrom::Start(begin)).unwrap();
-        // A mapping that a running process has just given back cannot be read.
-        _ = (&mut memory).take(end - begin).read_to_end(&mut content);
+        let [mut begin, end] = [begin, end].map(|digits| u64::from_str_radix(digits, 16).unwrap());
+        while begin < end {
+            block.clear();
+            memory.seek(SeekFrom::Start(begin)).unwrap();
+            // A mapping that a running process has just given back cannot be read.
+            _ = (&mut memory).take((end - begin).min(BLOCK as u64)).read_to_end(&mut block);
+            if block != untouched[..block.len()] {
+                content.extend_from_slice(&block);
+            }
+            begin += BLOCK as u64;
+        }
     }
     assert!(content.len() > 1_000_000, "{process} has memory");
     content

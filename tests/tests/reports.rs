@@ -14,6 +14,7 @@ in_both_modes!(
     the_matrix_says_what_the_engine_says,
     activity_tells_who_did_and_tried_what,
     the_structure_is_valid_by_its_schema,
+    every_domain_has_its_validation_beside_it,
     nobody_reads_beyond_their_reach,
     reading_the_audit_trail_is_recorded,
 );
@@ -160,6 +161,56 @@ async fn the_structure_is_valid_by_its_schema(world: &mut World) {
     assert!(world.cli(&["report", "list"]).await.done().contains("account-activity"));
 }
 
+/// P13: each domain with whoever may use it, also where nobody ever proved anything.
+async fn every_domain_has_its_validation_beside_it(world: &mut World) {
+    let (api, path) = (world.api(), "/api/v1/reports/domain-validation");
+    for (name, delegate) in [("proved.example", "name:ours"), ("bare.example", "name:theirs")] {
+        let body = json!({"name": name, "types": ["server", "client"], "delegateTo": [delegate]});
+        _ = api.post("/api/v1/domains", &body).await.expect(201);
+    }
+    _ = api
+        .post("/api/v1/domains", &json!({"name": "nobodys.example", "types": ["server"]}))
+        .await
+        .expect(201);
+    let begun = json!({"method": "dns_txt", "organization": "name:ours"});
+    let begun = api.post("/api/v1/domains/name:proved.example/validations", &begun).await.expect(201).json();
+    let report = fresh(world, &api, path, "application/json").await.expect(200).json();
+    let of = |report: &Value, name: &str| -> Vec<Value> {
+        report["rows"].as_array().unwrap().iter().filter(|row| row["domain"] == name).cloned().collect()
+    };
+    let proved = of(&report, "proved.example");
+    assert_eq!(proved.len(), 1, "{report}");
+    for same in ["organizationId", "method", "status", "validatedAt", "validUntil", "coversNamesBelow"] {
+        assert_eq!(proved[0][same], begun[same], "{same}");
+    }
+    assert_eq!(
+        (&proved[0]["status"], &proved[0]["types"]),
+        (&json!("pending"), &json!(["server", "client"]))
+    );
+    let bare = of(&report, "bare.example");
+    assert_eq!((bare.len(), &bare[0]["status"], &bare[0]["method"]), (1, &Value::Null, &Value::Null));
+    let nobodys = of(&report, "nobodys.example");
+    assert_eq!((nobodys.len(), &nobodys[0]["organizationId"]), (1, &Value::Null), "{report}");
+    let ours = begun["organizationId"].as_str().unwrap();
+    let narrowed = format!("{path}?organizationId={ours}");
+    let narrowed = fresh(world, &api, &narrowed, "application/json").await.expect(200).json();
+    assert!(narrowed["rows"].as_array().unwrap().iter().all(|row| row["organizationId"] == *ours));
+    assert_eq!(of(&narrowed, "proved.example"), proved);
+    let csv = fresh(world, &api, path, "text/csv").await.expect(200).text();
+    assert!(
+        csv.contains(",proved.example,active,") && csv.contains(",server client,dns_txt,pending,"),
+        "{csv}"
+    );
+    // Whoever keeps the matrix to one organization sees there what is granted everywhere, too.
+    let matrix = format!("/api/v1/reports/administrators?organizationId={ours}");
+    let matrix = fresh(world, &api, &matrix, "application/json").await.expect(200).json();
+    let rows = matrix["rows"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["organizationId"] == *ours), "{matrix}");
+    let me = api.get("/api/v1/me").await.expect(200).json()["administratorId"].clone();
+    let mine = rows.iter().find(|row| row["administratorId"] == me).unwrap();
+    assert!(mine["allowed"].as_array().unwrap().contains(&json!("domain.write")), "{mine}");
+}
+
 async fn nobody_reads_beyond_their_reach(world: &mut World) {
     let officer =
         |organization: &str| json!([{"role": "organization_officer", "organization": organization}]);
@@ -168,11 +219,12 @@ async fn nobody_reads_beyond_their_reach(world: &mut World) {
         ("account-activity?limit=10000", vec!["application/json", "text/csv"]),
         ("administrators", vec!["application/json", "text/csv"]),
         ("account-structure", vec!["application/json", "text/csv", "application/xml"]),
+        ("domain-validation", vec!["application/json", "text/csv"]),
     ] {
         for form in forms {
             let path = format!("/api/v1/reports/{report}");
             let text = fresh(world, &olaf, &path, form).await.expect(200).text();
-            for foreign in ["oscar", "rita", "R&D", "R&amp;D", "\"ours\""] {
+            for foreign in ["oscar", "rita", "R&D", "R&amp;D", "\"ours\"", "proved.example", "nobodys"] {
                 assert!(!text.contains(foreign), "{report} {form}: {foreign}");
             }
         }

@@ -329,7 +329,13 @@ impl Authority {
         self.directory.read(|directory| directory.authenticate_certificate(thumbprint, now))
     }
 
-    /// Whom a client certificate is bound to.
+    /// Whom a client certificate is bound to, by whichever of its hashes is known.
+    #[must_use]
+    pub fn certificate_bound_to(&self, certificate: CertificateMark) -> Option<AdministratorId> {
+        self.directory.read(|directory| directory.certificates.bound_to(certificate))
+    }
+
+    /// Whose certificate goes by this mark alone, the best that is known of it.
     #[must_use]
     pub fn certificate_owner(&self, certificate: CertificateMark) -> Option<AdministratorId> {
         self.directory.read(|directory| directory.certificates.owner(certificate))

@@ -30,6 +30,7 @@ pub mod sealed;
 pub mod secrets;
 pub mod servers;
 pub mod service;
+pub mod shown;
 pub mod shutdown;
 pub mod telemetry;
 pub mod timer;

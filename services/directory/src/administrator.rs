@@ -70,8 +70,8 @@ pub enum AdministratorCommand {
     Enable(AdministratorEnabled),
     /// Let them never act again.
     Remove(AdministratorRemoved),
-    /// Let them sign in with a certificate, whose last moment may be known.
-    BindCertificate(CertificateMark, Option<Timestamp>),
+    /// Let them sign in with a certificate.
+    BindCertificate(AdministratorCertificateBound),
     /// Let them no longer sign in with one.
     UnbindCertificate(AdministratorCertificateUnbound),
     /// They signed in with this one.
@@ -188,8 +188,8 @@ impl Aggregate for Administrator {
             (Command::Disable(disabled), Active) => vec![disabled.into()],
             (Command::Enable(enabled), Disabled) => vec![enabled.into()],
             (Command::Remove(removed), _) => vec![removed.into()],
-            (Command::BindCertificate(certificate, not_after), _) => certificates
-                .bind(certificate, not_after)
+            (Command::BindCertificate(bound), _) => certificates
+                .bind(bound)
                 .ok_or_else(|| AdministratorRefusal::TooManyCertificates(appointed.name.clone()))?,
             (Command::UnbindCertificate(unbound), _) => {
                 let mark = unbound.certificate;

@@ -1,11 +1,8 @@
 //! The client certificates that one administrator signs in with.
 
-use contracts::{
-    Timestamp,
-    directory::{
-        AdministratorCertificateBound, AdministratorCertificateUnbound, AdministratorEvent, CertificateMark,
-        ShownCertificate,
-    },
+use contracts::directory::{
+    AdministratorCertificateBound, AdministratorCertificateUnbound, AdministratorEvent, CertificateMark,
+    ShownCertificate,
 };
 
 /// The most that one administrator may have: an old one and a new one on each of a few devices.
@@ -17,19 +14,10 @@ pub struct ClientCertificates(Vec<AdministratorCertificateBound>);
 
 impl ClientCertificates {
     /// What binding a certificate leads to; `None` when there is no room for it.
-    pub fn bind(
-        &self,
-        certificate: CertificateMark,
-        not_after: Option<Timestamp>,
-    ) -> Option<Vec<AdministratorEvent>> {
-        if self.find(certificate).is_some() {
+    pub fn bind(&self, bound: AdministratorCertificateBound) -> Option<Vec<AdministratorEvent>> {
+        if mark(&bound).is_some_and(|certificate| self.find(certificate).is_some()) {
             return Some(vec![]);
         }
-        let (sha256, sha1) = match certificate {
-            CertificateMark::Sha256(hash) => (Some(hash), None),
-            CertificateMark::Sha1(hash) => (None, Some(hash)),
-        };
-        let bound = AdministratorCertificateBound { sha256, sha1, not_after };
         (self.0.len() < MOST).then(|| vec![bound.into()])
     }
 
@@ -89,6 +77,8 @@ fn is(bound: &AdministratorCertificateBound, certificate: CertificateMark) -> bo
 
 #[cfg(test)]
 mod tests {
+    use contracts::Timestamp;
+
     use super::*;
 
     const SHOWN: ShownCertificate = ShownCertificate {
@@ -96,6 +86,15 @@ mod tests {
         sha1: contracts::thumbprint::Hash([1; 20]),
         not_after: Timestamp(time::macros::datetime!(2027-01-01 00:00 UTC)),
     };
+
+    fn by_sha1() -> AdministratorCertificateBound {
+        AdministratorCertificateBound { sha256: None, sha1: Some(SHOWN.sha1), not_after: None }
+    }
+
+    fn by_sha256() -> AdministratorCertificateBound {
+        let (sha256, not_after) = (Some(SHOWN.sha256), Some(SHOWN.not_after));
+        AdministratorCertificateBound { sha256, sha1: None, not_after }
+    }
 
     fn after(
         mut certificates: ClientCertificates,
@@ -115,8 +114,7 @@ mod tests {
     #[test]
     fn one_that_is_known_by_its_sha1_gets_its_thumbprint_at_its_first_use_and_only_then() {
         let none = ClientCertificates::default();
-        let sha1 = CertificateMark::Sha1(SHOWN.sha1);
-        let (waiting, count) = after(none.clone(), none.bind(sha1, None).unwrap());
+        let (waiting, count) = after(none.clone(), none.bind(by_sha1()).unwrap());
         assert_eq!(count, 1);
         let (known, count) = after(waiting.clone(), waiting.used(SHOWN));
         assert_eq!(
@@ -132,8 +130,8 @@ mod tests {
     fn one_is_bound_once_and_gone_when_unbound_by_either_mark() {
         let none = ClientCertificates::default();
         let sha256 = CertificateMark::Sha256(SHOWN.sha256);
-        let (bound, _) = after(none.clone(), none.bind(sha256, Some(SHOWN.not_after)).unwrap());
-        assert_eq!(bound.bind(sha256, None), Some(vec![]));
+        let (bound, _) = after(none.clone(), none.bind(by_sha256()).unwrap());
+        assert_eq!(bound.bind(by_sha256()), Some(vec![]));
         let unbind = |certificate| AdministratorCertificateUnbound { certificate, reason: None };
         assert_eq!(none.unbind(unbind(sha256)), None);
         let (gone, count) = after(bound.clone(), bound.unbind(unbind(sha256)).unwrap());
@@ -147,6 +145,6 @@ mod tests {
             let sha256 = Some(contracts::thumbprint::Hash([u8::try_from(number).unwrap(); 32]));
             certificates.bound(AdministratorCertificateBound { sha256, sha1: None, not_after: None });
         }
-        assert_eq!(certificates.bind(CertificateMark::Sha1(SHOWN.sha1), None), None);
+        assert_eq!(certificates.bind(by_sha1()), None);
     }
 }

@@ -24,7 +24,11 @@ mod validations;
 use std::{sync::Arc, time::Duration};
 
 use bus::{Bus, Context};
-use contracts::{Code, OrganizationId, Problem, Timestamp, directory::DirectoryNameEvent, id::Reference};
+use contracts::{
+    Code, OrganizationId, Problem, Timestamp,
+    directory::{AuditEvent, DenialEvent, DirectoryNameEvent, SignInEvent},
+    id::Reference,
+};
 use deadpool_postgres::{Object, Pool};
 use eventlog::{Appender, Reader};
 use runtime::{
@@ -38,17 +42,15 @@ use uuid::Uuid;
 use crate::{
     access_list::AccessList,
     administrator::Administrator,
-    audit::Reading,
-    denial::Denial,
     department::Department,
     domain::Domain,
     domain_validation::DomainValidation,
-    failed_sign_in::FailedSignIn,
     lock_out::LockOut,
     organization::Organization,
     password::Passwords,
     people::{import::PersonImport, import_table::ImportTable, person::Person, table::DetailsTable},
     person::{People, away},
+    recorded_once::RecordedOnce,
     role::CustomRole,
     second_factor::SecondFactors,
     session::Session,
@@ -83,10 +85,10 @@ pub struct Handlers {
     roles: Repository<CustomRole>,
     tokens: Repository<Token>,
     sessions: Repository<Session>,
-    failed_sign_ins: Repository<FailedSignIn>,
+    failed_sign_ins: Repository<RecordedOnce<SignInEvent>>,
     access_lists: Repository<AccessList>,
-    denials: Repository<Denial>,
-    readings: Repository<Reading>,
+    denials: Repository<RecordedOnce<DenialEvent>>,
+    readings: Repository<RecordedOnce<AuditEvent>>,
     token_use: TokenUse,
     people: People,
     persons: Repository<Person>,

@@ -11,15 +11,12 @@
 
 mod access_list;
 mod administrator;
-mod audit;
 mod client_certificate;
 mod country;
-mod denial;
 mod department;
 mod domain;
 mod domain_validation;
 mod domain_view;
-mod failed_sign_in;
 mod fields;
 mod first_domain;
 mod first_start;
@@ -30,6 +27,7 @@ mod password;
 mod people;
 mod person;
 mod projection;
+mod recorded_once;
 mod role;
 mod second_factor;
 mod session;

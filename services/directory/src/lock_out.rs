@@ -1,10 +1,10 @@
 //! Lock-out (A-3): whoever fails to sign in too often waits, twice as long after each further failure. Counted per account
-//! and per address in a table, so that a restart forgives nobody. A try counts from its beginning and is forgiven when it
-//! succeeds: tries at the same time cannot outrun the count.
+//! and per address, and per session for who is signed in already, in a table, so that a restart forgives nobody. A try
+//! counts from its beginning and is forgiven when it succeeds: tries at the same time cannot outrun the count.
 
 use std::net::IpAddr;
 
-use contracts::{Code, Problem, Timestamp};
+use contracts::{Code, Problem, SessionId, Timestamp};
 use deadpool_postgres::{Pool, Transaction};
 use sha2::{Digest, Sha256};
 use time::Duration;
@@ -42,6 +42,14 @@ const ADDRESS: Rule = Rule {
     first: Duration::seconds(30),
     longest: Duration::minutes(15),
     forgotten: Duration::HOUR,
+};
+/// Within a session: whoever shares the account's name from elsewhere has no part in it.
+const SESSION: Rule = Rule {
+    kind: "session",
+    free: 5,
+    first: Duration::seconds(30),
+    longest: Duration::HOUR,
+    forgotten: Duration::DAY,
 };
 /// Of mails to people who forgot their password.
 const FORGOTTEN: Rule = Rule {
@@ -104,6 +112,12 @@ impl LockOut {
         self.count([account].into_iter().chain(address).collect(), now).await
     }
 
+    /// Begins a try of whoever is signed in already to show again who they are. Strangers cannot lock them out here.
+    /// Errors: `sign_in_locked`.
+    pub async fn begin_again(&self, session: SessionId, now: Timestamp) -> Result<Try, Problem> {
+        self.count(vec![(SESSION, session.uuid().as_bytes().to_vec())], now).await
+    }
+
     /// Counts a mail to somebody who says that they forgot their password. Errors: `sign_in_locked`.
     pub async fn forgotten(&self, name: &str, now: Timestamp) -> Result<(), Problem> {
         let account = (FORGOTTEN, Sha256::digest(name.as_bytes()).to_vec());
@@ -114,7 +128,7 @@ impl LockOut {
     pub async fn forgive(&self, tried: Try) -> Result<(), Problem> {
         let client = self.pool.get().await.map_err(away)?;
         for (rule, key) in tried.0 {
-            let left = if rule.kind == ACCOUNT.kind { "0" } else { "greatest(failures - 1, 0)" };
+            let left = if rule.kind == ADDRESS.kind { "greatest(failures - 1, 0)" } else { "0" };
             let sql =
                 format!("update directory.sign_in_guard set failures = {left} where kind = $1 and key = $2");
             client.execute(&sql, &[&rule.kind, &key]).await.map_err(away)?;
@@ -149,10 +163,12 @@ impl LockOut {
                 "update directory.sign_in_guard set failures = $3, last_at = $4 where kind = $1 and key = $2";
             transaction.execute(sql, &[&rule.kind, key, &count, &now.0]).await.map_err(away)?;
         }
-        let old = now.plus(-Duration::days(2));
-        let sweep = "delete from directory.sign_in_guard where last_at < $1";
-        transaction.execute(sweep, &[&old.0]).await.map_err(away)?;
         transaction.commit().await.map_err(away)?;
+        // By itself, and past what others hold: nobody waits for somebody's try, or in a circle.
+        let old = now.plus(-Duration::days(2));
+        let sweep = "delete from directory.sign_in_guard where (kind, key) in
+            (select kind, key from directory.sign_in_guard where last_at < $1 for update skip locked)";
+        client.execute(sweep, &[&old.0]).await.map_err(away)?;
         Ok(Try(keys))
     }
 }

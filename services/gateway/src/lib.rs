@@ -25,6 +25,7 @@ pub mod answer;
 pub mod authenticate;
 pub mod body;
 pub mod call;
+pub mod caller;
 pub mod client_address;
 pub mod client_certificate;
 pub mod conditions;

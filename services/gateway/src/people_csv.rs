@@ -8,6 +8,8 @@ use contracts::{
     directory::{AddPerson, LineError, PersonLine, ValidationType},
 };
 
+use crate::report::FORMULA;
+
 /// The columns; the first three must be there.
 const COLUMNS: [&str; 9] = [
     "email",
@@ -21,8 +23,6 @@ const COLUMNS: [&str; 9] = [
     "secretId",
 ];
 const REQUIRED: usize = 3;
-/// How a spreadsheet takes a cell for a formula (P-3).
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// What a file says.
 #[derive(Debug, Default)]

@@ -2,13 +2,14 @@
 
 use contracts::{Problem, Timestamp};
 use http::{HeaderMap, StatusCode, header};
+use runtime::shown::visible;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{answer::Answer, call::Call, parameter::Parameter, read};
 
 /// How a spreadsheet takes a cell for a formula (P-3).
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+pub const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// A row of a report.
 pub trait Row: Serialize + JsonSchema {
@@ -105,7 +106,7 @@ pub fn file(content: String, media: &'static str, name: &str) -> Answer {
         .with(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))
 }
 
-/// Lines of CSV. What a spreadsheet would take for a formula begins with an apostrophe (P-3).
+/// Lines of CSV. What a spreadsheet would take for a formula begins with an apostrophe, what cannot be seen is shown (P-3).
 pub fn csv(columns: Vec<&'static str>, lines: impl Iterator<Item = Vec<String>>) -> Result<String, Problem> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
     writer.write_record(&columns).map_err(read::internal)?;
@@ -117,7 +118,8 @@ pub fn csv(columns: Vec<&'static str>, lines: impl Iterator<Item = Vec<String>>)
 }
 
 fn harmless(cell: &str) -> String {
-    if cell.starts_with(FORMULA) { format!("'{cell}") } else { cell.to_owned() }
+    let shown = visible(cell, |character| ['\t', '\r', '\n'].contains(&character));
+    if cell.starts_with(FORMULA) { format!("'{shown}") } else { shown }
 }
 
 #[cfg(test)]

@@ -52,6 +52,10 @@ impl Rests {
         awake
     }
 
+    fn is_awake(&self, session: SessionId, now: Timestamp) -> bool {
+        self.known.lock().last.get(&session).is_some_and(|last| !self.is_over(*last, now))
+    }
+
     /// Takes what was not told; forgets who sleeps.
     fn take(&self, now: Timestamp) -> Vec<(SessionId, Timestamp)> {
         let mut known = self.known.lock();
@@ -80,6 +84,12 @@ pub async fn wake(gateway: &Gateway, session: SessionId, now: Timestamp) -> Resu
     }
     gateway.rests.known.lock().note(session, now);
     Ok(())
+}
+
+/// Whether a session that was woken here is still awake: to listen is no use of it.
+#[must_use]
+pub fn is_awake(gateway: &Gateway, session: SessionId, now: Timestamp) -> bool {
+    gateway.rests.is_awake(session, now)
 }
 
 fn away(error: &dyn std::fmt::Display) -> Problem {
@@ -132,6 +142,8 @@ mod tests {
         assert!(rests.wake(session, after(15)) && rests.wake(session, after(30)));
         assert_eq!(rests.take(after(30)), [(session, after(30))]);
         assert_eq!(rests.take(after(30)), []);
+        assert!(rests.is_awake(session, after(45)) && !rests.is_awake(session, after(46)));
+        assert_eq!(rests.take(after(45)), [], "to look is no use");
         assert!(!rests.wake(session, after(46)));
     }
 }

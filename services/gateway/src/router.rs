@@ -23,11 +23,11 @@ use tracing::Instrument;
 
 use crate::{
     answer::Answer,
-    authenticate::authenticate,
     body::{self, Media},
     call::Call,
-    client_certificate::{connection::PeerChain, sign_in},
-    cookie, denial,
+    caller::{self, Credentials},
+    client_certificate::connection::PeerChain,
+    denial,
     gateway::Gateway,
     operation::{Access, Operation},
     problem,
@@ -219,40 +219,24 @@ async fn run(
 /// Who is calling. A credential that is worth nothing counts against the address it came from; none at all does not.
 async fn sign_in(gateway: &Gateway, incoming: &Incoming, now: Timestamp) -> Result<Principal, Problem> {
     let Incoming { method, headers, chain, address, meter, .. } = incoming;
-    let certificate = chain.as_ref().filter(|_| sign_in::is_alone(headers));
-    let (found, shown) = match certificate {
-        Some(chain) => (sign_in::by_certificate(gateway, chain, now).await, true),
-        None => {
-            let found =
-                authenticate(method, headers, &gateway.place.origin, &*gateway.doorkeeper, &gateway.failures);
-            (found, headers.contains_key(header::AUTHORIZATION) || cookie::session(headers).is_some())
-        }
-    };
-    let found = match found {
-        Ok(principal) => sign_in::on_top(gateway, &principal, chain.as_ref(), now).await.map(|()| principal),
-        refused => refused,
-    };
-    found.map_err(|refused| {
+    let credentials = Credentials { method, headers, chain: chain.as_ref() };
+    let shown = credentials.are_shown();
+    credentials.judge(gateway, now).await.map_err(|refused| {
         let guessed = refused.code.class() == Class::Unauthenticated && shown;
         let beyond = if guessed { gateway.rates.failure(meter, *address, now).err() } else { None };
         beyond.unwrap_or(refused)
     })
 }
 
-/// Whether the caller's organization, and every other one that they may act in, lets in the address they come from. Whoever is kept out is recorded, whatever they
-/// wanted: somebody else may hold the token.
+/// Whether the caller is let in from their address. Whoever is kept out is recorded, whatever they wanted: somebody else
+/// may hold the credential.
 fn admit(call: &Call) -> Result<(), Problem> {
-    let (gate, Some(caller)) = (&call.gateway.gate, &call.caller) else { return Ok(()) };
-    let granted = caller.held.iter().filter_map(|held| held.grant.organization_id);
-    let others = granted.filter(|id| caller.all_organizations && *id != caller.organization);
-    let mut lists = std::iter::once(caller.organization).chain(others);
-    lists.try_for_each(|organization| gate.admit_to(Some(organization), call.address)).inspect_err(
-        |refused| {
-            if gate.is_worth_recording(caller.credential, call.address, call.now) {
-                denial::Witness::about(call, caller).record(refused);
-            }
-        },
-    )
+    let Some(caller) = &call.caller else { return Ok(()) };
+    caller::let_in(&call.gateway, caller, call.address).inspect_err(|refused| {
+        if call.gateway.gate.is_worth_recording(caller.credential, call.address, call.now) {
+            denial::Witness::about(call, caller).record(refused);
+        }
+    })
 }
 
 /// Whether the caller's token carries the operation's permission (Z-1); the command's handler asks again.

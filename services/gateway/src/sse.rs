@@ -4,17 +4,20 @@ use std::{convert::Infallible, fmt::Write, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
-use contracts::{Permission, Problem};
+use contracts::{Credential, Permission, Problem};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use opentelemetry::metrics::UpDownCounter;
+use runtime::authority::Principal;
 
 use crate::{
     answer::Answer,
-    authenticate,
     call::Call,
+    caller::{self, Credentials},
+    client_certificate::connection::PeerChain,
     events::{self, Batch, Filter},
     gateway::Gateway,
     news::News,
+    rest,
 };
 
 /// A comment is sent when nothing else was for so long.
@@ -25,6 +28,7 @@ pub fn answer(call: &Call, after: i64) -> Result<Answer, Problem> {
     let client = Client {
         gateway: call.gateway.clone(),
         headers: call.headers.clone(),
+        chain: call.chain.clone(),
         address: call.address,
         filter: Filter::of(&call.query, call.caller()?)?,
         position: after,
@@ -46,6 +50,8 @@ struct Client {
     gateway: Arc<Gateway>,
     /// With the credential: whoever loses it while listening hears no more (Z-1).
     headers: http::HeaderMap,
+    /// The client certificate of the connection, judged again as well.
+    chain: Option<PeerChain>,
     /// Where they listen: whoever is no longer let in from there hears no more, either.
     address: Option<std::net::IpAddr>,
     filter: Filter,
@@ -80,15 +86,7 @@ impl Client {
             if self.level {
                 self.news.wait().await;
             }
-            let (origin, door) = (&self.gateway.place.origin, &*self.gateway.doorkeeper);
-            let failures = &self.gateway.failures;
-            let caller = authenticate::authenticate(&Method::GET, &self.headers, origin, door, failures)
-                .ok()
-                .filter(|caller| caller.may(Permission::EventRead))?;
-            let gate = &self.gateway.gate;
-            gate.admit(self.address)
-                .and_then(|()| gate.admit_to(Some(caller.organization), self.address))
-                .ok()?;
+            let caller = self.caller().await?;
             self.filter.renew(caller);
             let Ok(Batch { told, position, at_end }) =
                 events::next(&self.gateway.reader, &self.filter, self.position).await
@@ -107,6 +105,21 @@ impl Client {
                 return Some(Bytes::from(text));
             }
         }
+    }
+
+    /// Whoever listens, if they still may.
+    async fn caller(&self) -> Option<Principal> {
+        let (gateway, now) = (&*self.gateway, self.gateway.clock.now());
+        gateway.gate.admit(self.address).ok()?;
+        let credentials =
+            Credentials { method: &Method::GET, headers: &self.headers, chain: self.chain.as_ref() };
+        let caller = credentials.judge(gateway, now).await.ok()?;
+        let awake = match caller.credential {
+            Credential::Session(session) => rest::is_awake(gateway, session, now),
+            Credential::Token(_) | Credential::Certificate(_) => true,
+        };
+        caller::let_in(gateway, &caller, self.address).ok()?;
+        Some(caller).filter(|caller| awake && caller.may(Permission::EventRead))
     }
 }
 

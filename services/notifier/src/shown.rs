@@ -1,26 +1,19 @@
 //! Hostile text made harmless (P-3): what would not be seen, or would change how its surroundings are read, is shown as
 //! `\u{..}`; in HTML, what has a meaning there is escaped.
 
-/// A character that is not what one sees: controls, bidirectional controls, zero-width and other invisible ones.
-#[must_use]
-pub const fn is_hidden(character: char) -> bool {
-    matches!(character,
-        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}'
-        | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
+pub use runtime::shown::is_hidden;
+use runtime::shown::visible;
 
 /// For one line: nothing hidden, no line end.
 #[must_use]
 pub fn line(text: &str) -> String {
-    escaped(text, |_| false)
+    visible(text, |_| false)
 }
 
 /// For a text of several lines: line ends stay.
 #[must_use]
 pub fn paragraph(text: &str) -> String {
-    escaped(&text.replace("\r\n", "\n"), |character| character == '\n')
+    visible(&text.replace("\r\n", "\n"), |character| character == '\n')
 }
 
 /// For HTML, as content or within a quoted attribute.
@@ -40,18 +33,6 @@ pub fn html(text: &str) -> String {
         }
     }
     safe
-}
-
-fn escaped(text: &str, stays: impl Fn(char) -> bool) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_hidden(character) && !stays(character) {
-            shown.extend(character.escape_unicode());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 
 mod corporate_ca;
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use chancery_tests::{
     browser::{Browser, PASSWORD, link},
+    subscriber::p256,
     tool::{Ran, run_with},
     world::{Mode, World, begin, eventually},
 };
@@ -28,6 +29,8 @@ async fn where_one_is_enough() {
     only_a_bound_and_valid_certificate(&world, &ca).await;
     begin("a connection is judged anew at each request", world.mode);
     a_revocation_counts_on_open_connections(&world, &ca).await;
+    begin("an event stream ends with the certificate that it began with", world.mode);
+    a_stream_ends_with_its_certificate(&world, &ca).await;
     begin("nobody binds what another one has, and what is taken away is worth nothing", world.mode);
     a_certificate_has_one_owner(&world, &ca).await;
     begin("one that only the SHA-1 is known of", world.mode);
@@ -213,19 +216,50 @@ async fn a_revocation_counts_on_open_connections(world: &World, ca: &CorporateCa
     signs_in(world, &identity, &bob).await;
     // One connection; curl asks again and again while the certificate is revoked.
     let url = format!("{}{ME}", world.address());
-    let told = ["--output", "/dev/null", "--write-out", "%{http_code} %{http_version} %{num_connects}\n"];
-    let all = [&["--http2", "--rate", "1/s"], &told[..]].concat();
+    let first = world.data_dir().join("first-answer");
+    let told = ["--write-out", "%{http_code} %{http_version} %{num_connects}\n", "--output"];
+    let shown = first.display().to_string();
+    let all = [&["--http2", "--rate", "1/s"], &told[..], &[&shown]].concat();
     let mut command = curl(&world.address(), &world.ca_file(), Some(&identity), ME, &all);
     for _ in 0..13 {
-        command.args(told).arg(&url);
+        command.args(told).arg("/dev/null").arg(&url);
     }
     let asking = tokio::spawn(async move { run_with(command, b"").await.done() });
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    eventually("the first answer is there", async || first.exists().then_some(())).await;
     ca.revoke(&identity);
     let lines = asking.await.unwrap();
     let lines: Vec<&str> = lines.lines().collect();
     assert_eq!(lines.first(), Some(&"200 2 1"), "{lines:?}");
     assert_eq!(lines.last(), Some(&"401 2 0"), "the same connection, another verdict: {lines:?}");
+}
+
+async fn a_stream_ends_with_its_certificate(world: &World, ca: &CorporateCa) {
+    let home = world.api().get(ME).await.expect(200).json()["organizationId"].clone();
+    let grants = json!([{"role": "organization_officer", "organization": home}]);
+    let body = json!({"name": "stella", "kind": "service", "grants": grants});
+    let stella = world.api().post("/api/v1/admins", &body).await.expect(201).json()["id"].clone();
+    let (stella, identity) = (stella.as_str().unwrap(), ca.client("stella"));
+    bind(world, stella, &json!({"certificate": identity.pem()})).await;
+    signs_in(world, &identity, stella).await;
+    let file = world.data_dir().join("stream");
+    let shown = file.display().to_string();
+    let all = ["--no-buffer", "--output", &shown];
+    let command = curl(&world.address(), &world.ca_file(), Some(&identity), "/api/v1/events/stream", &all);
+    let listening = tokio::spawn(run_with(command, b""));
+    let heard = || fs::read_to_string(&file).unwrap_or_default();
+    eventually("the stream begins", async || heard().contains("id: ").then_some(())).await;
+    let told = world.issue(&p256("told.example.com").pem).await["id"].clone();
+    let told = told.as_str().unwrap();
+    eventually("events come by the certificate alone", async || heard().contains(told).then_some(())).await;
+    ca.revoke(&identity);
+    eventually("the CRL is read", async || {
+        (status(world, Some(&identity), ME, &[]).await == "401").then_some(())
+    })
+    .await;
+    let withheld = world.issue(&p256("withheld.example.com").pem).await["id"].clone();
+    // Nothing ends it but the event that it is not told.
+    _ = listening.await.unwrap();
+    assert!(!heard().contains(withheld.as_str().unwrap()), "{}", heard());
 }
 
 async fn a_certificate_has_one_owner(world: &World, ca: &CorporateCa) {
@@ -241,6 +275,15 @@ async fn a_certificate_has_one_owner(world: &World, ca: &CorporateCa) {
         assert!([400, 422].contains(&refused.status.as_u16()), "{body}");
     }
     signs_in(world, &identity, &carol).await;
+    // By its other hash it is hers, too, once that is known.
+    let known = ca.client("known");
+    bind(world, &carol, &json!({"certificate": known.pem()})).await;
+    let by_sha1 = json!({"sha1": known.fingerprint("-sha1")});
+    let problem = world.api().post(&taken, &by_sha1).await.expect(409).json();
+    assert_eq!(problem["code"], "already_exists");
+    let path =
+        format!("/api/v1/admins/{carol}/certificates/{}", known.fingerprint("-sha256").replace(':', ""));
+    _ = delete(world, &path.to_lowercase(), "{}").await.expect(200);
     let listed = world.api().get(&format!("/api/v1/admins/{carol}/certificates")).await.expect(200).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
     let path = format!("/api/v1/admins/{carol}/certificates/{}", listed["items"][0]["id"].as_str().unwrap());

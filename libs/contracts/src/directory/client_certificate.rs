@@ -89,7 +89,7 @@ pub struct AdministratorCertificateBound {
     /// Its thumbprint; missing where only its SHA-1 is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Thumbprint>,
-    /// Its SHA-1, where that is what it was first known by.
+    /// Its SHA-1, where that is what it was first known by, or the certificate itself was at hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha1: Option<Sha1Thumbprint>,
     /// Its last moment, where the certificate itself was at hand.
@@ -117,6 +117,9 @@ pub struct BindCertificate {
     pub administrator: AdministratorId,
     /// Which certificate.
     pub certificate: CertificateMark,
+    /// Its SHA-1 as well, where the certificate itself was at hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<Sha1Thumbprint>,
     /// Its last moment, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
@@ -152,7 +155,7 @@ command!(RecordCertificateUse => (), Directory, "record_certificate_use", None);
 pub struct BoundCertificateView {
     /// What it is known by: its SHA-256, or its SHA-1 until the first sign-in with it.
     pub id: CertificateMark,
-    /// Its SHA-1, where that is what it was first known by.
+    /// Its SHA-1, where that is what it was first known by, or the certificate itself was at hand.
     pub sha1: Option<Sha1Thumbprint>,
     /// Its last moment, where known.
     pub not_after: Option<Timestamp>,

@@ -22,6 +22,12 @@ impl Certificates {
         self.find(certificate).map(|(owner, _)| *owner)
     }
 
+    /// Whom a certificate is bound to, also by the SHA-1 of one that is known by its thumbprint.
+    pub fn bound_to(&self, certificate: CertificateMark) -> Option<AdministratorId> {
+        let found = self.0.values().find(|(_, view)| is(view, certificate));
+        found.map(|(owner, _)| *owner)
+    }
+
     /// The certificates of an administrator, in the order in which they were bound.
     pub fn of(&self, administrator: AdministratorId) -> Vec<BoundCertificateView> {
         let theirs = self.0.values().filter(|(owner, _)| *owner == administrator);
@@ -51,10 +57,7 @@ impl Certificates {
         owner: AdministratorId,
         certificate: CertificateMark,
     ) -> Option<Thumbprint> {
-        let is = |view: &BoundCertificateView| {
-            view.id == certificate || view.sha1.map(CertificateMark::Sha1) == Some(certificate)
-        };
-        let found = self.0.iter().find(|(_, (whose, view))| *whose == owner && is(view));
+        let found = self.0.iter().find(|(_, (whose, view))| *whose == owner && is(view, certificate));
         let id = *found?.0;
         self.0.remove(&id);
         match id {
@@ -66,6 +69,10 @@ impl Certificates {
     pub(super) fn remove_all_of(&mut self, administrator: AdministratorId) {
         self.0.retain(|_, (owner, _)| *owner != administrator);
     }
+}
+
+fn is(view: &BoundCertificateView, certificate: CertificateMark) -> bool {
+    view.id == certificate || view.sha1.map(CertificateMark::Sha1) == Some(certificate)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What a right is asked about.
 
 use contracts::{
-    AdministratorId, CertificateId, DepartmentId, OrganizationId, ProfileId, directory::Belonging,
+    AdministratorId, CertificateId, DepartmentId, OrganizationId, ProfileId,
+    directory::{Belonging, Grant},
     x509::CertificateType,
 };
 
@@ -49,6 +50,15 @@ impl Target {
     #[must_use]
     pub const fn within(organization: OrganizationId, department: Option<DepartmentId>) -> Self {
         Self { department, ..Self::organization(organization) }
+    }
+
+    /// Where a grant reaches: its department, its organization, or the installation.
+    #[must_use]
+    pub const fn of_grant(grant: &Grant) -> Self {
+        match grant.organization_id {
+            Some(organization) => Self::within(organization, grant.department_id),
+            None => Self::INSTALLATION,
+        }
     }
 
     /// A certificate of an organization, or the request for one.

@@ -10,13 +10,13 @@ use contracts::{
     },
 };
 use runtime::{
-    authority::{Caller, Principal},
+    authority::{Caller, Principal, Target},
     repository::Executed,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Handlers, INSTALLATION, grants::place, within};
+use super::{Handlers, INSTALLATION, within};
 use crate::{
     administrator::{Administrator, AdministratorCommand},
     fields,
@@ -183,7 +183,7 @@ impl Handlers {
         let snapshot = self.administrators.reload(id.uuid()).await?;
         let (appointed, _) = snapshot.state.appointed().ok_or_else(missing)?;
         let grants = appointed.grants.clone();
-        let reached = grants.iter().any(|grant| caller.permit(&place(grant)).is_ok());
+        let reached = grants.iter().any(|grant| caller.permit(&Target::of_grant(grant)).is_ok());
         if !reached && principal.administrator != id {
             return Err(missing());
         }
@@ -194,8 +194,11 @@ impl Handlers {
     /// All grants once those within the caller's reach are replaced. What is given and what is taken must be within
     /// what the caller holds; what stays need not be. Errors: `forbidden`.
     fn replaced(&self, seen: &Seen, wanted: Vec<Grant>) -> Result<Vec<Grant>, Problem> {
-        let (reached, beyond): (Vec<_>, Vec<_>) =
-            seen.grants.iter().cloned().partition(|grant| seen.caller.permit(&place(grant)).is_ok());
+        let (reached, beyond): (Vec<_>, Vec<_>) = seen
+            .grants
+            .iter()
+            .cloned()
+            .partition(|grant| seen.caller.permit(&Target::of_grant(grant)).is_ok());
         let given = wanted.iter().filter(|grant| !reached.contains(grant));
         let taken = reached.iter().filter(|grant| !wanted.contains(grant));
         self.may_give(&seen.caller, &seen.principal, given.chain(taken).cloned().collect())?;
@@ -225,7 +228,8 @@ impl Handlers {
         for change in done.dry_run.iter_mut().flat_map(|found| &mut found.changes) {
             for grants in [&mut change.from, &mut change.to].into_iter().filter_map(Value::as_array_mut) {
                 grants.retain(|grant| {
-                    Grant::deserialize(grant).is_ok_and(|grant| caller.permit(&place(&grant)).is_ok())
+                    Grant::deserialize(grant)
+                        .is_ok_and(|grant| caller.permit(&Target::of_grant(&grant)).is_ok())
                 });
             }
         }
@@ -235,7 +239,8 @@ impl Handlers {
         let door = done.state.door().cloned().unwrap_or_default();
         let (appointed, gone) = (appointed.clone(), status == AdministratorStatus::Removed);
         let Person { display_name, email } = if gone { Person::default() } else { person };
-        let grants = appointed.grants.into_iter().filter(|grant| caller.permit(&place(grant)).is_ok());
+        let grants =
+            appointed.grants.into_iter().filter(|grant| caller.permit(&Target::of_grant(grant)).is_ok());
         let view = AdministratorView {
             id: appointed.id,
             name: appointed.name,

@@ -4,8 +4,9 @@ use bus::{Answer, Context, Reply};
 use contracts::{
     AdministratorId, Code, Problem, Thumbprint, Timestamp,
     directory::{
-        AdministratorCertificateUnbound, BindCertificate, BoundCertificateView, CertificateMark,
-        RecordCertificateUse, ShownCertificate, SignInFailure, UnbindCertificate, UnboundCertificateView,
+        AdministratorCertificateBound, AdministratorCertificateUnbound, BindCertificate,
+        BoundCertificateView, CertificateMark, RecordCertificateUse, ShownCertificate, SignInFailure,
+        UnbindCertificate, UnboundCertificateView,
     },
 };
 use runtime::config::ClientCertificates as Mode;
@@ -20,17 +21,25 @@ impl Handlers {
         context: &Context,
         command: BindCertificate,
     ) -> Result<Answer<BoundCertificateView>, Problem> {
-        let BindCertificate { administrator, certificate, not_after } = command;
+        let BindCertificate { administrator, certificate, sha1, not_after } = command;
         // One at a time, so that a certificate has one owner.
         let _turn = self.one_at_a_time().await?;
         let seen = self.seen::<BindCertificate>(context, administrator).await?;
         // Whoever binds a certificate could become that person.
         self.may_give(&seen.caller, &seen.principal, seen.grants.clone())?;
-        if self.authority.certificate_owner(certificate).is_some_and(|owner| owner != administrator) {
+        let marks = [Some(certificate), sha1.map(CertificateMark::Sha1)];
+        let mut owners =
+            marks.into_iter().flatten().filter_map(|mark| self.authority.certificate_bound_to(mark));
+        if owners.any(|owner| owner != administrator) {
             let words = "the certificate is bound to another administrator";
             return Err(Problem::new(Code::AlreadyExists, words));
         }
-        let bind = AdministratorCommand::BindCertificate(certificate, not_after);
+        let (sha256, sha1) = match certificate {
+            CertificateMark::Sha256(hash) => (Some(hash), sha1),
+            CertificateMark::Sha1(hash) => (None, Some(hash)),
+        };
+        let bind =
+            AdministratorCommand::BindCertificate(AdministratorCertificateBound { sha256, sha1, not_after });
         let done = self.administrators.execute(&seen.context, administrator.uuid(), bind).await?;
         let bound = done.state.certificate(certificate).cloned();
         let view = BoundCertificateView {

@@ -27,7 +27,7 @@ impl Handlers {
         command: RecordDenial,
     ) -> Result<Answer<()>, Problem> {
         let RecordDenial { denial } = command;
-        let done = self.denials.create(context, context.command_id, shortened(denial)).await?;
+        let done = self.denials.create(context, context.command_id, shortened(denial).into()).await?;
         Ok(done.answer(|_| ()))
     }
 
@@ -39,7 +39,7 @@ impl Handlers {
     ) -> Result<Answer<()>, Problem> {
         let RecordAuditRead { read } = command;
         let read = AuditRead { query: cut(read.query), address: read.address.map(cut), ..read };
-        let done = self.readings.create(context, context.command_id, read).await?;
+        let done = self.readings.create(context, context.command_id, read.into()).await?;
         Ok(done.answer(|_| ()))
     }
 }

@@ -116,20 +116,12 @@ impl Handlers {
         grants: Vec<Grant>,
     ) -> Result<(), Problem> {
         for held in self.authority.held(grants).iter() {
-            caller.permit(&place(&held.grant))?;
+            caller.permit(&Target::of_grant(&held.grant))?;
             if !covers(principal, held) {
                 return Err(too_much(held));
             }
         }
         Ok(())
-    }
-}
-
-/// Where a grant is given.
-pub(super) fn place(grant: &Grant) -> Target {
-    match grant.organization_id {
-        Some(organization) => Target::within(organization, grant.department_id),
-        None => Target::INSTALLATION,
     }
 }
 

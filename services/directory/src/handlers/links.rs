@@ -141,12 +141,15 @@ impl Handlers {
             return Ok(self.administrators.execute(&theirs, id.uuid(), change).await?.answer(|_| ()));
         }
         let slot = self.passwords.slot().await?;
-        let attempt =
-            self.lock_out.begin(&claimant.name, claimant.address.as_deref(), self.clock.now()).await?;
+        let now = self.clock.now();
+        let attempt = match principal.credential {
+            Credential::Session(session) => self.lock_out.begin_again(session, now).await?,
+            _ => self.lock_out.begin(&claimant.name, claimant.address.as_deref(), now).await?,
+        };
         let old = self.passwords.find(Some(id)).await?;
         if !self.passwords.is(slot, old, &command.old_password).await? {
             let failed = NotLetIn::Failed(SignInFailure::WrongPassword);
-            self.turned_away(context, &claimant, failed).await;
+            self.turned_away(context, &claimant, None, failed).await;
             let words = "this is not your password now";
             let wrong = Violation::at("#/oldPassword", "wrong_password", words);
             return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![wrong]));

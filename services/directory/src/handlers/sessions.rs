@@ -9,12 +9,12 @@ use contracts::{
     },
 };
 use runtime::{
-    authority::{covers, permitted},
+    authority::{Target, covers, permitted},
     repository::Executed,
 };
 use uuid::Uuid;
 
-use super::{Handlers, grants::place, within};
+use super::{Handlers, within};
 use crate::session::{Session, SessionCommand};
 
 /// A session to begin: the gateway drew its id and secret.
@@ -80,7 +80,10 @@ impl Handlers {
         } else {
             let theirs = self.authority.administrator(started.administrator_id).ok_or_else(missing)?;
             let seen = |permission| {
-                theirs.held.iter().any(|held| permitted(&principal, permission, &place(&held.grant)).is_ok())
+                theirs
+                    .held
+                    .iter()
+                    .any(|held| permitted(&principal, permission, &Target::of_grant(&held.grant)).is_ok())
             };
             if !seen(Permission::AdministratorRead) {
                 return Err(missing());

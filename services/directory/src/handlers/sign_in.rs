@@ -13,7 +13,7 @@ use contracts::{
 use runtime::authority::{KnownAdministrator, Principal};
 
 use super::{Handlers, INSTALLATION, sessions::NewSession, within};
-use crate::{administrator::Door, fields, session::SessionCommand};
+use crate::{administrator::Door, fields, lock_out::Try, session::SessionCommand};
 
 /// Somebody who may be who they say.
 pub(super) struct Claimant {
@@ -92,7 +92,7 @@ impl Handlers {
                 let words = "send the code of your second factor, or a recovery code, in 'code'";
                 return Err(Problem::new(Code::SecondFactorRequired, words));
             }
-            Err(refused) => return Err(self.turned_away(context, &claimant, refused).await),
+            Err(refused) => return Err(self.turned_away(context, &claimant, Some(attempt), refused).await),
         };
         self.lock_out.forgive(attempt).await?;
         let administrator = claimant.id.ok_or_else(Problem::internal)?;
@@ -114,7 +114,7 @@ impl Handlers {
             self.end_these(context, vec![started], None, SessionEnd::PasswordChanged).await?;
             let failed = NotLetIn::Failed(SignInFailure::WrongPassword);
             let again = Claimant { address: None, ..self.claimant(&command.name, None).await? };
-            return Err(self.turned_away(context, &again, failed).await);
+            return Err(self.turned_away(context, &again, None, failed).await);
         }
         self.session_answer(done).await
     }
@@ -133,7 +133,7 @@ impl Handlers {
                 let code = command.code.ok_or_else(|| {
                     Problem::new(Code::SecondFactorRequired, "send a code of your second factor in 'code'")
                 })?;
-                let attempt = self.lock_out.begin(&claimant.name, claimant.address.as_deref(), now).await?;
+                let attempt = self.lock_out.begin_again(id, now).await?;
                 (attempt, self.prove(context, &claimant, &code).await)
             }
             None => {
@@ -141,14 +141,14 @@ impl Handlers {
                     .password
                     .ok_or_else(|| Problem::new(Code::Unauthenticated, "send your password in 'password'"))?;
                 let slot = self.passwords.slot().await?;
-                let attempt = self.lock_out.begin(&claimant.name, claimant.address.as_deref(), now).await?;
+                let attempt = self.lock_out.begin_again(id, now).await?;
                 let kept = self.passwords.find(claimant.id).await?;
                 let right = self.passwords.is(slot, kept, &password).await?;
                 (attempt, right.then_some(()).ok_or(NotLetIn::Failed(SignInFailure::WrongPassword)))
             }
         };
         if let Err(refused) = judged {
-            return Err(self.turned_away(context, &claimant, refused).await);
+            return Err(self.turned_away(context, &claimant, Some(attempt), refused).await);
         }
         self.lock_out.forgive(attempt).await?;
         let until = now.plus(self.auth.step_up.duration());
@@ -191,6 +191,7 @@ impl Handlers {
         &self,
         context: &Context,
         claimant: &Claimant,
+        attempt: Option<Try>,
         refused: NotLetIn,
     ) -> Problem {
         let reason = match refused {
@@ -198,7 +199,15 @@ impl Handlers {
                 let recorded = self.record_failure(context, claimant, SignInFailure::TooManyCodes).await;
                 return recorded.err().unwrap_or(problem);
             }
-            NotLetIn::Problem(problem) => return problem,
+            NotLetIn::Problem(problem) => {
+                // Nothing was judged, so nothing failed.
+                if let Some(attempt) = attempt
+                    && let Err(error) = self.lock_out.take_back(attempt).await
+                {
+                    tracing::warn!(%error, "a try that nobody judged stays counted");
+                }
+                return problem;
+            }
             NotLetIn::CodeWanted => SignInFailure::WrongCode,
             NotLetIn::Failed(reason) => reason,
         };
@@ -235,7 +244,7 @@ impl Handlers {
     ) -> Result<(), Problem> {
         tracing::info!(reason = ?failed.reason, "sign-in failed");
         let step = within(&context.step("failed"), tenant).by(Actor::Service(contracts::Service::Directory));
-        self.failed_sign_ins.create(&step, step.command_id, failed).await.map(drop)
+        self.failed_sign_ins.create(&step, step.command_id, failed.into()).await.map(drop)
     }
 
     /// The organization somebody acts in who wants to act in this one; `None` if they may do nothing there.

@@ -1,7 +1,7 @@
 //! `/admins/{id}/certificates`: the client certificates that administrators sign in with.
 
 use contracts::{
-    AdministratorId, Code, Permission, Problem, Sha1Thumbprint, Thumbprint, Timestamp, Violation,
+    AdministratorId, Code, Permission, Problem, Sha1Thumbprint, Thumbprint, Violation,
     directory::{
         BindCertificate, BoundCertificateView, CertificateMark, UnbindCertificate, UnboundCertificateView,
     },
@@ -80,9 +80,9 @@ async fn list(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn bind(call: Call) -> Result<Answer, Problem> {
-    let (certificate, not_after) = meant(call.json()?)?;
-    let administrator = administrator(&call).await?;
-    let command = BindCertificate { administrator, certificate, not_after };
+    let new = call.json()?;
+    let command = meant(administrator(&call).await?, new)?;
+    let administrator = command.administrator;
     call.send(command, |bound, _| {
         let path = format!("/api/v1/admins/{administrator}/certificates");
         Ok(Answer::json(StatusCode::CREATED, &bound)?.located(&path))
@@ -99,21 +99,24 @@ async fn unbind(call: Call) -> Result<Answer, Problem> {
     call.send(command, |unbound, _| Answer::json(StatusCode::OK, &unbound)).await
 }
 
-/// What is to be bound, and its last moment where the certificate itself came. Errors: `validation_failed`.
-fn meant(new: NewClientCertificate) -> Result<(CertificateMark, Option<Timestamp>), Problem> {
+/// What is to be bound; all that can be known of it where the certificate itself came. Errors: `validation_failed`.
+fn meant(administrator: AdministratorId, new: NewClientCertificate) -> Result<BindCertificate, Problem> {
+    let known = |certificate| BindCertificate { administrator, certificate, sha1: None, not_after: None };
     match new {
         NewClientCertificate { certificate: Some(pem), sha256: None, sha1: None } => {
             let certificate = Certificate::read(pem.as_bytes()).map_err(|error| {
                 refused("#/certificate", "certificate_invalid", runtime::error::words(&error))
             })?;
             let sha256 = certificate.sha256().parse().map_err(|_| Problem::internal())?;
-            Ok((CertificateMark::Sha256(sha256), Some(certificate.describe().not_after)))
+            let sha1 = certificate.sha1().parse().map_err(|_| Problem::internal())?;
+            let not_after = Some(certificate.describe().not_after);
+            Ok(BindCertificate { sha1: Some(sha1), not_after, ..known(CertificateMark::Sha256(sha256)) })
         }
         NewClientCertificate { certificate: None, sha256: Some(sha256), sha1: None } => {
-            Ok((CertificateMark::Sha256(sha256), None))
+            Ok(known(CertificateMark::Sha256(sha256)))
         }
         NewClientCertificate { certificate: None, sha256: None, sha1: Some(sha1) } => {
-            Ok((CertificateMark::Sha1(sha1), None))
+            Ok(known(CertificateMark::Sha1(sha1)))
         }
         _ => Err(refused("#", "one_of", "give exactly one of 'certificate', 'sha256' and 'sha1'".to_owned())),
     }

@@ -48,7 +48,8 @@ pub static DOMAINS: View = View {
     sort: "name",
 };
 
-static DELEGATIONS: View = View {
+/// Delegations.
+pub static DELEGATIONS: View = View {
     service: Service::Directory,
     name: "domain_delegation",
     kind: "delegation",

@@ -4,11 +4,13 @@
 mod activity;
 mod administrators;
 mod structure;
+mod validations;
 
-use contracts::{Code, OrganizationId, Permission, Problem, Timestamp};
+use contracts::{Code, OrganizationId, Permission, Problem, Timestamp, Violation};
 use http::StatusCode;
+use runtime::authority::Principal;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Page, page};
@@ -17,7 +19,10 @@ use crate::{
     call::{Call, refused_id},
     operation::Operation,
     parameter::{Header, Kind, Parameter},
+    reach::Reach,
+    read,
     report::{MEDIA, Report, format},
+    view::View,
 };
 
 /// Most rows of one kind that a report takes in.
@@ -39,7 +44,7 @@ struct Available {
     path: String,
 }
 
-const CATALOGUE: [(&str, &str, &str, &[&str]); 3] = [
+const CATALOGUE: [(&str, &str, &str, &[&str]); 4] = [
     (
         "account-activity",
         "Account activity",
@@ -57,6 +62,12 @@ const CATALOGUE: [(&str, &str, &str, &[&str]); 3] = [
         "Account structure",
         "Organizations with their departments, administrators and certificates; as XML with a schema.",
         structure::MEDIA,
+    ),
+    (
+        "domain-validation",
+        "Domain validation",
+        "Every domain with whoever may use it, how control was proved, and how long that counts.",
+        MEDIA,
     ),
 ];
 
@@ -133,6 +144,24 @@ pub fn operations() -> Vec<Operation> {
             structure::example(),
         )
         .handled_by(structure::run),
+        Operation::get(
+            "/api/v1/reports/domain-validation",
+            "getDomainValidationReport",
+            "Report how control of each domain was proved, and how long that counts",
+        )
+        .needs(Permission::ReportRead)
+        .costly()
+        .queries([organization(), format(&["json", "csv"])])
+        .header(Header::ACCEPT)
+        .header(Header::MIN_POSITION)
+        .problems(&[Code::ProjectionBehind, Code::ValidationFailed])
+        .answers_any::<Report<validations::Validated>>(
+            StatusCode::OK,
+            "A row for each domain, organization and method.",
+            MEDIA,
+            report(validations::example()),
+        )
+        .handled_by(validations::run),
     ];
     operations.into_iter().map(|operation| operation.tagged("Reports")).collect()
 }
@@ -152,6 +181,42 @@ fn available(
 fn organization(call: &Call) -> Result<Option<OrganizationId>, Problem> {
     let id = call.query.get("organizationId").map(str::parse).transpose();
     id.map_err(|error| refused_id("organizationId", &error))
+}
+
+/// Whether the caller runs reports on an organization, or any part of it; on the installation where there is none.
+fn reports_on(caller: &Principal, organization: Option<OrganizationId>) -> bool {
+    let parts = caller.parts(Permission::ReportRead);
+    parts.into_iter().any(|part| part.organization.is_none() || part.organization == organization)
+}
+
+/// Every row of a view that the caller may read. Errors: `validation_failed`, where they are too many for one report.
+async fn every<T: DeserializeOwned>(
+    call: &Call,
+    view: &'static View,
+    permission: Permission,
+    order: &str,
+) -> Result<Vec<T>, Problem> {
+    let mut reach = Reach::of(call.caller()?, permission, view);
+    if let Some(organization) = organization(call)? {
+        reach = match view.name {
+            "organization" => reach.of_one("id", organization.uuid()),
+            // Shared by organizations: what is not theirs has no row of theirs.
+            "domain" => reach,
+            _ => reach.of_one("organization", organization.uuid()),
+        };
+    }
+    let documents = read::every(call, view, reach, order, MOST + 1).await?;
+    if documents.len() > MOST {
+        let words = format!("more than {} rows: narrow the report to an organization", MOST);
+        let violation = Violation::in_parameter("organizationId", "too_many", words.clone());
+        return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![violation]));
+    }
+    documents.iter().map(|document| serde_json::from_str(document).map_err(read::internal)).collect()
+}
+
+/// A word of an enum, as the API writes it.
+fn word(value: &impl Serialize) -> String {
+    json!(value).as_str().unwrap_or_default().to_owned()
 }
 
 /// From when to when; checked when the query was read.

@@ -23,7 +23,8 @@ use crate::{
     view::{self, Field, Rights, View},
 };
 
-static VALIDATIONS: View = View {
+/// Validations.
+pub static VALIDATIONS: View = View {
     service: Service::Directory,
     name: "domain_validation",
     kind: "domain validation",

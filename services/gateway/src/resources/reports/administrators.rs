@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contracts::{
     AdministratorId, DepartmentId, OrganizationId, Permission, Problem,
-    directory::{AdministratorStatus, AdministratorView, Grant, TokenScope},
+    directory::{AdministratorStatus, AdministratorView, TokenScope},
     x509::CertificateType,
 };
 use runtime::authority::{Decision, Principal, Target, decide, permitted};
@@ -94,8 +94,8 @@ pub async fn run(call: Call) -> Result<Answer, Problem> {
         let document = admins::within_reach(caller, &document)?;
         let mut view: AdministratorView = serde_json::from_str(&document).map_err(read::internal)?;
         view.grants.retain(|grant| {
-            organization.is_none_or(|only| grant.organization_id == Some(only))
-                && permitted(caller, Permission::ReportRead, &place(grant)).is_ok()
+            organization.is_none_or(|only| grant.organization_id.is_none_or(|its| its == only))
+                && permitted(caller, Permission::ReportRead, &Target::of_grant(grant)).is_ok()
         });
         if !view.grants.is_empty() {
             let held = call.gateway.doorkeeper.held(view.grants.clone());
@@ -109,17 +109,18 @@ pub async fn run(call: Call) -> Result<Answer, Problem> {
                 held,
                 ..caller.clone()
             };
-            rows.extend(privileges(&view, &theirs));
+            rows.extend(privileges(&view, &theirs, organization));
         }
     }
     report::answer(&call, "administrators", rows, None)
 }
 
-/// A row for each place of the grants, and for types of certificate that differ there.
-fn privileges(view: &AdministratorView, theirs: &Principal) -> Vec<Privileges> {
+/// A row for each place of the grants, and for types of certificate that differ there. Narrowed to an organization, what
+/// is granted on the installation counts there.
+fn privileges(view: &AdministratorView, theirs: &Principal, only: Option<OrganizationId>) -> Vec<Privileges> {
     let mut places: Vec<(Option<OrganizationId>, Option<DepartmentId>)> = vec![];
     for grant in &view.grants {
-        let place = (grant.organization_id, grant.department_id);
+        let place = (grant.organization_id.or(only), grant.department_id);
         if !places.contains(&place) {
             places.push(place);
         }
@@ -170,12 +171,6 @@ fn cells(
     let (allowed, rest): (Vec<_>, Vec<_>) =
         Permission::ALL.iter().copied().partition(|permission| may(*permission, target));
     (allowed, rest.into_iter().filter(|permission| may(*permission, &own)).collect())
-}
-
-fn place(grant: &Grant) -> Target {
-    grant
-        .organization_id
-        .map_or(Target::INSTALLATION, |organization| Target::within(organization, grant.department_id))
 }
 
 /// An example of a row.

@@ -3,17 +3,17 @@
 mod xml;
 
 use contracts::{
-    AdministratorId, CertificateId, Code, DepartmentId, OrganizationId, Permission, Problem, Timestamp,
-    Violation,
+    AdministratorId, CertificateId, DepartmentId, OrganizationId, Permission, Problem, Timestamp,
     directory::{AdministratorView, DepartmentView, Grant, OrganizationView},
     inventory::CertificateView,
 };
 use http::StatusCode;
 use runtime::authority::{Principal, Target, permitted};
 use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::{every, reports_on, word};
 use crate::{
     answer::Answer,
     call::Call,
@@ -26,7 +26,6 @@ use crate::{
         certificates::CERTIFICATES,
         organizations::{DEPARTMENTS, ORGANIZATIONS},
     },
-    view::View,
 };
 
 /// Content types.
@@ -143,12 +142,9 @@ async fn gathered(call: &Call) -> Result<AccountStructure, Problem> {
     let certificates: Vec<CertificateView> =
         every(call, &CERTIFICATES, Permission::CertificateRead, "created_at, id").await?;
     let administrators = administrators(call, caller).await?;
-    let sees = |organization: OrganizationId| {
-        let reports = caller.parts(Permission::ReportRead);
-        reports.into_iter().any(|part| part.organization.is_none_or(|reached| reached == organization))
-    };
-    let wanted =
-        organizations.into_iter().filter(|one| sees(one.id) && only.is_none_or(|only| only == one.id));
+    let wanted = organizations
+        .into_iter()
+        .filter(|one| reports_on(caller, Some(one.id)) && only.is_none_or(|only| only == one.id));
     let organizations = wanted.map(|one| StructureOrganization {
         departments: departments
             .iter()
@@ -191,39 +187,14 @@ async fn gathered(call: &Call) -> Result<AccountStructure, Problem> {
     })
 }
 
-/// Every row of a view that the caller may read. Errors: `validation_failed`, where they are too many for one report.
-async fn every<T: DeserializeOwned>(
-    call: &Call,
-    view: &'static View,
-    permission: Permission,
-    order: &str,
-) -> Result<Vec<T>, Problem> {
-    let mut reach = Reach::of(call.caller()?, permission, view);
-    if let Some(organization) = super::organization(call)? {
-        let column = if view.name == "organization" { "id" } else { "organization" };
-        reach = reach.of_one(column, organization.uuid());
-    }
-    let documents = read::every(call, view, reach, order, super::MOST + 1).await?;
-    if documents.len() > super::MOST {
-        let words = format!("more than {} rows: narrow the report to an organization", super::MOST);
-        let violation = Violation::in_parameter("organizationId", "too_many", words.clone());
-        return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![violation]));
-    }
-    documents.iter().map(|document| serde_json::from_str(document).map_err(read::internal)).collect()
-}
-
 async fn administrators(call: &Call, caller: &Principal) -> Result<Vec<AdministratorView>, Problem> {
     let reach = Reach::of(caller, Permission::AdministratorRead, &ADMINS);
     let documents = read::every(call, &ADMINS, reach, "name, id", super::MOST).await?;
     let read = |document: &String| {
         let document = admins::within_reach(caller, document)?;
         let mut view: AdministratorView = serde_json::from_str(&document).map_err(read::internal)?;
-        view.grants.retain(|grant| {
-            let place = grant.organization_id.map_or(Target::INSTALLATION, |organization| {
-                Target::within(organization, grant.department_id)
-            });
-            permitted(caller, Permission::ReportRead, &place).is_ok()
-        });
+        view.grants
+            .retain(|grant| permitted(caller, Permission::ReportRead, &Target::of_grant(grant)).is_ok());
         Ok(view)
     };
     documents.iter().map(read).collect()
@@ -252,11 +223,6 @@ fn shown(view: &CertificateView) -> StructureCertificate {
         not_before: view.not_before,
         not_after: view.not_after,
     }
-}
-
-/// A word of an enum, as the API writes it.
-fn word(value: &impl Serialize) -> String {
-    json!(value).as_str().unwrap_or_default().to_owned()
 }
 
 const COLUMNS: [&str; 9] =

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use runtime::shown::visible;
+
 use super::{AccountStructure, StructureAdministrator};
 
 /// The namespace.
@@ -107,25 +109,21 @@ impl Xml {
     }
 }
 
-/// A text as it may stand in an attribute; what XML cannot hold, and what steers how text is shown, is `\u{..}` (P-3).
+/// A text as it may stand in an attribute; what XML cannot hold, and what cannot be seen, is `\u{..}` (P-3).
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in visible(text, |_| false).chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            c if c.is_control() || steers(c) => escaped.extend(c.escape_unicode()),
+            // The two that no XML may hold.
+            '\u{fffe}' | '\u{ffff}' => escaped.extend(c.escape_unicode()),
             c => escaped.push(c),
         }
     }
     escaped
-}
-
-/// Marks of direction, characters without width, and the two that no XML may hold.
-const fn steers(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 #[cfg(test)]
