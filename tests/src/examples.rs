@@ -139,7 +139,12 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         d::OrganizationEvent::from(d::OrganizationCreated::new(
             organization,
             "default".into(),
-            d::Details { display_name: Some("Example Ltd".into()), country: Some("CA".into()), ..address() },
+            d::Details {
+                display_name: Some("Example Ltd".into()),
+                country: Some("CA".into()),
+                support_url: Some("mailto:help@example.com".into()),
+                ..address()
+            },
         )),
     );
     push(
@@ -244,7 +249,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     for event in [
         d::AdministratorEvent::from(d::AdministratorSecondFactorEnrolled { credential }),
         d::AdministratorSecondFactorConfirmed { credential }.into(),
-        d::AdministratorSecondFactorRemoved {}.into(),
+        d::AdministratorSecondFactorRemoved { reason: Some("lost the phone".into()) }.into(),
         d::AdministratorRecoveryCodeUsed { left: 9 }.into(),
     ] {
         push(&mut all, event);

@@ -9,7 +9,7 @@ use testkit::{Answer, Https};
 use crate::world::World;
 
 /// A browser without script: it keeps cookies and fills in forms.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Forms {
     api: Https,
     origin: String,

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use chancery_tests::{
     browser::{Browser, PASSWORD, link},
     in_both_modes,
     tool::run_with,
     world::{World, eventually},
 };
+use http::Method;
 use runtime::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use testkit::Answer;
@@ -236,6 +238,14 @@ async fn a_code_is_used_once_and_a_sixth_try_waits(world: &mut World) {
     assert_eq!(code(&sixth), (429, "sign_in_locked".into()), "with the right code");
     let wait: u32 = sixth.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((60..=901).contains(&wait), "{wait}");
+    // Who lost the phone and the codes begins anew, if somebody who holds as much says so.
+    let theirs = format!("/api/v1/admins/{eve}/mfa/totp");
+    let reset = world.api().request(Method::DELETE, &theirs, &[], Bytes::new()).await.unwrap();
+    assert_eq!(reset.expect(200).json()["hasSecondFactor"], false);
+    let (origin, drawn) = link(&world.api(), &eve).await;
+    let mut anew = Browser::new(world, &origin);
+    _ = anew.set_password(&drawn, "plum tractor sails west").await.expect(200);
+    _ = anew.sign_in("eve", "plum tractor sails west", None).await.expect(201);
     // The seed is nowhere in the database as it is.
     let sql = "select count(*) from log.event where payload::text like '%' || $1 || '%'";
     let found: i64 = world.admin().await.query_one(sql, &[&secret]).await.unwrap().get(0);
@@ -262,6 +272,10 @@ async fn who_guesses_waits_also_after_a_restart(world: &mut World) {
     assert!(refused.headers.contains_key("retry-after"));
     let with_the_right_one = other.sign_in("finn", PASSWORD, None).await;
     assert_eq!(code(&with_the_right_one), (429, "sign_in_locked".into()));
+    // Whoever is signed in already is not kept out by those who guess.
+    let proof = json!({"password": PASSWORD});
+    let done = browser.request("POST", "/api/v1/sessions/current/step-up", Some(&proof)).await.expect(200);
+    browser.keep(&done);
     world.stop().await;
     world.start().await;
     let still = async || {

@@ -6,11 +6,18 @@ use chancery_tests::{
     browser::{PASSWORD, link},
     forms::Forms,
     in_both_modes,
-    world::World,
+    world::{World, eventually},
 };
+use http::Method;
 use serde_json::json;
+use testkit::Answer;
 
 in_both_modes!(somebody_sets_a_password_signs_in_and_out_with_forms);
+
+async fn patch(world: &World, path: &str, body: String) -> Answer {
+    let headers = [("content-type", "application/json")];
+    world.api().request(Method::PATCH, path, &headers, body.into()).await.unwrap()
+}
 
 async fn somebody_sets_a_password_signs_in_and_out_with_forms(world: &mut World) {
     let me = world.api().get("/api/v1/me").await.expect(200).json();
@@ -34,6 +41,21 @@ async fn somebody_sets_a_password_signs_in_and_out_with_forms(world: &mut World)
 
     let page = forms.get("/sign-in/default").await.expect(200);
     assert!(page.text().contains("Sign in to default"));
+    assert!(!page.text().contains("helpdesk"));
+    let path = "/api/v1/organizations/name:default";
+    for wrong in ["javascript:alert(1)", "http://helpdesk.example", "mailto:", "https://a b.example"] {
+        let body = json!({"supportUrl": wrong}).to_string();
+        let refused = patch(world, path, body).await.expect(422).json();
+        assert_eq!(refused["errors"][0]["pointer"], "#/supportUrl", "{refused}");
+    }
+    _ = patch(world, path, json!({"supportUrl": "https://helpdesk.example/?a=1&b=2"}).to_string())
+        .await
+        .expect(200);
+    let helps =
+        async || forms.clone().get("/sign-in/default").await.text().contains("helpdesk.example/?a=1&amp;b=2");
+    eventually("the page names the help desk", async || helps().await.then_some(())).await;
+    assert!(!forms.get("/sign-in/other").await.text().contains("helpdesk"), "another organization's page");
+    let page = forms.get("/sign-in/default").await;
     let wrong = forms.post("/sign-in/default", &page, &[("name", "pia"), ("password", "x")]).await;
     assert!(wrong.status == 401 && wrong.text().contains("name or password is wrong"), "{}", wrong.text());
     let page = forms.get("/sign-in/default").await;

@@ -78,7 +78,7 @@ pub use role::{
 pub use second_factor::{
     AdministratorRecoveryCodeUsed, AdministratorSecondFactorConfirmed, AdministratorSecondFactorEnrolled,
     AdministratorSecondFactorRemoved, ConfirmSecondFactor, EnrolSecondFactor, EnrolledSecondFactor,
-    RecoveryCodes, RemoveSecondFactor,
+    RecoveryCodes, RemoveSecondFactor, ResetSecondFactor,
 };
 pub use session::{
     EndSession, RecordSessionUse, SessionEnd, SessionEnded, SessionEvent, SessionRenewed, SessionStarted,

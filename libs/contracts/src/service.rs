@@ -136,6 +136,7 @@ pub const TABLE: &[Row] = &[
             (Service::Directory, "enrol_second_factor"),
             (Service::Directory, "confirm_second_factor"),
             (Service::Directory, "remove_second_factor"),
+            (Service::Directory, "reset_second_factor"),
             (Service::Directory, "record_denial"),
             (Service::Directory, "record_audit_read"),
             (Service::Inventory, "annotate_certificate"),

@@ -366,7 +366,7 @@ impl<'a> Validation<'a> {
 
     fn auth(&mut self) -> Auth {
         let support_url = self.given("auth.support_url");
-        if support_url.as_ref().is_some_and(|url| !is_support(url)) {
+        if support_url.as_ref().is_some_and(|url| !is_support_address(url)) {
             let words = "expected an address such as 'https://help.example.com' or 'mailto:help@example.com'";
             self.refuse("auth.support_url", words);
         }
@@ -490,8 +490,12 @@ impl<'a> Validation<'a> {
 }
 
 /// Whether a browser may be sent there for help.
-fn is_support(url: &str) -> bool {
-    (url.starts_with("mailto:") && url.contains('@')) || (url.starts_with("https://") && is_http(url))
+/// Whether people may be sent there for help: a page over HTTPS, or a mail.
+#[must_use]
+pub fn is_support_address(url: &str) -> bool {
+    let plain = url.len() <= 500 && url.chars().all(|character| character.is_ascii_graphic());
+    let mail = url.strip_prefix("mailto:").is_some_and(|address| address.trim_matches('@').contains('@'));
+    plain && (mail || (url.starts_with("https://") && is_http(url)))
 }
 
 fn is_http(endpoint: &str) -> bool {

@@ -94,7 +94,7 @@ pub enum AdministratorCommand {
     /// Let the seed that was shown count.
     ConfirmSecondFactor,
     /// Let no seed count.
-    RemoveSecondFactor,
+    RemoveSecondFactor(AdministratorSecondFactorRemoved),
     /// Let a recovery code be used up.
     UseRecoveryCode(AdministratorRecoveryCodeUsed),
 }
@@ -314,8 +314,8 @@ impl Door {
                 let credential = self.enrolling.ok_or(AdministratorRefusal::NotEnrolling)?;
                 vec![AdministratorSecondFactorConfirmed { credential }.into()]
             }
-            Command::RemoveSecondFactor if self.second_factor.or(self.enrolling).is_none() => vec![],
-            Command::RemoveSecondFactor => vec![AdministratorSecondFactorRemoved {}.into()],
+            Command::RemoveSecondFactor(_) if self.second_factor.or(self.enrolling).is_none() => vec![],
+            Command::RemoveSecondFactor(removed) => vec![removed.into()],
             Command::UseRecoveryCode(used) => vec![used.into()],
             Command::Appoint(_)
             | Command::Update { .. }

@@ -1,6 +1,7 @@
 //! Checks of single fields, each a violation that says what was found and what is allowed.
 
 use contracts::{Violation, directory::Details, id::is_name};
+use runtime::config::is_support_address;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::country::is_country;
@@ -53,7 +54,18 @@ pub fn details(details: &Details) -> impl Iterator<Item = Violation> {
         .filter_map(|(at, line)| text(&format!("#/addressLines/{at}"), line, 128))
         .collect();
     let country = details.country.as_deref().and_then(|value| country("#/country", value));
-    single.into_iter().flatten().chain(many).chain(lines).chain(country)
+    let support = details.support_url.as_deref().and_then(support);
+    single.into_iter().flatten().chain(many).chain(lines).chain(country).chain(support)
+}
+
+fn support(value: &str) -> Option<Violation> {
+    (!is_support_address(value)).then(|| {
+        let words = format!(
+            "'{}' is not allowed: an address such as 'https://help.example.com' or 'mailto:help@example.com'",
+            shown(value)
+        );
+        Violation::at("#/supportUrl", "invalid_url", words)
+    })
 }
 
 /// Most lines of an address.

@@ -48,10 +48,10 @@ use contracts::directory::{
     EnableAdministrator, EndSession, EnrolSecondFactor, ErasePerson, FindRecipients, ForgetPassword,
     ImportPeople, IssueToken, JudgePeople, RecordAuditRead, RecordCertificateUse, RecordDenial,
     RecordSessionUse, RecordTokenUse, RejectDelegation, RemoveAdministrator, RemoveSecondFactor,
-    ReplaceAccessList, RestoreDepartment, RestoreOrganization, RestorePerson, RevokeToken, RotateToken,
-    ShowProfile, SignIn, StagePeople, StartDomainValidation, StepUp, UnbindCertificate, UpdateAdministrator,
-    UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson, UpdateProfile, UpdateRole, UseLink,
-    WantLink, WithdrawDelegation,
+    ReplaceAccessList, ResetSecondFactor, RestoreDepartment, RestoreOrganization, RestorePerson, RevokeToken,
+    RotateToken, ShowProfile, SignIn, StagePeople, StartDomainValidation, StepUp, UnbindCertificate,
+    UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson, UpdateProfile,
+    UpdateRole, UseLink, WantLink, WithdrawDelegation,
 };
 use runtime::{
     outbound::Outbound,
@@ -166,6 +166,7 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         EnrolSecondFactor => enrol_second_factor,
         ConfirmSecondFactor => confirm_second_factor,
         RemoveSecondFactor => remove_second_factor,
+        ResetSecondFactor => reset_second_factor,
         FindRecipients => find_recipients,
         RecordAuditRead => record_audit_read,
     }

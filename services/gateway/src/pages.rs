@@ -3,8 +3,11 @@
 
 mod html;
 
+use std::time::Duration;
+
 use contracts::{Credential, Problem, SecretText, session::SessionText};
 use http::{HeaderValue, StatusCode, header};
+use runtime::database::{DatabaseError, Scope, scoped_read};
 use sha2::{Digest, Sha256};
 
 use self::html::{Form, page};
@@ -21,6 +24,8 @@ use crate::{
 
 /// The cookie of whoever has no session yet: what a form repeats follows from it.
 const VISITOR: &str = "__Host-chancery-form";
+/// How long the database may take to say what may stand on a page or not.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The operations.
 pub fn operations() -> Vec<Operation> {
@@ -63,14 +68,14 @@ async fn show(call: Call) -> Result<Answer, Problem> {
         Some((name, text)) => {
             Ok(page(StatusCode::OK, "Signed in", &html::signed_in(&name, &text.csrf_token())))
         }
-        None => Ok(sign_in_page(&call, StatusCode::OK, "")),
+        None => Ok(sign_in_page(&call, StatusCode::OK, "").await),
     }
 }
 
 async fn sign_in(call: Call) -> Result<Answer, Problem> {
     let form = match posted(&call) {
         Ok(form) => form,
-        Err(refused) => return Ok(sign_in_page(&call, problem::status(refused.code), &refused.detail)),
+        Err(refused) => return Ok(sign_in_page(&call, problem::status(refused.code), &refused.detail).await),
     };
     let organization = Some(call.step("organization").to_owned()).filter(|name| !name.is_empty());
     let code = Some(form.get("code")).filter(|code| !code.is_empty()).map(SecretText::new);
@@ -80,7 +85,8 @@ async fn sign_in(call: Call) -> Result<Answer, Problem> {
             .located("/sign-in")
             .with(header::SET_COOKIE, cookie::set(cookie::SESSION, &text.reveal()))),
         Err(refused) => {
-            Ok(turned_away(sign_in_page(&call, problem::status(refused.code), &refused.detail), &refused))
+            let page = sign_in_page(&call, problem::status(refused.code), &refused.detail).await;
+            Ok(turned_away(page, &refused))
         }
     }
 }
@@ -88,7 +94,7 @@ async fn sign_in(call: Call) -> Result<Answer, Problem> {
 async fn forgotten(call: Call) -> Result<Answer, Problem> {
     let form = match posted(&call) {
         Ok(form) => form,
-        Err(refused) => return Ok(sign_in_page(&call, problem::status(refused.code), &refused.detail)),
+        Err(refused) => return Ok(sign_in_page(&call, problem::status(refused.code), &refused.detail).await),
     };
     sessions::forget(&call, form.get("name"));
     Ok(page(StatusCode::ACCEPTED, "Mail is on its way", html::FORGOTTEN))
@@ -178,12 +184,34 @@ fn posted(call: &Call) -> Result<Form, Problem> {
     Ok(form)
 }
 
-fn sign_in_page(call: &Call, status: StatusCode, message: &str) -> Answer {
-    let organization = shown(call.step("organization"));
-    let support = call.gateway.place.support_url.as_deref();
+async fn sign_in_page(call: &Call, status: StatusCode, message: &str) -> Answer {
+    let organization = call.step("organization");
+    let own = if organization.is_empty() { None } else { support_url(call, organization).await };
+    let support = own.as_deref().or(call.gateway.place.support_url.as_deref());
     let (token, cookie) = visitor(call);
-    let content = html::sign_in(&organization, message, &token, support);
+    let content = html::sign_in(&shown(organization), message, &token, support);
     page(status, "Sign in", &content).with(header::SET_COOKIE, cookie)
+}
+
+/// Where an organization sends its people for help. Whoever wants to sign in does not wait for it.
+async fn support_url(call: &Call, organization: &str) -> Option<String> {
+    let read = async {
+        let mut client = call.gateway.pool.get().await?;
+        let transaction = scoped_read(&mut client, &Scope::All).await?;
+        let sql = "select document->>'supportUrl' from api_directory.organization
+                   where name = $1 and document->>'status' = 'active'";
+        let row = transaction.query_opt(sql, &[&organization]).await?;
+        transaction.commit().await?;
+        row.map_or(Ok(None), |row| Ok::<_, DatabaseError>(row.try_get(0)?))
+    };
+    match tokio::time::timeout(PATIENCE, read).await {
+        Ok(Ok(url)) => url,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "where an organization sends people for help cannot be read");
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 fn link_page(call: &Call, status: StatusCode, message: &str) -> Answer {

@@ -65,6 +65,7 @@ fn ids_are_a_verb_and_a_noun_and_stand_once() {
         "import",
         "appoint",
         "remove",
+        "reset",
         "disable",
         "enable",
         "rotate",

@@ -33,6 +33,9 @@ macro_rules! with_details {
             /// Country: two capital letters (ISO 3166-1).
             #[serde($($serde)*)]
             pub country: Option<String>,
+            /// Where its people find help: an `https:` or `mailto:` address.
+            #[serde($($serde)*)]
+            pub support_url: Option<String>,
         }
 
         impl $name {
@@ -40,8 +43,8 @@ macro_rules! with_details {
             #[must_use]
             #[allow(clippy::too_many_arguments)] // its fields
             pub fn new($($field: $type,)* details: $crate::directory::Details) -> Self {
-                let $crate::directory::Details { display_name, description, address_lines, city, state, postal_code, country } = details;
-                Self { $($field,)* display_name, description, address_lines, city, state, postal_code, country }
+                let $crate::directory::Details { display_name, description, address_lines, city, state, postal_code, country, support_url } = details;
+                Self { $($field,)* display_name, description, address_lines, city, state, postal_code, country, support_url }
             }
 
             /// Description and address.
@@ -55,14 +58,15 @@ macro_rules! with_details {
                     state: self.state.clone(),
                     postal_code: self.postal_code.clone(),
                     country: self.country.clone(),
+                    support_url: self.support_url.clone(),
                 }
             }
 
             /// The same with this description and address.
             #[must_use]
             pub fn with(self, details: $crate::directory::Details) -> Self {
-                let $crate::directory::Details { display_name, description, address_lines, city, state, postal_code, country } = details;
-                Self { display_name, description, address_lines, city, state, postal_code, country, ..self }
+                let $crate::directory::Details { display_name, description, address_lines, city, state, postal_code, country, support_url } = details;
+                Self { display_name, description, address_lines, city, state, postal_code, country, support_url, ..self }
             }
         }
     };
@@ -87,6 +91,8 @@ pub struct Details {
     pub postal_code: Option<String>,
     /// Country: two capital letters (ISO 3166-1).
     pub country: Option<String>,
+    /// Where its people find help: an `https:` or `mailto:` address.
+    pub support_url: Option<String>,
 }
 
 impl Details {
@@ -104,6 +110,7 @@ impl Details {
             state: text(self.state, changes.state),
             postal_code: text(self.postal_code, changes.postal_code),
             country: text(self.country, changes.country),
+            support_url: text(self.support_url, changes.support_url),
         }
     }
 
@@ -120,6 +127,7 @@ impl Details {
     /// The same with another's address.
     #[must_use]
     pub fn at_address_of(self, other: Self) -> Self {
-        Self { display_name: self.display_name, description: self.description, ..other }
+        let Self { display_name, description, support_url, .. } = self;
+        Self { display_name, description, support_url, ..other }
     }
 }

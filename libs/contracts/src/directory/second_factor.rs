@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CredentialId, SecretText, command};
+use super::AdministratorView;
+use crate::{AdministratorId, CredentialId, Permission, SecretText, command};
 
 /// An administrator was shown a seed; it counts once they have proved that they hold it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,7 +26,11 @@ pub struct AdministratorSecondFactorConfirmed {
 /// Signing in needs no code any more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct AdministratorSecondFactorRemoved {}
+pub struct AdministratorSecondFactorRemoved {
+    /// Why, where somebody else did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
 
 /// A recovery code stood in for the second factor; it is used up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,3 +78,16 @@ pub struct RecoveryCodes {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RemoveSecondFactor {}
 command!(RemoveSecondFactor => (), Directory, "remove_second_factor", None, STEP_UP = true);
+
+/// Takes the second factor away from somebody who lost it. Whoever does so could become that person with a one-time link,
+/// so all that they may do must be within what the caller holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResetSecondFactor {
+    /// Whose.
+    pub administrator: AdministratorId,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+command!(ResetSecondFactor => AdministratorView, Directory, "reset_second_factor", Some(Permission::AdministratorWrite), STEP_UP = true);

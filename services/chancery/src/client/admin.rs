@@ -86,6 +86,8 @@ pub enum Admin {
     Disable(Change),
     /// Let a disabled administrator act again
     Enable(Change),
+    /// Take the second factor away from an administrator who lost it
+    ResetTotp(Change),
     /// Remove an administrator for good and erase who they were
     Remove(Change),
     /// Say why an administrator may or may not do something; yourself when none is named
@@ -170,6 +172,11 @@ impl Admin {
             Self::Enable(Change { admin, reason }) => {
                 let path = format!("{}/enable", one(&admin));
                 change(api, Method::POST, &path, because(reason).as_ref(), COLUMNS).await
+            }
+            Self::ResetTotp(Change { admin, reason }) => {
+                confirm(api, &format!("Take the second factor away from {admin}?"))?;
+                let path = format!("{}/mfa/totp", one(&admin));
+                change(api, Method::DELETE, &path, because(reason).as_ref(), COLUMNS).await
             }
             Self::Remove(Change { admin, reason }) => {
                 confirm(api, &format!("Remove administrator {admin} for good?"))?;

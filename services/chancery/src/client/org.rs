@@ -143,6 +143,9 @@ pub struct Details {
     /// Two letters (ISO 3166-1)
     #[arg(long)]
     country: Option<String>,
+    /// Where its people find help, on its sign-in page too: https: or mailto:
+    #[arg(long, value_name = "URL")]
+    support_url: Option<String>,
 }
 
 impl Details {
@@ -156,6 +159,7 @@ impl Details {
             ("state", self.state),
             ("postalCode", self.postal_code),
             ("country", self.country),
+            ("supportUrl", self.support_url),
         ]);
         let lines: Vec<_> = self.address_lines.iter().filter(|line| !line.is_empty()).collect();
         if !self.address_lines.is_empty() {

@@ -95,9 +95,15 @@ fn a_second_factor_counts_once_it_is_confirmed() {
     given::<Administrator>([appointed(), enrolled.into()])
         .when(AdministratorCommand::ConfirmSecondFactor, NOON)
         .then([AdministratorSecondFactorConfirmed { credential }.into()])
-        .when(AdministratorCommand::RemoveSecondFactor, NOON)
-        .then([AdministratorSecondFactorRemoved {}.into()])
-        .when(AdministratorCommand::RemoveSecondFactor, NOON)
+        .when(
+            AdministratorCommand::RemoveSecondFactor(AdministratorSecondFactorRemoved { reason: None }),
+            NOON,
+        )
+        .then([AdministratorSecondFactorRemoved { reason: None }.into()])
+        .when(
+            AdministratorCommand::RemoveSecondFactor(AdministratorSecondFactorRemoved { reason: None }),
+            NOON,
+        )
         .changes_nothing();
 }
 

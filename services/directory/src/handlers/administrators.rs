@@ -5,8 +5,9 @@ use contracts::{
     AdministratorId, Code, Command, Problem, Violation,
     directory::{
         AdministratorAppointed, AdministratorDisabled, AdministratorEnabled, AdministratorRemoved,
-        AdministratorStatus, AdministratorView, AppointAdministrator, DisableAdministrator,
-        EnableAdministrator, Grant, RemoveAdministrator, SessionEnd, UpdateAdministrator,
+        AdministratorSecondFactorRemoved, AdministratorStatus, AdministratorView, AppointAdministrator,
+        DisableAdministrator, EnableAdministrator, Grant, RemoveAdministrator, ResetSecondFactor, SessionEnd,
+        UpdateAdministrator,
     },
 };
 use runtime::{
@@ -138,6 +139,30 @@ impl Handlers {
     ) -> Result<Answer<AdministratorView>, Problem> {
         let remove = AdministratorCommand::Remove(AdministratorRemoved { reason: command.reason });
         self.change_standing::<RemoveAdministrator>(context, command.administrator, remove, true).await
+    }
+
+    /// Takes the second factor away from somebody who lost it.
+    pub async fn reset_second_factor(
+        &self,
+        context: &Context,
+        command: ResetSecondFactor,
+    ) -> Result<Answer<AdministratorView>, Problem> {
+        let ResetSecondFactor { administrator: id, reason } = command;
+        let seen = self.seen::<ResetSecondFactor>(context, id).await?;
+        if seen.principal.administrator == id {
+            let words = "this is for the second factor of others: take your own away in your profile";
+            return Err(Problem::new(Code::Forbidden, words));
+        }
+        self.may_give(&seen.caller, &seen.principal, seen.grants.clone())?;
+        let door = self.administrators.reload(id.uuid()).await?.state.door().cloned().unwrap_or_default();
+        let removed = AdministratorSecondFactorRemoved { reason };
+        let remove = AdministratorCommand::RemoveSecondFactor(removed);
+        let done = self.administrators.execute(&seen.context, id.uuid(), remove).await?;
+        if done.dry_run.is_none() {
+            self.forget_second_factor(&seen.context, id, &door).await?;
+        }
+        let person = self.people.find(id).await?;
+        self.administrator_answer(&seen.caller, done, person).await
     }
 
     async fn change_standing<C: Command>(

@@ -62,13 +62,17 @@ impl Handlers {
         _ = self.authority.caller::<ImportPeople>(context).await?;
         let id = context.command_id;
         let started = PersonImportStarted { lines: command.lines, unreadable: command.unreadable };
-        let known = self.import_streams.repeated(context, id).await?.is_some();
+        let known =
+            self.import_streams.repeated(context, id).await?.is_some() || self.imports.is_begun(id).await?;
         if !known && !self.imports.is_whole(id, command.parts).await? {
             return Err(Problem::unavailable("lines of the import are not there: send the file again"));
         }
+        if !context.dry_run {
+            // Before the event: what a crash leaves here is worked off, and begins its history then.
+            self.imports.begin(context, &command).await?;
+        }
         let done = self.import_streams.execute(context, id, ImportCommand::Start(started)).await?;
         if done.dry_run.is_none() {
-            self.imports.begin(context, &command).await?;
             self.import_wake.notify_one();
         }
         let started_at = self.created_at(id).await?;
@@ -87,6 +91,11 @@ impl Handlers {
 
     /// Works off the next part of an import, or ends it. Whoever does so again, after a crash, finds what is done already.
     pub async fn work_import(&self, import: &Open, context: &Context) -> Result<(), Problem> {
+        if import.next == 0 {
+            let started = PersonImportStarted { lines: import.lines, unreadable: import.unreadable };
+            let start = ImportCommand::Start(started);
+            self.import_streams.execute(&context.step("started"), import.id, start).await?;
+        }
         if import.next >= import.parts {
             let complete = ImportCommand::Complete(self.imports.sum(import.id).await?);
             self.import_streams.execute(&context.step("completed"), import.id, complete).await?;

@@ -4,8 +4,8 @@ use bus::{Answer, Context};
 use contracts::{
     Actor, AdministratorId, Code, CredentialId, OrganizationId, Problem, SecretText, Service, Violation,
     directory::{
-        AdministratorRecoveryCodeUsed, ConfirmSecondFactor, EnrolSecondFactor, EnrolledSecondFactor,
-        RecoveryCodes, RemoveSecondFactor,
+        AdministratorRecoveryCodeUsed, AdministratorSecondFactorRemoved, ConfirmSecondFactor,
+        EnrolSecondFactor, EnrolledSecondFactor, RecoveryCodes, RemoveSecondFactor,
     },
     keystore::{CredentialPurpose, DestroySignInCredential, KeepSignInCredential, UseSignInCredential},
 };
@@ -106,7 +106,8 @@ impl Handlers {
     ) -> Result<Answer<()>, Problem> {
         let (principal, claimant) = self.sure_of_oneself(context).await?;
         let (id, theirs) = (principal.administrator, within(context, claimant.tenant));
-        let remove = AdministratorCommand::RemoveSecondFactor;
+        let removed = AdministratorSecondFactorRemoved { reason: None };
+        let remove = AdministratorCommand::RemoveSecondFactor(removed);
         let done = self.administrators.execute(&theirs, id.uuid(), remove).await?;
         if done.dry_run.is_some() {
             return Ok(done.answer(|_| ()));

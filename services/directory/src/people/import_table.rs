@@ -39,6 +39,10 @@ pub struct Open {
     pub next: i32,
     /// How many there are.
     pub parts: i32,
+    /// Lines to work off.
+    pub lines: u32,
+    /// Lines that could not be read.
+    pub unreadable: u32,
 }
 
 /// What became of a part.
@@ -90,6 +94,13 @@ impl ImportTable {
         Ok(row.get::<_, i64>(0) == i64::from(parts))
     }
 
+    /// Whether an import has begun.
+    pub async fn is_begun(&self, import: Uuid) -> Result<bool, Problem> {
+        let sql = "select exists (select from directory.person_import where id = $1)";
+        let row = self.client().await?.query_one(sql, &[&import]).await.map_err(away)?;
+        Ok(row.get(0))
+    }
+
     /// Begins an import. A repeat changes nothing.
     pub async fn begin(&self, context: &Context, command: &ImportPeople) -> Result<(), Problem> {
         let sql = "insert into directory.person_import (id, organization, actor, parts, lines, unreadable, started_at, \
@@ -106,7 +117,7 @@ impl ImportTable {
 
     /// The imports that are not at their end, the oldest first.
     pub async fn open(&self) -> Result<Vec<Open>, Problem> {
-        let sql = "select id, organization, actor, next, parts from directory.person_import where not finished \
+        let sql = "select id, organization, actor, next, parts, lines, unreadable from directory.person_import where not finished \
                    order by started_at limit 100";
         let rows = self.client().await?.query(sql, &[]).await.map_err(away)?;
         let open = rows.iter().filter_map(|row| {
@@ -116,6 +127,8 @@ impl ImportTable {
                 actor: row.get::<_, String>(2).parse().ok()?,
                 next: row.get(3),
                 parts: row.get(4),
+                lines: u32::try_from(row.get::<_, i32>(5)).unwrap_or(0),
+                unreadable: u32::try_from(row.get::<_, i32>(6)).unwrap_or(0),
             })
         });
         Ok(open.collect())

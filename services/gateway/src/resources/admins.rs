@@ -6,8 +6,8 @@ use contracts::{
     AdministratorId, Code, Permission, Problem, Service,
     directory::{
         AdministratorKind, AdministratorStatus, AdministratorView, AppointAdministrator,
-        DisableAdministrator, EnableAdministrator, NewGrant, RemoveAdministrator, TokenScope,
-        UpdateAdministrator, WantLink, WantedLink,
+        DisableAdministrator, EnableAdministrator, NewGrant, RemoveAdministrator, ResetSecondFactor,
+        TokenScope, UpdateAdministrator, WantLink, WantedLink,
     },
 };
 use http::StatusCode;
@@ -150,6 +150,18 @@ pub fn operations() -> Vec<Operation> {
         .answers::<AdministratorView>(StatusCode::OK, changed, example())
         .problem(Code::InvalidState)
         .handled_by(enable),
+        Operation::delete(
+            "/api/v1/admins/{id}/mfa/totp",
+            "resetAdminTotp",
+            "Take the second factor away from an administrator who lost it",
+        )
+        .needs(Permission::AdministratorWrite)
+        .step_up()
+        .sensitive()
+        .may_take::<Reason>(json!({"reason": "lost the phone; called back"}))
+        .answers::<AdministratorView>(StatusCode::OK, changed, example())
+        .problem(Code::InvalidState)
+        .handled_by(reset_totp),
         Operation::post(
             "/api/v1/admins/{id}/link",
             "wantAdminLink",
@@ -250,6 +262,12 @@ async fn disable(call: Call) -> Result<Answer, Problem> {
 async fn enable(call: Call) -> Result<Answer, Problem> {
     let Reason { reason } = call.json()?;
     let command = EnableAdministrator { administrator: administrator(&call).await?, reason };
+    call.send(command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
+}
+
+async fn reset_totp(call: Call) -> Result<Answer, Problem> {
+    let Reason { reason } = call.json()?;
+    let command = ResetSecondFactor { administrator: administrator(&call).await?, reason };
     call.send(command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
 }
 
