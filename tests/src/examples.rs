@@ -1,5 +1,7 @@
 //! One example of each event, as the kept files under `schemas/` were first written.
 
+mod approvals;
+
 use std::collections::BTreeMap;
 
 use contracts::{
@@ -392,6 +394,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             signature_algorithm: SignatureAlgorithm::EcdsaSha256,
             tbs: "MIIBYKADAgEC".into(),
             max_ttl: None,
+            approval_id: None,
         }),
     );
     push(
@@ -424,6 +427,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         extended_key_usages: None,
         exportable: false,
         subject: SubjectSources::default(),
+        approval: None,
     };
     push(
         &mut all,
@@ -448,11 +452,12 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             sans: sans(),
             key_algorithm: KeyAlgorithm::EcdsaP256,
             ttl: Lifetime::days(90),
-            issuance: uuid(10),
+            issuance: Some(uuid(10)),
             certificate_id: CertificateId(uuid(11)),
             belongs: belongs(),
             labels: labels(),
             note: Some("CHG-1042".into()),
+            approval: None,
         }),
     );
     push(
@@ -467,6 +472,9 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             request_id: CertificateRequestId(uuid(9)),
             certificate_id: CertificateId(uuid(11)),
             profile_id: ProfileId(uuid(8)),
+            approval_id: None,
+            rules_sha256: None,
+            subject_changes: vec![],
             key_id: None,
             belongs: belongs(),
             labels: labels(),
@@ -510,6 +518,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             belongs: belongs(),
         }),
     );
+    approvals::log_events(&mut all);
     all
 }
 
@@ -586,6 +595,7 @@ pub fn public_events() -> Vec<(&'static str, u8, Value)> {
         }),
     ]
     .into_iter()
+    .chain(approvals::public_events())
     .map(|event| (event.name(), event.version(), serde_json::to_value(&event).unwrap_or_default()))
     .collect()
 }

@@ -31,6 +31,8 @@ pub fn log_events() -> Vec<EventDescription> {
         d::RoleEvent::descriptions(),
         d::TokenEvent::descriptions(),
         d::AccessListEvent::descriptions(),
+        d::ApprovalEvent::descriptions(),
+        d::ApprovalPolicyEvent::descriptions(),
         d::DenialEvent::descriptions(),
         d::AuditEvent::descriptions(),
         d::SessionEvent::descriptions(),
@@ -47,6 +49,7 @@ pub fn log_events() -> Vec<EventDescription> {
         s::ProfileEvent::descriptions(),
         s::CertificateRequestEvent::descriptions(),
         s::IssuanceEvent::descriptions(),
+        s::GuardedActEvent::descriptions(),
         s::SignerNameEvent::descriptions(),
         i::CertificateEvent::descriptions(),
     ]

@@ -48,6 +48,7 @@ fn profile(name: &str) -> CreateProfile {
         extended_key_usages: None,
         exportable: false,
         subject: SubjectSources::default(),
+        approval: None,
     }
 }
 

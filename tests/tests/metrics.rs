@@ -76,6 +76,38 @@ async fn promtool(metrics: &str) -> (i32, String) {
     (ran.code, ran.stdout + &ran.stderr)
 }
 
+#[tokio::test]
+async fn each_alert_fires_when_it_should_and_says_what_to_do() {
+    for arguments in
+        [["check", "rules", "ops/prometheus/rules.yaml"], ["test", "rules", "ops/prometheus/rules.test.yaml"]]
+    {
+        let mut command = Command::new("promtool");
+        command.args(arguments).current_dir(root());
+        let ran = run_with(command, b"").await;
+        assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+    }
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (rules, tests, operations) = (
+        read("ops/prometheus/rules.yaml"),
+        read("ops/prometheus/rules.test.yaml"),
+        read("docs/operations.md"),
+    );
+    let names = Regex::new(r"- alert: (\w+)").unwrap();
+    let names: Vec<&str> = names.captures_iter(&rules).map(|found| found.get(1).unwrap().as_str()).collect();
+    assert!(!names.is_empty(), "{rules}");
+    let documented = documented();
+    for name in names {
+        assert!(operations.contains(&format!("\n### {name}\n")), "{name} has no runbook");
+        let anchor = format!("runbook: docs/operations.md#{}\n", name.to_lowercase());
+        assert!(rules.contains(&anchor), "{name} names no runbook");
+        assert!(tests.contains(&format!("alertname: {name}\n")), "{name} is not tested");
+    }
+    let used = Regex::new("chancery_[a-z_]+").unwrap();
+    for metric in used.find_iter(&rules) {
+        assert!(documented.contains_key(metric.as_str()), "there is no metric {}", metric.as_str());
+    }
+}
+
 #[test]
 fn what_is_documented_is_in_the_code_and_named_by_the_rules() {
     let code = sources();

@@ -357,7 +357,10 @@ async fn a_thousand_lines_are_judged_imported_and_known_again(world: &mut World)
 
     let operation = format!("/api/v1/operations/{}", id(&first));
     let operation = client.get(&operation).await.expect(200).json();
-    assert_eq!(operation["progress"], json!({"done": 1000, "total": 1000, "unit": "lines"}));
+    assert_eq!(
+        operation["progress"],
+        json!({"done": 1000, "total": 1000, "unit": "lines", "message": "1000 of 1000 lines"})
+    );
     let path = operation["resource"]["path"].as_str().unwrap();
     assert_eq!(client.get(path).await.expect(200).json(), first);
     // Whose it is not, for them it is not there.

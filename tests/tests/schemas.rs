@@ -60,6 +60,8 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("role", read_as::<d::RoleEvent>),
         ("token", read_as::<d::TokenEvent>),
         ("access_list", read_as::<d::AccessListEvent>),
+        ("approval", read_as::<d::ApprovalEvent>),
+        ("approval_policy", read_as::<d::ApprovalPolicyEvent>),
         ("denial", read_as::<d::DenialEvent>),
         ("audit", read_as::<d::AuditEvent>),
         ("session", read_as::<d::SessionEvent>),
@@ -74,6 +76,7 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("profile", read_as::<s::ProfileEvent>),
         ("certificate_request", read_as::<s::CertificateRequestEvent>),
         ("issuance", read_as::<s::IssuanceEvent>),
+        ("guarded_act", read_as::<s::GuardedActEvent>),
         ("signer_name", read_as::<s::SignerNameEvent>),
         ("certificate", read_as::<i::CertificateEvent>),
     ]);

@@ -5,11 +5,10 @@ use std::time::Duration;
 use async_nats::{Message, Request, RequestErrorKind, service::NATS_SERVICE_ERROR_CODE};
 use bytes::Bytes;
 use contracts::{Code, Command, Problem, command::DryRun};
-use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
 use crate::{
-    Bus, Context, Reply,
+    Bus, Context, Outcome, Reply,
     context::header,
     reply::DryReply,
     serve::MAX_BODY,
@@ -26,19 +25,30 @@ impl Bus {
     /// attempt with the same command id. Errors: what the handler refused; `service_unavailable` when nobody answers
     /// (nothing was begun), at once while NATS is known to be away; `command_timeout` when the answer did not come in time (begun or not is unknown).
     pub async fn call<C: Command>(&self, context: &Context, command: &C) -> Result<Reply<C::Reply>, Problem> {
-        self.ask(context, command, false).await
+        self.ask(context, command, false, |json| serde_json::from_slice(json)).await
+    }
+
+    /// As [`Bus::call`], for a command that may have to wait for an approval.
+    pub async fn call_or_wait<C: Command>(
+        &self,
+        context: &Context,
+        command: &C,
+    ) -> Result<Outcome<C::Reply>, Problem> {
+        self.ask(context, command, false, Outcome::from_json).await
     }
 
     /// Asks what a command would change. Errors: as [`Bus::call`], and what the command itself would be refused for.
     pub async fn dry_run<C: Command>(&self, context: &Context, command: &C) -> Result<DryRun, Problem> {
-        self.ask::<C, DryReply>(context, command, true).await.map(|reply| reply.dry_run)
+        let dry: DryReply = self.ask(context, command, true, |json| serde_json::from_slice(json)).await?;
+        Ok(dry.dry_run)
     }
 
-    async fn ask<C: Command, R: DeserializeOwned>(
+    async fn ask<C: Command, R>(
         &self,
         context: &Context,
         command: &C,
         dry_run: bool,
+        from_json: fn(&[u8]) -> Result<R, serde_json::Error>,
     ) -> Result<R, Problem> {
         let span = trace::span(Side::Client, C::SERVICE.as_str(), C::NAME, context.traceparent.as_deref());
         let mut headers = Context { dry_run, ..context.clone() }.to_headers();
@@ -61,7 +71,7 @@ impl Bus {
             if let Err(problem) = &answer {
                 tracing::Span::current().record("error.type", problem.code.as_str());
             }
-            read::<C, R>(&answer?)
+            read::<C, R>(&answer?, from_json)
         }
         .instrument(span.clone())
         .await
@@ -131,12 +141,15 @@ impl Bus {
 /// The least time a request is given.
 const TICK: Duration = Duration::from_millis(1);
 
-fn read<C: Command, R: DeserializeOwned>(message: &Message) -> Result<R, Problem> {
+fn read<C: Command, R>(
+    message: &Message,
+    from_json: fn(&[u8]) -> Result<R, serde_json::Error>,
+) -> Result<R, Problem> {
     let refused = message.headers.as_ref().and_then(|headers| headers.get(NATS_SERVICE_ERROR_CODE));
     if let Some(number) = refused {
         return Err(serde_json::from_slice(&message.payload).unwrap_or_else(|_| by_number(number.as_str())));
     }
-    serde_json::from_slice(&message.payload).map_err(|error| {
+    from_json(&message.payload).map_err(|error| {
         tracing::error!(%error, service = C::SERVICE.as_str(), command = C::NAME, "answer cannot be read");
         Problem::internal()
     })

@@ -31,4 +31,4 @@ pub mod wake;
 pub use connection::{Bus, BusError, BusOptions, User};
 pub use context::Context;
 pub use log_messages::{Interrupted, LogMessage, LogMessages};
-pub use reply::{Answer, IntoAnswer, Reply};
+pub use reply::{Answer, IntoAnswer, Outcome, Reply, Waits};

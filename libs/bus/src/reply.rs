@@ -38,11 +38,22 @@ impl<T> Reply<T> {
     }
 }
 
-/// What a handler gives back: a done command, or what it would change.
+/// A command that is recorded and waits for an approval; it goes on by itself. On the wire: `{waits: {position, replayed}}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// The last position written.
+    pub position: i64,
+    /// Whether an earlier command with the same id wrote it.
+    pub replayed: bool,
+}
+
+/// What a handler gives back: a done command, one that waits, or what it would change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer<T> {
     /// Done.
     Done(Reply<T>),
+    /// Recorded, and waiting for an approval.
+    Waits(Waits),
     /// Asked with `Dry-Run`: nothing was appended.
     Dry(DryRun),
 }
@@ -58,6 +69,7 @@ impl<T> Answer<T> {
     pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Answer<U> {
         match self {
             Self::Done(reply) => Answer::Done(reply.map(to)),
+            Self::Waits(waits) => Answer::Waits(waits),
             Self::Dry(dry) => Answer::Dry(dry),
         }
     }
@@ -84,6 +96,31 @@ impl<T: Send> IntoAnswer<T> for Answer<T> {
     }
 }
 
+/// What the sender of a command reads: it is done, or waits for an approval.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome<T> {
+    /// Done.
+    Done(Reply<T>),
+    /// Recorded, and waiting for an approval.
+    Waits(Waits),
+}
+
+impl<T: serde::de::DeserializeOwned> Outcome<T> {
+    /// Reads the wire form. Its beginning tells which it is, so that the usual answer is read once.
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
+        if json.starts_with(br#"{"waits":"#) {
+            return serde_json::from_slice(json).map(|WaitingReply { waits }| Self::Waits(waits));
+        }
+        serde_json::from_slice(json).map(Self::Done)
+    }
+}
+
+/// The wire form of [`Answer::Waits`].
+#[derive(Serialize, Deserialize)]
+struct WaitingReply {
+    waits: Waits,
+}
+
 /// The wire form of [`Answer::Dry`].
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -95,6 +132,7 @@ impl<T: Serialize> Answer<T> {
     pub(crate) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         match self {
             Self::Done(reply) => serde_json::to_vec(reply),
+            Self::Waits(waits) => serde_json::to_vec(&WaitingReply { waits: *waits }),
             Self::Dry(dry_run) => serde_json::to_vec(&DryReply { dry_run: dry_run.clone() }),
         }
     }
@@ -130,5 +168,16 @@ mod tests {
             serde_json::to_string(&reply).unwrap(),
             r#"{"stream":null,"version":2,"position":{"0":41},"replayed":false,"result":"x"}"#
         );
+    }
+
+    #[test]
+    fn what_waits_is_told_from_what_is_done() {
+        let waits = Waits { position: 7, replayed: false };
+        let wire = Answer::<String>::Waits(waits).to_json().unwrap();
+        assert_eq!(wire, br#"{"waits":{"position":7,"replayed":false}}"#);
+        assert_eq!(Outcome::<String>::from_json(&wire).unwrap(), Outcome::Waits(waits));
+        let reply = Reply { stream: None, version: 2, position: 41, replayed: false, result: "x".to_owned() };
+        let wire = Answer::Done(reply.clone()).to_json().unwrap();
+        assert_eq!(Outcome::from_json(&wire).unwrap(), Outcome::Done(reply));
     }
 }

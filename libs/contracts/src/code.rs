@@ -90,6 +90,7 @@ codes! {
     CrossSiteRequest = "cross_site_request", Forbidden, "The request may come from another site's page";
     Forbidden = "forbidden", Forbidden, "The caller lacks a permission";
     AddressDenied = "address_denied", Forbidden, "The access list does not let this address in";
+    SeparationOfDuties = "separation_of_duties", Forbidden, "Nobody decides on their own request";
     NotFound = "not_found", NotFound, "There is no such thing";
     MethodNotAllowed = "method_not_allowed", Malformed, "The resource does not answer to this method";
     InvalidState = "invalid_state", Conflict, "The thing's state does not allow this";

@@ -1,9 +1,11 @@
-//! `directory`: organizations, departments, domains, administrators and their roles, persons, API tokens, access lists, denials.
+//! `directory`: organizations, departments, domains, administrators and their roles, persons, API tokens, access lists,
+//! approvals, denials.
 //!
 //! Each kind has a module: its events, then the commands that bring them about, then what a reader is shown.
 
 mod access_list;
 mod administrator;
+mod approval;
 mod audit;
 mod client_certificate;
 mod delegate;
@@ -32,6 +34,14 @@ pub use administrator::{
     AdministratorRemoved, AdministratorStatus, AdministratorView, AppointAdministrator, DisableAdministrator,
     EnableAdministrator, ProfileView, RemoveAdministrator, RoleV1, ShowProfile, UpdateAdministrator,
     UpdateProfile,
+};
+pub use approval::{
+    ApprovalDeclined, ApprovalEscalated, ApprovalEvent, ApprovalExpired, ApprovalGiven, ApprovalGranted,
+    ApprovalKind, ApprovalMatter, ApprovalPlace, ApprovalPolicyDropped, ApprovalPolicyEvent,
+    ApprovalPolicyProposed, ApprovalPolicyReplaced, ApprovalPolicyView, ApprovalReminded, ApprovalRequested,
+    ApprovalRule, ApprovalStatus, ApprovalView, ApprovalWithdrawn, Approvers, AutomaticRule, DeclineApproval,
+    Escalation, EscalationDue, GiveApproval, GivenView, KindRule, ReplaceApprovalPolicy, RequestApproval,
+    UnmatchedRule, WithdrawApproval, approval_policy_stream,
 };
 pub use audit::{AuditEvent, AuditRead, RecordAuditRead};
 pub use client_certificate::{

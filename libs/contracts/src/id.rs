@@ -140,6 +140,8 @@ ids! {
     PersonId = "per", "a person";
     /// A custom role.
     RoleId = "rol", "a role";
+    /// An approval.
+    ApprovalId = "apr", "an approval";
     /// An API token.
     TokenId = "tok", "an API token";
     /// A session of somebody who signed in.

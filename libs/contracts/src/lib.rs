@@ -33,9 +33,9 @@ pub use code::{Class, Code};
 pub use command::{Actor, Command, Credential};
 pub use event::{Event, EventError};
 pub use id::{
-    AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId,
-    EventId, IdError, KeyId, NotificationId, OperationId, OrganizationId, PersonId, PolicyId, ProfileId,
-    RoleId, SessionId, TokenId, ValidationId,
+    AdministratorId, ApprovalId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId,
+    DomainId, EventId, IdError, KeyId, NotificationId, OperationId, OrganizationId, PersonId, PolicyId,
+    ProfileId, RoleId, SessionId, TokenId, ValidationId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};

@@ -38,6 +38,9 @@ permissions! {
     DomainWrite = "domain.write", "Create, change, activate and deactivate domains.";
     PersonRead = "person.read", "Read persons: who may hold client certificates.";
     PersonWrite = "person.write", "Add, import, change, archive, restore and erase persons.";
+    ApprovalRead = "approval.read", "Read what waits for approval, and which acts need one.";
+    ApprovalDecide = "approval.decide", "Approve and decline what others ask for.";
+    ApprovalWrite = "approval.write", "Say which acts need approval.";
     TokenRead = "token.read", "List API tokens.";
     TokenWrite = "token.write", "Issue, rotate and revoke API tokens.";
     KeyRead = "key.read", "Read keys' descriptions and public halves.";

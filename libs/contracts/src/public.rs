@@ -7,9 +7,9 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CaId, CertificateId, CertificateRequestId, DepartmentId, DomainId, KeyId, OrganizationId, PolicyId,
-    ProfileId, Timestamp, TokenId, ValidationId, keystore::KeyPurpose, signer::RequestSource,
-    x509::KeyAlgorithm,
+    AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, DomainId, KeyId,
+    OrganizationId, PolicyId, ProfileId, Timestamp, TokenId, ValidationId, keystore::KeyPurpose,
+    signer::RequestSource, x509::KeyAlgorithm,
 };
 
 /// A CloudEvents 1.0 envelope in structured JSON.
@@ -216,6 +216,54 @@ pub struct CertificateRequestSubmitted {
     pub approvals_needed: u32,
 }
 
+/// `certificate_request.approved`: by one administrator; with `remaining` 0 it goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestApproved {
+    /// Who.
+    pub by: AdministratorId,
+    /// How many approvals are still needed.
+    pub remaining: u32,
+    /// What they say to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// `certificate_request.rejected` and `certificate_request.cancelled`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestEnded {
+    /// Who declined or took it back; missing: nobody decided in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AdministratorId>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `certificate_request.failed`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestFailed {
+    /// At which step: `policy`.
+    pub step: String,
+    /// Why.
+    pub problem: FailureReason,
+    /// Whether nothing more will be tried.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+}
+
+/// Why something failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureReason {
+    /// A problem code.
+    pub code: String,
+    /// For people.
+    pub detail: String,
+}
+
 /// `certificate.issued`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -309,6 +357,10 @@ public_events! {
     ProfileCreated(ProfileChanged) = "profile.created" v 1 by Signer, "A certificate profile was created.";
     ProfileUpdated(ProfileChanged) = "profile.updated" v 1 by Signer, "A certificate profile was changed.";
     CertificateRequestSubmitted(CertificateRequestSubmitted) = "certificate_request.submitted" v 1 by Signer, "A certificate request was accepted.";
+    CertificateRequestApproved(CertificateRequestApproved) = "certificate_request.approved" v 1 by Directory, "An administrator approved a certificate request.";
+    CertificateRequestRejected(CertificateRequestEnded) = "certificate_request.rejected" v 1 by Signer, "A certificate request was not approved.";
+    CertificateRequestCancelled(CertificateRequestEnded) = "certificate_request.cancelled" v 1 by Signer, "A certificate request was taken back.";
+    CertificateRequestFailed(CertificateRequestFailed) = "certificate_request.failed" v 1 by Signer, "An approved certificate request does not satisfy what holds now.";
     CertificateIssued(CertificateIssued) = "certificate.issued" v 1 by Signer, "A certificate was issued.";
     CertificateAnnotated(CertificateAnnotated) = "certificate.annotated" v 1 by Inventory, "What is recorded about a certificate changed.";
 }

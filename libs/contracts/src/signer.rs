@@ -4,6 +4,7 @@
 
 mod ca;
 mod certificate_request;
+mod guarded_act;
 mod issuance;
 mod policy;
 mod profile;
@@ -13,11 +14,16 @@ use serde::{Deserialize, Serialize};
 
 pub use ca::{
     CaCreated, CaEvent, CaIntended, CaKind, CaResumed, CaStatus, CaSuspended, CaView, CreateCa, ResumeCa,
-    SuspendCa,
+    SuspendCa, micro_ca_id,
 };
 pub use certificate_request::{
-    CertificateRequestEvent, CertificateRequestSubmitted, CertificateRequestView, IssuedCertificate,
-    RequestSource, RequestStatus, SubmitCertificateRequest,
+    ApprovalNeed, CertificateRequestApproved, CertificateRequestCancelled, CertificateRequestEvent,
+    CertificateRequestFailed, CertificateRequestRejected, CertificateRequestSubmitted,
+    CertificateRequestView, IssuedCertificate, RequestIdentity, RequestSource, RequestStatus,
+    SubmitCertificateRequest,
+};
+pub use guarded_act::{
+    ActDone, ActDropped, ActFailed, ActHeld, GuardedActEvent, act_stream, approved_command,
 };
 pub use issuance::{
     IssuanceCompleted, IssuanceEvent, IssuanceIntended, IssuanceWithheld, intent_command, issuance_stream,

@@ -182,7 +182,9 @@ fn sans(rules: &[SanRule], sans: &[SubjectAltName]) -> Vec<Violation> {
     violations
 }
 
-fn san_matches(pattern: &str, san: &SubjectAltName) -> bool {
+/// Whether a name fits a pattern of its kind.
+#[must_use]
+pub fn san_matches(pattern: &str, san: &SubjectAltName) -> bool {
     match san {
         SubjectAltName::Dns(name) => glob::matches_dns(pattern, name),
         SubjectAltName::Ip(address) => glob::matches_address(pattern, *address),

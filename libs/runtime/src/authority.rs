@@ -7,6 +7,7 @@ mod decide;
 mod directory;
 mod principal;
 mod sessions;
+mod standing;
 mod target;
 
 use std::{fmt, sync::Arc, time::Duration};

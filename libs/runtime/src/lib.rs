@@ -2,6 +2,7 @@
 //! projections, processes and timers, the authority, configuration, telemetry, health, shutdown.
 
 pub mod aggregate;
+pub mod approvals;
 pub mod authority;
 pub mod clock;
 pub mod command;

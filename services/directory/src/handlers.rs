@@ -3,7 +3,11 @@
 mod access_lists;
 mod adding;
 mod administrators;
+mod approval_policies;
+mod approvals;
 mod client_certificates;
+mod deciders;
+pub mod delegations;
 mod denials;
 mod departments;
 pub mod domains;
@@ -42,6 +46,8 @@ use uuid::Uuid;
 use crate::{
     access_list::AccessList,
     administrator::Administrator,
+    approval::Approval,
+    approval_policy::ApprovalPolicy,
     department::Department,
     domain::Domain,
     domain_validation::DomainValidation,
@@ -57,6 +63,7 @@ use crate::{
     session_use::SessionUse,
     token::Token,
     token_use::TokenUse,
+    waiting::Waiting,
 };
 
 /// What belongs to the installation rather than to an organization: names of organizations, say, are unique in all of it.
@@ -71,16 +78,21 @@ const DOUBT: Duration = Duration::from_millis(500);
 pub struct Handlers {
     authority: Authority,
     ids: Ids,
-    clock: Arc<dyn Clock>,
-    reader: Reader,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reader: Reader,
     pool: Pool,
     names: Names<DirectoryNameEvent>,
     organizations: Repository<Organization>,
     departments: Repository<Department>,
-    domains: Repository<Domain>,
     validations: Repository<DomainValidation>,
     outbound: Outbound,
     entropy: Arc<dyn Entropy>,
+    pub(crate) domains: Repository<Domain>,
+    pub(crate) approvals: Repository<Approval>,
+    pub(crate) approval_policies: Repository<ApprovalPolicy>,
+    pub(crate) waiting: Live<Waiting>,
+    /// Whether policies need two persons where nobody says otherwise.
+    production: bool,
     administrators: Repository<Administrator>,
     roles: Repository<CustomRole>,
     tokens: Repository<Token>,
@@ -128,6 +140,17 @@ impl Handlers {
             validations: context.repository(1_000),
             outbound,
             entropy: context.entropy.clone(),
+            approvals: context.repository(1_000),
+            approval_policies: context.repository(100),
+            waiting: Live::start(
+                "approvals_in_memory",
+                &context.reader,
+                &context.bus,
+                &context.health,
+                &context.shutdown,
+                DOUBT,
+            ),
+            production: context.config.server.production,
             administrators: context.repository(1_000),
             roles: context.repository(1_000),
             tokens: context.repository(1_000),

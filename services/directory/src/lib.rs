@@ -2,15 +2,18 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `start_domain_validation` `check_` `confirm_`, `draw_validation_code`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `record_token_use` `record_denial`; `sign_in` `step_up` `end_session` `record_session_use`; `want_link` `draw_link` `use_link` `forget_password` `change_password`; `show_profile` `update_profile`; `enrol_second_factor` `confirm_` `remove_`; `find_recipients`; `judge_people` `stage_` `import_` `record_audit_read` |
-//! | events written | `organization.*` `department.*` `domain.*` `domain_validation.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `denial.*` `session.*` `sign_in.*` `directory_name.*`, `person_import.*` `audit.*` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `start_domain_validation` `check_` `confirm_`, `draw_validation_code`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `request_approval` `give_` `decline_` `withdraw_`, `replace_approval_policy`; `record_token_use` `record_denial`; `sign_in` `step_up` `end_session` `record_session_use`; `want_link` `draw_link` `use_link` `forget_password` `change_password`; `show_profile` `update_profile`; `enrol_second_factor` `confirm_` `remove_`; `find_recipients`; `judge_people` `stage_` `import_` `record_audit_read` |
+//! | events written | `organization.*` `department.*` `domain.*` `domain_validation.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `approval.*` `approval_policy.*` `denial.*` `session.*` `sign_in.*` `directory_name.*`, `person_import.*` `audit.*` |
 //! | events followed | its own, for the read models and to look for proofs of control when they are due |
-//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `domain_validation` `administrator` `role` `token` `denial` `session` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details`, `directory.session_use` `password` `sign_in_guard` `second_factor` `recovery_code`, `person_import` `person_import_part` |
+//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `domain_validation` `approval` `administrator` `role` `token` `denial` `session` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details`, `directory.session_use` `password` `sign_in_guard` `second_factor` `recovery_code`, `person_import` `person_import_part` |
 //!
 //! At the very first start it appends the first organization, domain, token and administrator ([`first_start`]).
 
 mod access_list;
 mod administrator;
+mod approval;
+mod approval_policy;
+mod approval_process;
 mod client_certificate;
 mod country;
 mod department;
@@ -37,6 +40,7 @@ mod token_use;
 mod totp;
 mod validation_process;
 mod validation_view;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -44,14 +48,15 @@ use contracts::directory::{
     ActivateDomain, AddPerson, AppointAdministrator, ApproveDelegation, ArchiveDepartment,
     ArchiveOrganization, ArchivePerson, ArchiveRole, BindCertificate, ChangePassword, CheckDomainValidation,
     ConfirmDomainValidation, ConfirmSecondFactor, CreateDepartment, CreateDomain, CreateOrganization,
-    CreateRole, DeactivateDomain, DelegateDomain, DisableAdministrator, DrawLink, DrawValidationCode,
-    EnableAdministrator, EndSession, EnrolSecondFactor, ErasePerson, FindRecipients, ForgetPassword,
-    ImportPeople, IssueToken, JudgePeople, RecordAuditRead, RecordCertificateUse, RecordDenial,
-    RecordSessionUse, RecordTokenUse, RejectDelegation, RemoveAdministrator, RemoveSecondFactor,
-    ReplaceAccessList, ResetSecondFactor, RestoreDepartment, RestoreOrganization, RestorePerson, RevokeToken,
-    RotateToken, ShowProfile, SignIn, StagePeople, StartDomainValidation, StepUp, UnbindCertificate,
-    UpdateAdministrator, UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson, UpdateProfile,
-    UpdateRole, UseLink, WantLink, WithdrawDelegation,
+    CreateRole, DeactivateDomain, DeclineApproval, DelegateDomain, DisableAdministrator, DrawLink,
+    DrawValidationCode, EnableAdministrator, EndSession, EnrolSecondFactor, ErasePerson, FindRecipients,
+    ForgetPassword, GiveApproval, ImportPeople, IssueToken, JudgePeople, RecordAuditRead,
+    RecordCertificateUse, RecordDenial, RecordSessionUse, RecordTokenUse, RejectDelegation,
+    RemoveAdministrator, RemoveSecondFactor, ReplaceAccessList, ReplaceApprovalPolicy, RequestApproval,
+    ResetSecondFactor, RestoreDepartment, RestoreOrganization, RestorePerson, RevokeToken, RotateToken,
+    ShowProfile, SignIn, StagePeople, StartDomainValidation, StepUp, UnbindCertificate, UpdateAdministrator,
+    UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson, UpdateProfile, UpdateRole, UseLink,
+    WantLink, WithdrawApproval, WithdrawDelegation,
 };
 use runtime::{
     outbound::Outbound,
@@ -62,8 +67,8 @@ use crate::{
     handlers::Handlers,
     password::Passwords,
     projection::{
-        DirectoryProjection, domains::DomainProjection, people::PeopleProjection,
-        validations::ValidationProjection,
+        DirectoryProjection, approvals::ApprovalProjection, domains::DomainProjection,
+        people::PeopleProjection, validations::ValidationProjection,
     },
     validation_process::ValidationProcess,
 };
@@ -95,6 +100,9 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         .map_err(|error| StartError::refused(UnreadablePasswords(error)))?;
     let handlers = Arc::new(Handlers::new(&context, outbound, passwords));
     people::importer::start(&context, handlers.clone());
+    runtime::projection::start(&context, ApprovalProjection);
+    approval_process::start(&context, handlers.clone());
+    waiting::tell(&context, handlers.waiting.clone());
     let bus = &context.bus;
     macro_rules! serve {
         ($($command:ty => $method:ident),* $(,)?) => {$(
@@ -146,6 +154,11 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         CreateRole => create_role,
         UpdateRole => update_role,
         ArchiveRole => archive_role,
+        RequestApproval => request_approval,
+        GiveApproval => give_approval,
+        DeclineApproval => decline_approval,
+        WithdrawApproval => withdraw_approval,
+        ReplaceApprovalPolicy => replace_approval_policy,
         IssueToken => issue_token,
         RotateToken => rotate_token,
         RevokeToken => revoke_token,

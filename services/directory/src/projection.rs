@@ -16,6 +16,7 @@ use uuid::Uuid;
 use self::row::row;
 use crate::handlers::INSTALLATION;
 
+pub mod approvals;
 pub mod domains;
 pub mod people;
 mod row;

@@ -2,10 +2,11 @@
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
-use bus::Context;
+use bus::{Context, Outcome};
 use bytes::Bytes;
 use contracts::{
-    Code, Command, Problem, Service, Timestamp, Violation, directory::ShownCertificate, id::IdError,
+    Code, Command, OperationId, Problem, Service, Timestamp, Violation, directory::ShownCertificate,
+    id::IdError,
 };
 use http::HeaderMap;
 use runtime::{authority::Principal, config::ClientCertificates as Mode};
@@ -18,8 +19,10 @@ use crate::{
     conditions,
     gateway::Gateway,
     operation::{Access, Operation},
+    patience,
     query::Query,
     reach::Reach,
+    resources::operations::accepted,
     trace::Trace,
     view::View,
 };
@@ -147,7 +150,14 @@ impl Call {
         if self.query.flag("dryRun") {
             return Answer::dry(&self.gateway.bus.dry_run(&context, &command).await?);
         }
-        let reply = self.gateway.bus.call(&context, &command).await?;
+        let reply = match self.gateway.bus.call_or_wait(&context, &command).await? {
+            Outcome::Done(reply) => reply,
+            Outcome::Waits(waits) => {
+                let outcome = patience::recorded(self, &context).await?;
+                let answer = accepted(self, OperationId(context.command_id), &outcome).await?;
+                return Ok(self.written(answer, waits.position, 0, waits.replayed));
+            }
+        };
         let (position, version, replayed) = (reply.position, reply.version, reply.replayed);
         if C::SERVICE == Service::Directory {
             // Whoever was appointed or given a token can use it once they read of it.

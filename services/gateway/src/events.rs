@@ -3,6 +3,7 @@
 use contracts::{
     Code, Event, EventError, OrganizationId, Permission, Problem, Violation,
     directory::Belonging,
+    directory::{ApprovalEvent, ApprovalMatter},
     id,
     inventory::CertificateEvent,
     public::{CloudEvent, PublicEvent},
@@ -110,7 +111,7 @@ fn target(recorded: &Recorded) -> Result<Target, EventError> {
     let (kind, schema, payload) = (&recorded.kind, recorded.schema, &recorded.payload);
     Ok(match recorded.category.as_str() {
         CertificateRequestEvent::CATEGORY => {
-            let CertificateRequestEvent::Submitted(event) = Event::from_payload(kind, schema, payload)?;
+            let event = CertificateRequestEvent::from_payload(kind, schema, payload)?.identity();
             certificate(&event.belongs, Some(event.profile_id), event.certificate_id)
         }
         IssuanceEvent::CATEGORY => match Event::from_payload(kind, schema, payload)? {
@@ -125,6 +126,17 @@ fn target(recorded: &Recorded) -> Result<Target, EventError> {
         CertificateEvent::CATEGORY => {
             let CertificateEvent::Annotated(event) = Event::from_payload(kind, schema, payload)?;
             certificate(&event.belongs, None, recorded.stream.into())
+        }
+        ApprovalEvent::CATEGORY => {
+            let event = ApprovalEvent::from_payload(kind, schema, payload)?;
+            let ApprovalMatter { place, requested_by, .. } = event.matter();
+            Target {
+                department: place.department_id,
+                certificate_type: place.certificate_type,
+                profile: place.profile_id,
+                owner: *requested_by,
+                ..Target::organization(organization)
+            }
         }
         _ => Target::organization(organization),
     })

@@ -69,6 +69,7 @@ mod token_use;
 pub mod trace;
 pub mod translate;
 pub mod view;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -21,6 +21,8 @@ pub fn table() -> Vec<Operation> {
         resources::roles::operations(),
         resources::domains::operations(),
         resources::validations::operations(),
+        resources::approvals::operations(),
+        resources::approval_policies::operations(),
         resources::tokens::operations(),
         resources::access_lists::operations(),
         resources::mail::operations(),

@@ -1,9 +1,9 @@
-//! Slow work: answered when done within `Prefer: wait`, else 202, and only once it stands in the log: nothing
+//! Slow work, and what waits for people: answered when done within `Prefer: wait`, else 202, and only once it stands in the log: nothing
 //! that was answered 2xx is lost.
 
 use std::{pin::pin, time::Duration};
 
-use bus::{Context, Reply};
+use bus::{Context, Outcome, Reply};
 use contracts::{Command, Problem};
 use eventlog::CommandOutcome;
 
@@ -39,16 +39,19 @@ pub async fn send_within<C: Command>(
     command: &C,
     wait: Duration,
 ) -> Result<Waited<C::Reply>, Problem> {
-    let mut sending = pin!(call.gateway.bus.call(context, command));
+    let mut sending = pin!(call.gateway.bus.call_or_wait(context, command));
     let wait = conditions::wait(&call.headers).unwrap_or(wait);
     if let Ok(reply) = tokio::time::timeout(wait, &mut sending).await {
-        return reply.map(Waited::Done);
+        return match reply? {
+            Outcome::Done(reply) => Ok(Waited::Done(reply)),
+            Outcome::Waits(_) => recorded(call, context).await.map(Waited::Accepted),
+        };
     }
     tokio::select! {
         // The wait is over, so the answer is 202 even if the work was done just now; only where nothing was recorded
         // is there no operation to name.
         reply = &mut sending => match reply? {
-            reply if reply.position == 0 => Ok(Waited::Done(reply)),
+            Outcome::Done(reply) if reply.position == 0 => Ok(Waited::Done(reply)),
             _ => recorded(call, context).await.map(Waited::Accepted),
         },
         outcome = recorded(call, context) => outcome.map(Waited::Accepted),
@@ -56,7 +59,7 @@ pub async fn send_within<C: Command>(
 }
 
 /// Waits until the command stands in the log.
-async fn recorded(call: &Call, context: &Context) -> Result<CommandOutcome, Problem> {
+pub async fn recorded(call: &Call, context: &Context) -> Result<CommandOutcome, Problem> {
     loop {
         let outcome = call.gateway.reader.outcome(context.command_id).await;
         match outcome.map_err(|error| events::unreadable(&error))? {

@@ -56,7 +56,13 @@ impl Reach {
     /// Those of them of which this is true, too, with the value where `$::` stands.
     #[must_use]
     pub fn where_also(self, text: &str, value: Value) -> Self {
-        let (mut text, mut values) = (text.to_owned(), vec![value]);
+        self.also(text, vec![value])
+    }
+
+    /// The same, with several values in their order.
+    #[must_use]
+    pub fn also(self, text: &str, mut values: Vec<Value>) -> Self {
+        let mut text = text.to_owned();
         if let Some((condition, more)) = self.condition {
             text = format!("{text} and ({condition})");
             values.extend(more);

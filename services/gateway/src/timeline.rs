@@ -1,6 +1,10 @@
 //! Timelines: the events of a thing, rendered for people, read from the log itself.
 
-use contracts::{EventId, OperationId, Problem, Timestamp, TraceParent};
+use contracts::{
+    Event, EventId, OperationId, Problem, Timestamp, TraceParent,
+    directory::ApprovalEvent,
+    signer::{ApprovalNeed, CertificateRequestEvent},
+};
 use eventlog::Recorded;
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -67,7 +71,7 @@ pub fn entry(recorded: &Recorded) -> Result<TimelineEntry, Problem> {
     Ok(TimelineEntry {
         id: EventId(recorded.id),
         kind: recorded.kind.clone(),
-        summary: summary(&recorded.kind),
+        summary: told(recorded).unwrap_or_else(|| summary(&recorded.kind)),
         time: recorded.recorded_at,
         actor: translate::principal(&recorded.actor),
         position: recorded.position,
@@ -80,6 +84,44 @@ pub fn entry(recorded: &Recorded) -> Result<TimelineEntry, Problem> {
 
 fn trace_id(traceparent: Option<&str>) -> Option<String> {
     traceparent?.parse().ok().map(|parent: TraceParent| parent.trace_id())
+}
+
+/// What an event about an approval says that its kind does not: which rule decided, who said what.
+fn told(recorded: &Recorded) -> Option<String> {
+    let (kind, schema, payload) = (&recorded.kind, recorded.schema, &recorded.payload);
+    if recorded.category == CertificateRequestEvent::CATEGORY {
+        let event = CertificateRequestEvent::from_payload(kind, schema, payload).ok()?;
+        return match event {
+            CertificateRequestEvent::Submitted(submitted) => match submitted.approval? {
+                ApprovalNeed::Automatic { rule, reason } => {
+                    let why = reason.map_or(String::new(), |reason| format!(" ({reason})"));
+                    Some(format!("The request was accepted; the rule '{rule}' approved it at once{why}."))
+                }
+                ApprovalNeed::Needed { required, unmatched, .. } => {
+                    let why =
+                        unmatched.iter().map(|one| format!("; '{}' did not approve: {}", one.rule, one.why));
+                    let why: String = why.collect();
+                    Some(format!("The request was accepted and waits for {required} approval(s){why}."))
+                }
+            },
+            CertificateRequestEvent::Rejected(event) => {
+                Some(format!("It was not approved: {}.", event.reason))
+            }
+            CertificateRequestEvent::Failed(event) => Some(format!("It failed: {}.", event.problem.detail)),
+            CertificateRequestEvent::Approved(_) | CertificateRequestEvent::Cancelled(_) => None,
+        };
+    }
+    if recorded.category != ApprovalEvent::CATEGORY {
+        return None;
+    }
+    match ApprovalEvent::from_payload(kind, schema, payload).ok()? {
+        ApprovalEvent::Given(event) => {
+            let words = event.message.map_or(String::new(), |message| format!(": {message}"));
+            Some(format!("{} approved, {} to go{words}.", event.by, event.remaining))
+        }
+        ApprovalEvent::Declined(event) => Some(format!("{} declined: {}.", event.by, event.reason)),
+        _ => None,
+    }
 }
 
 fn summary(kind: &str) -> String {

@@ -5,15 +5,19 @@ use contracts::{
     Actor, CaId, CertificateId, CertificateRequestId, Event, EventError, EventId, KeyId, OperationId,
     OrganizationId, PolicyId, ProfileId, TokenId, ValidationId,
     directory::{
-        AccessListEvent, AdministratorEvent, AuditEvent, DenialEvent, DepartmentEvent, DirectoryNameEvent,
-        DomainEvent, DomainValidationEvent, OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent,
-        SessionEvent, SignInEvent, TokenEvent, ValidationMethod,
+        AccessListEvent, AdministratorEvent, ApprovalEvent, ApprovalKind, ApprovalPolicyEvent, AuditEvent,
+        DenialEvent, DepartmentEvent, DirectoryNameEvent, DomainEvent, DomainValidationEvent,
+        OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent, SignInEvent, TokenEvent,
+        ValidationMethod,
     },
     inventory::CertificateEvent,
     keystore::{CredentialEvent, KeyEvent},
     notifier::{MailSettingsEvent, NotificationEvent},
     public::{self, CloudEvent, PublicEvent},
-    signer::{CaEvent, CertificateRequestEvent, IssuanceEvent, PolicyEvent, ProfileEvent, SignerNameEvent},
+    signer::{
+        ApprovalNeed, CaEvent, CertificateRequestEvent, GuardedActEvent, IssuanceEvent, PolicyEvent,
+        ProfileEvent, SignerNameEvent,
+    },
 };
 use eventlog::Recorded;
 
@@ -145,19 +149,61 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
             told(profile_id.to_string(), event)
         }
         CertificateRequestEvent::CATEGORY => {
-            let CertificateRequestEvent::Submitted(e) = read(recorded)?;
             let request_id = CertificateRequestId(stream);
-            told(
-                request_id.to_string(),
-                P::CertificateRequestSubmitted(public::CertificateRequestSubmitted {
-                    request_id,
-                    profile_id: e.profile_id,
-                    source: e.source,
-                    sans: e.sans.iter().map(ToString::to_string).collect(),
-                    approvals_needed: 0,
-                }),
-            )
+            let event = match read(recorded)? {
+                CertificateRequestEvent::Submitted(e) => {
+                    P::CertificateRequestSubmitted(public::CertificateRequestSubmitted {
+                        request_id,
+                        profile_id: e.profile_id,
+                        source: e.source,
+                        sans: e.sans.iter().map(ToString::to_string).collect(),
+                        approvals_needed: match e.approval {
+                            Some(ApprovalNeed::Needed { required, .. }) => required.into(),
+                            Some(ApprovalNeed::Automatic { .. }) | None => 0,
+                        },
+                    })
+                }
+                // Each approval is told as it is given; that they are enough shows in the last one.
+                CertificateRequestEvent::Approved(_) => return Ok(None),
+                CertificateRequestEvent::Rejected(e) => {
+                    let ended = public::CertificateRequestEnded { by: e.by, reason: Some(e.reason) };
+                    P::CertificateRequestRejected(ended)
+                }
+                CertificateRequestEvent::Cancelled(e) => {
+                    let ended = public::CertificateRequestEnded { by: e.by, reason: e.reason };
+                    P::CertificateRequestCancelled(ended)
+                }
+                CertificateRequestEvent::Failed(e) => {
+                    P::CertificateRequestFailed(public::CertificateRequestFailed {
+                        step: "policy".to_owned(),
+                        problem: public::FailureReason {
+                            code: e.problem.code.as_str().to_owned(),
+                            detail: e.problem.detail,
+                        },
+                        is_final: true,
+                    })
+                }
+            };
+            told(request_id.to_string(), event)
         }
+        ApprovalEvent::CATEGORY => match read(recorded)? {
+            ApprovalEvent::Given(e) if e.matter.kind == ApprovalKind::CertificateRequest => told(
+                e.matter.subject_id,
+                P::CertificateRequestApproved(public::CertificateRequestApproved {
+                    by: e.by,
+                    remaining: e.remaining.into(),
+                    note: e.message,
+                }),
+            ),
+            ApprovalEvent::Requested(_)
+            | ApprovalEvent::Given(_)
+            | ApprovalEvent::Granted(_)
+            | ApprovalEvent::Declined(_)
+            | ApprovalEvent::Expired(_)
+            | ApprovalEvent::Reminded(_)
+            | ApprovalEvent::Escalated(_)
+            | ApprovalEvent::Withdrawn(_) => None,
+        },
         IssuanceEvent::CATEGORY => match read(recorded)? {
             IssuanceEvent::Intended(_) | IssuanceEvent::Withheld(_) => None,
             IssuanceEvent::Completed(e) => told(
@@ -184,6 +230,8 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | AdministratorEvent::CATEGORY
         | PersonEvent::CATEGORY
         | PersonImportEvent::CATEGORY
+        | ApprovalPolicyEvent::CATEGORY
+        | GuardedActEvent::CATEGORY
         | RoleEvent::CATEGORY
         | DenialEvent::CATEGORY
         | AuditEvent::CATEGORY

@@ -86,6 +86,10 @@ fn ids_are_a_verb_and_a_noun_and_stand_once() {
         "confirm",
         "want",
         "post",
+        "give",
+        "decline",
+        "cancel",
+        "decide",
     ];
     for operation in table() {
         assert!(seen.insert(operation.id), "{operation:?}");

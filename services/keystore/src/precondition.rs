@@ -1,9 +1,12 @@
 //! What must stand in the log before anything is signed (K-9). Pure: given what was read, may this be signed?
 //!
 //! A [`Permitted`] comes from these functions alone, and nothing else is ever given to a CA's or an end entity's key.
-//! Until lifecycle exists the intent alone is checked, not the certificate request it names; until approvals exist a
-//! CA's own intent stands for them.
+//! Until lifecycle exists the intent alone is checked, not the certificate request it names. A CA has the approval that
+//! a rule asks for ([`approved`]).
 
+mod approved;
+
+pub use approved::approved;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contracts::{
     Code, KeyId, OrganizationId, Problem,
@@ -113,6 +116,9 @@ pub enum Refusal {
     /// The key is not the issuer's, or its purpose is another one.
     #[error("the key is not for this")]
     WrongKey,
+    /// A rule asks for an approval, and there is none that was granted for this CA.
+    #[error("making this CA needs approval, and the log holds none that was granted for it")]
+    NotApproved,
     /// The TBSCertificate cannot be read.
     #[error("the TBSCertificate cannot be read")]
     Unreadable,
@@ -125,7 +131,9 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
             Refusal::NoIntent | Refusal::OtherOrganization | Refusal::NoKey => Code::NotFound,
-            Refusal::NoCa | Refusal::Suspended | Refusal::KeyDestroyed => Code::InvalidState,
+            Refusal::NoCa | Refusal::Suspended | Refusal::KeyDestroyed | Refusal::NotApproved => {
+                Code::InvalidState
+            }
             Refusal::WrongKey => Code::KeyMismatch,
             Refusal::WrongStream
             | Refusal::WrongOperation

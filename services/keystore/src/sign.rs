@@ -1,5 +1,7 @@
 //! Signing what the log permits: facts, precondition, signature, journal, release, in this order and no other.
 
+mod approval;
+
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -44,6 +46,8 @@ pub struct Signing {
     pub keyring: Arc<Keyring>,
     /// Where signatures are kept before they leave.
     pub journal: Journal,
+    /// Whether CAs need two persons where nobody says otherwise.
+    pub production: bool,
 }
 
 impl Signing {
@@ -102,6 +106,7 @@ impl Signing {
         if let [(_, signature)] = &journal::find(&self.pool, &[*event]).await?[..] {
             return Ok(released(signature, true));
         }
+        self.approved(ca.organization, intended).await?;
         let key = self.key(intended.key_id).await?;
         let Some(parent) = intended.parent_id else {
             return self.sign(precondition::ca_certificate(&ca, &key, Above::Itself)?, &key).await;

@@ -190,6 +190,7 @@ async fn open(
         facts: facts::start(pool.clone(), context.clock.clone(), guard),
         reader: context.reader.clone(),
         journal: journal::open(pool.clone()),
+        production: context.config.server.production,
         pool,
         keyring,
     };

@@ -102,6 +102,15 @@ impl Applicant {
         }
     }
 
+    /// Every name that the certificate stands for, the common name too where it stands for a host and is not among them.
+    #[must_use]
+    pub fn every_name(&self) -> Vec<SubjectAltName> {
+        let sans = self.sans();
+        let alone = self.hosts(&sans).into_iter().filter(|(place, _)| place.is_none());
+        let alone: Vec<_> = alone.map(|(_, host)| SubjectAltName::Dns(host.into_owned())).collect();
+        [sans, alone].concat()
+    }
+
     /// The DNS names that the certificate's names lie under, each with its place among `sans`; `None` is the common
     /// name, where it stands for a host or a mailbox and is not among them. `sans`: those of [`Applicant::sans`].
     #[must_use]

@@ -185,6 +185,7 @@ mod tests {
             signature_algorithm: SignatureAlgorithm::EcdsaSha256,
             tbs: "MAA=".into(),
             max_ttl: None,
+            approval_id: None,
         }
     }
 

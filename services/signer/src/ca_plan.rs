@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use contracts::{
-    CaId, Code, KeyId, Lifetime, Problem, Timestamp, Violation,
+    ApprovalId, CaId, Code, KeyId, Lifetime, Problem, Timestamp, Violation,
     signer::{CaIntended, CaKind, CaStatus, CreateCa},
     x509::{KeyAlgorithm, SignatureAlgorithm, Subject},
 };
@@ -41,6 +41,8 @@ pub struct CaPlan {
     pub ttl: Lifetime,
     /// Longest lifetime that it gives.
     pub max_ttl: Option<Lifetime>,
+    /// The approval that it waited for.
+    pub approval_id: Option<ApprovalId>,
     /// Its serial number.
     pub serial: Serial,
     /// From when it is valid.
@@ -116,6 +118,7 @@ impl CaPlan {
             subject,
             ttl,
             max_ttl,
+            approval_id: None,
             serial,
             not_before: now.whole_second(),
         })
@@ -144,6 +147,7 @@ impl CaPlan {
         let role = self.parent.as_ref().map_or(Role::Root, |parent| Role::Subordinate(&parent.template));
         draft::judged(&tbs, self.signature_algorithm(), role, throwaway)?;
         Ok(CaIntended {
+            approval_id: self.approval_id,
             id: self.id,
             name: self.name.clone(),
             kind: self.kind,

@@ -11,7 +11,7 @@ use contracts::{
     signer::{CaEvent, CaIntended, CaView, PolicyEvent, PolicyView, ProfileEvent, ProfileView},
     x509::ProfileIssuer,
 };
-use runtime::names;
+use runtime::{approvals::ApprovalPolicies, names};
 use uuid::Uuid;
 
 use crate::{issuer::Issuer, metrics::IssuerKind, micro_ca, organizations::Organizations, rules::Rules};
@@ -29,6 +29,7 @@ pub struct Catalog {
     owners: HashMap<Uuid, Uuid>,
     first_organization: Option<OrganizationId>,
     organizations: Organizations,
+    approval_policies: ApprovalPolicies,
 }
 
 #[derive(Debug)]
@@ -150,6 +151,12 @@ impl Catalog {
     #[must_use]
     pub const fn organizations(&self) -> &Organizations {
         &self.organizations
+    }
+
+    /// Which acts need approval.
+    #[must_use]
+    pub const fn approval_policies(&self) -> &ApprovalPolicies {
+        &self.approval_policies
     }
 
     fn known_ca(&self, organization: OrganizationId, reference: &Reference<CaId>) -> Option<&KnownCa> {

@@ -4,10 +4,15 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use contracts::{
-    CertificateId, CertificateRequestId, Code, KeyId, Lifetime, Problem, Timestamp, Violation,
+    AdministratorId, ApprovalId, CertificateId, CertificateRequestId, Code, KeyId, Lifetime, Problem,
+    Timestamp, Violation,
     directory::Belonging,
     labels::{check_labels, check_text},
-    signer::{CaStatus, CertificateRequestEvent, CertificateRequestSubmitted, issuance_stream},
+    signer::{
+        ApprovalNeed, CaStatus, CertificateRequestApproved, CertificateRequestCancelled,
+        CertificateRequestEvent, CertificateRequestFailed, CertificateRequestRejected,
+        CertificateRequestSubmitted, issuance_stream,
+    },
     x509::{Subject, SubjectChange},
 };
 use pki::serial::Serial;
@@ -28,8 +33,59 @@ pub enum CertificateRequest {
     /// Nothing has happened yet.
     #[default]
     Unsubmitted,
+    /// It waits until enough administrators approved.
+    Pending(Box<CertificateRequestSubmitted>),
+    /// Enough did; what holds now is looked at once more, and its issuance follows.
+    Approved(Box<CertificateRequestSubmitted>),
     /// Accepted; its issuance follows.
     Submitted(Box<CertificateRequestSubmitted>),
+    /// There will be no certificate.
+    Ended(Box<CertificateRequestSubmitted>),
+}
+
+/// What may be asked of a certificate request.
+#[derive(Clone, Debug)]
+pub enum RequestCommand {
+    /// Ask for a certificate.
+    Submit(Box<Submit>),
+    /// Enough administrators approved.
+    Approve {
+        /// The approval.
+        approval_id: ApprovalId,
+        /// Who approved.
+        by: Vec<AdministratorId>,
+    },
+    /// It was declined, or nobody decided in time.
+    Reject {
+        /// The approval.
+        approval_id: ApprovalId,
+        /// Who declined.
+        by: Option<AdministratorId>,
+        /// Why.
+        reason: String,
+    },
+    /// It was taken back.
+    Cancel {
+        /// The approval.
+        approval_id: ApprovalId,
+        /// Who took it back.
+        by: Option<AdministratorId>,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// It does not satisfy what holds now.
+    Fail {
+        /// Why.
+        problem: Box<Problem>,
+        /// The version of the policy it was judged by.
+        policy_version: Option<i32>,
+    },
+}
+
+impl From<Submit> for RequestCommand {
+    fn from(submit: Submit) -> Self {
+        Self::Submit(Box::new(submit))
+    }
 }
 
 /// Asks for a certificate, with everything the decision stands on.
@@ -100,6 +156,9 @@ pub enum Refusal {
     /// The id is taken.
     #[error("the certificate request exists already")]
     AlreadySubmitted,
+    /// There is none with this id.
+    #[error("the certificate request does not exist")]
+    NotSubmitted,
     /// The profile is for managed keys.
     #[error("Self-signed certificates are not supported for CSR signing")]
     SelfSignedWithCsr,
@@ -133,6 +192,7 @@ impl From<Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::AlreadySubmitted => Self::new(Code::AlreadyExists, detail),
+            Refusal::NotSubmitted => Self::new(Code::NotFound, detail),
             Refusal::SelfSignedWithCsr => Self::new(Code::PolicyViolation, detail.clone())
                 .with_errors(vec![Violation::at("#/csr", "csr_not_supported", detail)]),
             Refusal::Issuer { .. } => Self::new(Code::InvalidState, detail),
@@ -147,27 +207,79 @@ impl From<Refusal> for Problem {
 }
 
 impl Aggregate for CertificateRequest {
-    type Command = Submit;
+    type Command = RequestCommand;
     type Event = CertificateRequestEvent;
     type Refusal = Refusal;
 
-    fn decide(&self, submit: Submit, now: Timestamp) -> Result<Vec<CertificateRequestEvent>, Refusal> {
-        match self {
-            Self::Unsubmitted => Ok(vec![submit.judge(now)?.into()]),
-            Self::Submitted(_) => Err(Refusal::AlreadySubmitted),
+    fn decide(
+        &self,
+        command: RequestCommand,
+        now: Timestamp,
+    ) -> Result<Vec<CertificateRequestEvent>, Refusal> {
+        match (self, command) {
+            (Self::Unsubmitted, RequestCommand::Submit(submit)) => Ok(vec![submit.judge(now)?.into()]),
+            (_, RequestCommand::Submit(_)) => Err(Refusal::AlreadySubmitted),
+            (Self::Unsubmitted, _) => Err(Refusal::NotSubmitted),
+            (Self::Pending(submitted), RequestCommand::Approve { approval_id, by }) => {
+                Ok(vec![CertificateRequestApproved { of: submitted.identity(), approval_id, by }.into()])
+            }
+            (Self::Pending(submitted), RequestCommand::Reject { approval_id, by, reason }) => {
+                let of = submitted.identity();
+                Ok(vec![CertificateRequestRejected { of, approval_id, by, reason }.into()])
+            }
+            (Self::Pending(submitted), RequestCommand::Cancel { approval_id, by, reason }) => {
+                let of = submitted.identity();
+                Ok(vec![CertificateRequestCancelled { of, approval_id, by, reason }.into()])
+            }
+            (
+                Self::Pending(submitted) | Self::Approved(submitted),
+                RequestCommand::Fail { problem, policy_version },
+            ) => {
+                let of = submitted.identity();
+                Ok(vec![CertificateRequestFailed { of, problem: *problem, policy_version }.into()])
+            }
+            // What was decided stays so: whoever says it again, or too late, changes nothing.
+            (
+                Self::Approved(_) | Self::Submitted(_) | Self::Ended(_),
+                RequestCommand::Approve { .. }
+                | RequestCommand::Reject { .. }
+                | RequestCommand::Cancel { .. }
+                | RequestCommand::Fail { .. },
+            ) => Ok(vec![]),
         }
     }
 
     fn evolve(self, event: CertificateRequestEvent) -> Self {
-        match event {
-            CertificateRequestEvent::Submitted(submitted) => Self::Submitted(Box::new(submitted)),
+        match (self, event) {
+            (_, CertificateRequestEvent::Submitted(submitted)) => {
+                let waits = matches!(submitted.approval, Some(ApprovalNeed::Needed { .. }));
+                let submitted = Box::new(submitted);
+                if waits { Self::Pending(submitted) } else { Self::Submitted(submitted) }
+            }
+            (Self::Unsubmitted, _) => Self::Unsubmitted,
+            (
+                Self::Pending(submitted)
+                | Self::Approved(submitted)
+                | Self::Submitted(submitted)
+                | Self::Ended(submitted),
+                event,
+            ) => match event {
+                CertificateRequestEvent::Approved(_) => Self::Approved(submitted),
+                CertificateRequestEvent::Submitted(_)
+                | CertificateRequestEvent::Rejected(_)
+                | CertificateRequestEvent::Cancelled(_)
+                | CertificateRequestEvent::Failed(_) => Self::Ended(submitted),
+            },
         }
     }
 
     fn describe(&self) -> Value {
         match self {
             Self::Unsubmitted => Value::Null,
-            Self::Submitted(submitted) => json!({
+            Self::Pending(submitted)
+            | Self::Approved(submitted)
+            | Self::Submitted(submitted)
+            | Self::Ended(submitted) => json!({
                 "source": submitted.source,
                 "profileId": submitted.profile_id,
                 "commonName": submitted.common_name,
@@ -223,11 +335,12 @@ impl Submit {
             sans: applicant.sans(),
             key_algorithm: applicant.key_algorithm(),
             ttl: limits.cut(ttl, now),
-            issuance: ids.issuance(issuer.as_deref()),
+            issuance: Some(ids.issuance(issuer.as_deref())),
             certificate_id: ids.certificate,
             belongs,
             labels: choice.labels,
             note: choice.note,
+            approval: None,
         })
     }
 }

@@ -6,8 +6,9 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bus::{Answer, Context, Reply};
 use contracts::{
-    Actor, CaId, Event, KeyId, Problem, Service,
+    Actor, ApprovalId, CaId, Event, KeyId, Problem, Service,
     command::DryRun,
+    directory::{ApprovalKind, ApprovalPlace},
     id::Reference,
     keystore::{GenerateCaKey, SignCaCertificate},
     signer::{CaCreated, CaEvent, CaIntended, CaView, CreateCa},
@@ -27,6 +28,7 @@ use uuid::Uuid;
 use crate::{
     ca::{Ca, CaCommand},
     ca_plan::{CaPlan, Parent},
+    hold::Guarded,
     issuer::Issuer,
     log,
     signer::Signer,
@@ -36,6 +38,28 @@ impl Signer {
     /// Answers the command.
     pub async fn create_ca(&self, context: Context, command: CreateCa) -> Result<Answer<CaView>, Problem> {
         self.authority.admit::<CreateCa>(&context).await?;
+        let act = Guarded {
+            kind: ApprovalKind::CaCreation,
+            subject_id: None,
+            place: ApprovalPlace::default(),
+            summary: format!("make the certification authority '{}'", command.name),
+            version: None,
+        };
+        let dry = Context { dry_run: true, ..context.clone() };
+        let tried = self.create_ca_admitted(dry, command.clone(), None);
+        if let Some(held) = self.hold(&context, &command, act, tried).await? {
+            return Ok(held);
+        }
+        self.create_ca_admitted(context, command, None).await
+    }
+
+    /// Makes it, once it may be made.
+    pub(crate) async fn create_ca_admitted(
+        &self,
+        context: Context,
+        command: CreateCa,
+        approval: Option<ApprovalId>,
+    ) -> Result<Answer<CaView>, Problem> {
         if let Some(first) = log::first_event(&self.reader, &context).await? {
             let reply = self.finished_ca(&context, CaId(first.stream)).await?;
             return Ok(Reply { replayed: true, ..reply }.into());
@@ -43,6 +67,7 @@ impl Signer {
         let parent = self.parent(&context, command.parent.as_ref()).await?;
         let new = (self.ids.id(), Serial::new(self.ids.serial_number()));
         let mut plan = CaPlan::new(command, parent, new, self.clock.now())?;
+        plan.approval_id = approval;
         // Judged with a throwaway key before the real one is made, so that a refusal leaves nothing.
         let stand_in = self.throwaway_key(plan.key_algorithm).await?;
         let signing = self.throwaway_key(plan.signing_key_algorithm()).await?;

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use contracts::{
     Code, KeyId, Problem, Timestamp, Violation,
-    signer::{CertificateRequestSubmitted, IssuanceIntended, issuance_stream},
+    signer::{ApprovalNeed, CertificateRequestSubmitted, IssuanceIntended, issuance_stream},
     x509::SignatureAlgorithm,
 };
 use pki::{
@@ -122,6 +122,10 @@ impl Draft {
         submitted: &CertificateRequestSubmitted,
         signatory: Signatory<'_>,
     ) -> IssuanceIntended {
+        let approval_id = match &submitted.approval {
+            Some(ApprovalNeed::Needed { approval_id, .. }) => Some(*approval_id),
+            Some(ApprovalNeed::Automatic { .. }) | None => None,
+        };
         IssuanceIntended {
             ca_id: match signatory {
                 Signatory::Ca(issuer) => Some(issuer.id),
@@ -135,6 +139,10 @@ impl Draft {
             request_id: submitted.id,
             certificate_id: submitted.certificate_id,
             profile_id: submitted.profile_id,
+            approval_id,
+            // Without an approval the request itself says both, at the same moment.
+            rules_sha256: approval_id.map(|_| submitted.rules_sha256.clone()),
+            subject_changes: approval_id.map_or(vec![], |_| submitted.subject_changes.clone()),
             key_id: submitted.key_id,
             belongs: submitted.belongs,
             labels: submitted.labels.clone(),
@@ -214,9 +222,11 @@ mod tests {
                 extended_key_usages: None,
                 exportable: false,
                 subject: SubjectSources::default(),
+                approval: None,
             },
             policy_name: "default".into(),
             policy: PolicyRules::default(),
+            policy_version: 1,
             sha256: "00".into(),
         }
     }
@@ -234,7 +244,8 @@ mod tests {
             sans: vec![SubjectAltName::Dns("shop.example.com".into())],
             key_algorithm: KeyAlgorithm::EcdsaP256,
             ttl: Lifetime::days(90),
-            issuance: Uuid::nil(),
+            issuance: None,
+            approval: None,
             certificate_id: CertificateId(Uuid::from_u128(4)),
             belongs: contracts::directory::Belonging::default(),
             labels: BTreeMap::new(),

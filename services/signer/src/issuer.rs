@@ -111,6 +111,7 @@ pub mod test {
             subject: name::subject_to_name(&subject).unwrap(),
             ttl,
             max_ttl: None,
+            approval_id: None,
             serial: Serial::new([7; 18]),
             not_before,
         };

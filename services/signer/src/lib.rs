@@ -3,8 +3,8 @@
 //! | | |
 //! |---|---|
 //! | commands answered | `submit_certificate_request` `create_ca` `suspend_ca` `resume_ca` `create_profile` `update_profile` `create_policy` `update_policy` |
-//! | commands sent | keystore's `generate_ca_key` `generate_request_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` |
-//! | events written | `certificate_request.*` `issuance.*` `ca.*` `profile.*` `policy.*` `signer_name.*` |
+//! | commands sent | directory's `request_approval`; keystore's `generate_ca_key` `generate_request_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` |
+//! | events written | `certificate_request.*` `guarded_act.*` `issuance.*` `ca.*` `profile.*` `policy.*` `signer_name.*` |
 //! | tables owned | `signer.certificate_request` `ca` `profile` `policy` (read models, seen as `api_signer.*`) |
 //!
 //! A request, from its arrival to its certificate:
@@ -18,6 +18,8 @@
 //! | [`draft`], [`throwaway`] | the bytes that will be signed, judged before they are |
 //! | [`issue`] | keystore's signature, the last checks, the certificate in the log |
 //! | [`finisher`] | what was left open by a crash |
+//! | [`approval`], [`hold`] | what has to be approved first, and how it waits; also CAs, profiles and policies |
+//! | [`guarded_acts`], [`proceed`], [`guarded_act`] | the process that asks for approvals and goes on once they are granted |
 //!
 //! What it stands on:
 //!
@@ -30,6 +32,7 @@
 //! | [`fields`], [`log`], [`view`], [`projection`], [`metrics`] | checks; reading back; what users and operators see |
 
 pub mod applicant;
+pub mod approval;
 pub mod ca;
 pub mod ca_plan;
 pub mod catalog;
@@ -39,6 +42,9 @@ pub mod draft;
 pub mod expiry;
 pub mod fields;
 pub mod finisher;
+pub mod guarded_act;
+pub mod guarded_acts;
+pub mod hold;
 pub mod issue;
 pub mod issuer;
 pub mod log;
@@ -48,6 +54,7 @@ pub mod names;
 pub mod organizations;
 pub mod policies;
 pub mod policy;
+pub mod proceed;
 pub mod profile;
 pub mod profiles;
 pub mod projection;
@@ -85,6 +92,7 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     let signer = Signer::start(&context);
     projection::start(&context);
     finisher::start(&context, signer.clone());
+    guarded_acts::start(&context, signer.clone());
     expiry::start(&context, signer.clone());
     context.shutdown.spawn_droppable(furnish_first(context.clone(), signer.clone()));
     serve(&context, signer).await

@@ -5,8 +5,9 @@
 //! crash, repeat and replica give one of each.
 
 use bus::Context;
+pub use contracts::signer::micro_ca_id as id;
 use contracts::{
-    Actor, CaId, Event, Lifetime, OrganizationId, PolicyId, Problem, ProfileId, Service,
+    Actor, Event, Lifetime, OrganizationId, PolicyId, Problem, ProfileId, Service,
     id::Reference,
     signer::{CaEvent, CaKind, CaStatus, PolicyCreated, PolicyEvent, ProfileCreated, ProfileEvent},
     x509::{
@@ -35,12 +36,6 @@ const ORGANIZATION: &str = "Chancery";
 pub const TTL: LifetimeRule = LifetimeRule { default: Lifetime::days(90), max: Lifetime::days(398) };
 /// How long making all of it may take.
 const PATIENCE: Duration = Duration::seconds(30);
-
-/// The id of an organization's Micro CA.
-#[must_use]
-pub fn id(organization: OrganizationId) -> CaId {
-    CaId(derived(organization, "micro_ca"))
-}
 
 fn derived(organization: OrganizationId, what: &str) -> Uuid {
     Uuid::new_v5(&organization.uuid(), what.as_bytes())
@@ -102,6 +97,7 @@ impl Signer {
             subject: name::subject_to_name(&subject).map_err(|_| Problem::internal())?,
             ttl: ROOT_TTL,
             max_ttl: None,
+            approval_id: None,
             serial: Serial::new(self.ids.serial_number()),
             not_before: now,
         };
@@ -140,6 +136,7 @@ impl Signer {
             extended_key_usages: None,
             exportable: false,
             subject: SubjectSources::default(),
+            approval: None,
         };
         let created = ProfileCreated { id, name: DEFAULT.to_owned(), rules };
         self.profiles.create(&context, id.uuid(), ProfileCommand::Create(created)).await?;

@@ -11,6 +11,7 @@ use runtime::repository::Executed;
 use crate::{
     fields, log,
     policy::{Policy, PolicyCommand},
+    profiles::policy_change,
     signer::Signer,
 };
 
@@ -22,6 +23,22 @@ impl Signer {
         command: CreatePolicy,
     ) -> Result<Answer<PolicyView>, Problem> {
         self.authority.admit::<CreatePolicy>(&context).await?;
+        let summary = format!("make the certificate policy '{}'", command.name);
+        let act = policy_change(None, None, summary, None);
+        let dry = Context { dry_run: true, ..context.clone() };
+        let tried = self.create_policy_admitted(dry, command.clone());
+        if let Some(held) = self.hold(&context, &command, act, tried).await? {
+            return Ok(held);
+        }
+        self.create_policy_admitted(context, command).await
+    }
+
+    /// Makes it, once it may be made.
+    pub(crate) async fn create_policy_admitted(
+        &self,
+        context: Context,
+        command: CreatePolicy,
+    ) -> Result<Answer<PolicyView>, Problem> {
         if let Some(first) = log::first_event(&self.reader, &context).await? {
             let executed =
                 self.policies.repeated(&context, first.stream).await?.ok_or_else(Problem::internal)?;
@@ -50,6 +67,23 @@ impl Signer {
         command: UpdatePolicy,
     ) -> Result<Answer<PolicyView>, Problem> {
         self.authority.admit::<UpdatePolicy>(&context).await?;
+        let current = self.known_policy(&context, &command.policy).await?;
+        let summary = format!("change the certificate policy '{}'", current.name);
+        let act = policy_change(Some(current.id.to_string()), None, summary, Some(current.version));
+        let dry = Context { dry_run: true, ..context.clone() };
+        let tried = self.update_policy_admitted(dry, command.clone());
+        if let Some(held) = self.hold(&context, &command, act, tried).await? {
+            return Ok(held);
+        }
+        self.update_policy_admitted(context, command).await
+    }
+
+    /// Changes it, once it may be changed.
+    pub(crate) async fn update_policy_admitted(
+        &self,
+        context: Context,
+        command: UpdatePolicy,
+    ) -> Result<Answer<PolicyView>, Problem> {
         let UpdatePolicy { policy, rules } = command;
         let id = self.find_policy(&context, &policy).await?;
         let executed = self.policies.execute(&context, id.uuid(), PolicyCommand::Update(rules)).await?;
@@ -62,7 +96,15 @@ impl Signer {
         context: &Context,
         reference: &Reference<PolicyId>,
     ) -> Result<PolicyId, Problem> {
-        self.find(|catalog| Some(catalog.policy(context.tenant, reference)?.id))
+        Ok(self.known_policy(context, reference).await?.id)
+    }
+
+    async fn known_policy(
+        &self,
+        context: &Context,
+        reference: &Reference<PolicyId>,
+    ) -> Result<PolicyView, Problem> {
+        self.find(|catalog| catalog.policy(context.tenant, reference).cloned())
             .await?
             .ok_or_else(|| Problem::not_found("certificate policy", reference))
     }

@@ -2,6 +2,7 @@
 
 use contracts::{
     Code, Problem, Timestamp, Violation,
+    directory::ApprovalKind,
     signer::{ProfileCreated, ProfileEvent, ProfileUpdated},
     x509::ProfileRules,
 };
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 /// One certificate profile.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[allow(clippy::large_enum_variant)] // of what is kept, all are active
 pub enum Profile {
     /// Nothing has happened yet.
     #[default]
@@ -113,6 +115,8 @@ fn check(rules: &ProfileRules) -> Result<(), ProfileRefusal> {
             ));
         }
     }
+    let approval = rules.approval.iter();
+    errors.extend(approval.flat_map(|rule| rule.violations("#/approval", ApprovalKind::CertificateRequest)));
     if errors.is_empty() { Ok(()) } else { Err(ProfileRefusal::Rules(errors)) }
 }
 
@@ -140,6 +144,7 @@ mod tests {
             extended_key_usages: None,
             exportable: false,
             subject: SubjectSources::default(),
+            approval: None,
         }
     }
 

@@ -3,15 +3,18 @@
 use bus::{Answer, Context, Reply};
 use contracts::{
     Code, Event, PolicyId, Problem, ProfileId, Violation,
+    directory::{ApprovalKind, ApprovalPlace},
     id::Reference,
     signer::{CaChoice, CaKind, CreateProfile, ProfileCreated, ProfileEvent, ProfileView, UpdateProfile},
-    x509::{ProfileIssuer, ProfileRules},
+    x509::{CertificateType, ProfileIssuer, ProfileRules},
 };
 use runtime::{authority::Target, repository::Executed};
 
 use crate::{
     catalog::DEFAULT,
-    fields, log, micro_ca,
+    fields,
+    hold::Guarded,
+    log, micro_ca,
     profile::{Profile, ProfileCommand},
     signer::Signer,
 };
@@ -28,6 +31,22 @@ impl Signer {
             ..Target::organization(context.tenant)
         };
         self.authority.admit_to::<CreateProfile>(&context, &target).await?;
+        let summary = format!("make the certificate profile '{}'", command.name);
+        let act = policy_change(None, command.certificate_type, summary, None);
+        let dry = Context { dry_run: true, ..context.clone() };
+        let tried = self.create_profile_admitted(dry, command.clone());
+        if let Some(held) = self.hold(&context, &command, act, tried).await? {
+            return Ok(held);
+        }
+        self.create_profile_admitted(context, command).await
+    }
+
+    /// Makes it, once it may be made.
+    pub(crate) async fn create_profile_admitted(
+        &self,
+        context: Context,
+        command: CreateProfile,
+    ) -> Result<Answer<ProfileView>, Problem> {
         if let Some(first) = log::first_event(&self.reader, &context).await? {
             let executed =
                 self.profiles.repeated(&context, first.stream).await?.ok_or_else(Problem::internal)?;
@@ -57,19 +76,43 @@ impl Signer {
         command: UpdateProfile,
     ) -> Result<Answer<ProfileView>, Problem> {
         let caller = self.authority.caller::<UpdateProfile>(&context).await?;
-        let UpdateProfile { profile, ca, policy, ttl, key_usages, extended_key_usages, exportable, subject } =
-            command;
-        let current = self
-            .find(|catalog| catalog.profile(context.tenant, &profile).cloned())
-            .await?
-            .ok_or_else(|| Problem::not_found("certificate profile", &profile))?;
-        let rules = current.rules;
+        let current = self.known_profile(&context, &command.profile).await?;
+        let kind = current.rules.certificate_type;
         let target = Target {
-            certificate_type: Some(rules.certificate_type),
+            certificate_type: Some(kind),
             profile: Some(current.id),
             ..Target::organization(context.tenant)
         };
         caller.permit(&target)?;
+        let summary = format!("change the certificate profile '{}'", current.name);
+        let act = policy_change(Some(current.id.to_string()), kind, summary, Some(current.version));
+        let dry = Context { dry_run: true, ..context.clone() };
+        let tried = self.update_profile_admitted(dry, command.clone());
+        if let Some(held) = self.hold(&context, &command, act, tried).await? {
+            return Ok(held);
+        }
+        self.update_profile_admitted(context, command).await
+    }
+
+    /// Changes it, once it may be changed.
+    pub(crate) async fn update_profile_admitted(
+        &self,
+        context: Context,
+        command: UpdateProfile,
+    ) -> Result<Answer<ProfileView>, Problem> {
+        let UpdateProfile {
+            profile,
+            ca,
+            policy,
+            ttl,
+            key_usages,
+            extended_key_usages,
+            exportable,
+            subject,
+            approval,
+        } = command;
+        let current = self.known_profile(&context, &profile).await?;
+        let rules = current.rules;
         let rules = ProfileRules {
             issuer: match ca {
                 Some(ca) => self.profile_issuer(&context, ca).await?,
@@ -84,11 +127,22 @@ impl Signer {
             extended_key_usages: extended_key_usages.or(rules.extended_key_usages),
             exportable: exportable.unwrap_or(rules.exportable),
             subject: subject.unwrap_or(rules.subject),
+            approval: approval.or(rules.approval).filter(|rule| rule.required > 0),
             certificate_type: rules.certificate_type,
         };
         let executed =
             self.profiles.execute(&context, current.id.uuid(), ProfileCommand::Update(rules)).await?;
         self.profile_answer(&context, executed).await
+    }
+
+    async fn known_profile(
+        &self,
+        context: &Context,
+        profile: &Reference<ProfileId>,
+    ) -> Result<ProfileView, Problem> {
+        self.find(|catalog| catalog.profile(context.tenant, profile).cloned())
+            .await?
+            .ok_or_else(|| Problem::not_found("certificate profile", profile))
     }
 
     /// The rules of a new profile, with what is used when nothing is named.
@@ -110,6 +164,7 @@ impl Signer {
             extended_key_usages: command.extended_key_usages,
             exportable: command.exportable,
             subject: command.subject,
+            approval: command.approval.filter(|rule| rule.required > 0),
         })
     }
 
@@ -178,6 +233,17 @@ impl Signer {
         }
         Ok(Reply { stream: Some(stream), version, position, replayed, result }.into())
     }
+}
+
+/// A profile or a policy to make or to change, as those who decide see it.
+pub(crate) fn policy_change(
+    subject_id: Option<String>,
+    certificate_type: impl Into<Option<CertificateType>>,
+    summary: String,
+    version: Option<i32>,
+) -> Guarded {
+    let place = ApprovalPlace { certificate_type: certificate_type.into(), ..ApprovalPlace::default() };
+    Guarded { kind: ApprovalKind::PolicyChange, subject_id, place, summary, version }
 }
 
 fn refused(pointer: &str, code: &str, detail: &str) -> Problem {

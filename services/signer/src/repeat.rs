@@ -1,9 +1,9 @@
 //! A command that comes again with the same id goes on where the first is, and gets the same answer.
 
-use bus::{Context, Reply};
+use bus::{Answer, Context, Reply, Waits};
 use contracts::{
     Problem,
-    signer::{CertificateRequestEvent, IssuanceEvent, IssuedCertificate},
+    signer::{ApprovalNeed, CertificateRequestEvent, IssuanceEvent, IssuedCertificate},
 };
 use runtime::command::{event, read_problem};
 use uuid::Uuid;
@@ -21,9 +21,16 @@ impl Signer {
     /// free serial number was found for it.
     ///
     /// Errors: `idempotency_key_reused`; those of [`Signer::issue`].
-    pub(crate) async fn go_on(&self, context: &Context) -> Result<Option<Reply<IssuedCertificate>>, Problem> {
+    pub(crate) async fn go_on(
+        &self,
+        context: &Context,
+    ) -> Result<Option<Answer<IssuedCertificate>>, Problem> {
         let Some(recorded) = log::first_event(&self.reader, context).await? else { return Ok(None) };
-        let CertificateRequestEvent::Submitted(submitted) = event(&recorded)?;
+        let CertificateRequestEvent::Submitted(submitted) = event(&recorded)? else { return Ok(None) };
+        if let Some(ApprovalNeed::Needed { .. }) = submitted.approval {
+            // It goes on by itself; the operation says how far it is.
+            return Ok(Some(Answer::Waits(Waits { position: recorded.position, replayed: true })));
+        }
         let Some(intent) = self.recorded_intent(context).await? else { return Ok(None) };
         let issued = match self.certificate_of(intent.stream).await? {
             Some(issued) => issued,
@@ -31,7 +38,7 @@ impl Signer {
         };
         let requested_by = view::principal(&recorded.actor).to_owned();
         let reply = self.answer(context, submitted, requested_by, &intent, issued);
-        Ok(Some(Reply { replayed: true, ..reply }))
+        Ok(Some(Reply { replayed: true, ..reply }.into()))
     }
 
     /// The intent that was recorded together with the request, or after it if its serial number was taken.

@@ -20,6 +20,8 @@ pub struct Rules {
     pub policy_name: String,
     /// Its rules.
     pub policy: PolicyRules,
+    /// Its version.
+    pub policy_version: i32,
     /// SHA-256 over the rules of both, hexadecimal.
     pub sha256: String,
 }
@@ -34,6 +36,7 @@ impl Rules {
             profile: profile.rules.clone(),
             policy_name: policy.name.clone(),
             policy: policy.rules.clone(),
+            policy_version: policy.version,
             sha256: fingerprint(&profile.rules, &policy.rules),
         }
     }

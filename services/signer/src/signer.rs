@@ -13,7 +13,8 @@ use runtime::{
 use tokio::sync::Mutex;
 
 use crate::{
-    ca::Ca, catalog::Catalog, metrics::Metrics, policy::Policy, profile::Profile, throwaway::ThrowawayKeys,
+    ca::Ca, catalog::Catalog, certificate_request::CertificateRequest, guarded_act::GuardedAct,
+    metrics::Metrics, policy::Policy, profile::Profile, throwaway::ThrowawayKeys,
 };
 
 /// Aggregates of each kind that are remembered.
@@ -36,6 +37,10 @@ pub struct Signer {
     pub(crate) cas: Repository<Ca>,
     pub(crate) profiles: Repository<Profile>,
     pub(crate) policies: Repository<Policy>,
+    pub(crate) requests: Repository<CertificateRequest>,
+    pub(crate) acts: Repository<GuardedAct>,
+    /// Whether CAs and policies need two persons where nobody says otherwise.
+    pub(crate) production: bool,
     pub(crate) names: Names<SignerNameEvent>,
     pub(crate) throwaway_keys: ThrowawayKeys,
     pub(crate) furnishing: Mutex<()>,
@@ -60,6 +65,9 @@ impl Signer {
             cas: context.repository(CAPACITY),
             profiles: context.repository(CAPACITY),
             policies: context.repository(CAPACITY),
+            requests: context.repository(CAPACITY),
+            acts: context.repository(CAPACITY),
+            production: context.config.server.production,
             names: Names::new(context.repository(CAPACITY), reader.clone(), clock.clone()),
             reader,
             clock,

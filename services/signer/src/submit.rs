@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use bus::{Answer, Context, Reply};
+use bus::{Answer, Context, Reply, Waits};
 use contracts::{
     Actor, Code, DepartmentId, KeyId, Permission, Problem, ProfileId, Service, Timestamp, Violation,
     command::{Change, DryRun},
@@ -13,12 +13,12 @@ use contracts::{
     id::Reference,
     keystore::GenerateRequestKey,
     signer::{
-        CertificateRequestEvent, CertificateRequestSubmitted, IssuanceEvent, IssuedCertificate,
+        ApprovalNeed, CertificateRequestEvent, CertificateRequestSubmitted, IssuanceEvent, IssuedCertificate,
         RequestSource, RequestStatus, SubmitCertificateRequest, intent_command,
     },
     x509::{KeyAlgorithm, SubjectAttribute},
 };
-use eventlog::{AppendError, Expected, Outcome};
+use eventlog::{Append, AppendError, Expected, Outcome};
 use pki::{
     csr::{CertificationRequest, CsrError},
     name, pem,
@@ -33,6 +33,7 @@ use serde_json::Value;
 
 use crate::{
     applicant::Applicant,
+    approval::Need,
     certificate_request::{CertificateRequest, Choice, NewIds, Submit},
     draft::{Contents, Draft, Signatory},
     issue::{Intent, Issued},
@@ -46,20 +47,22 @@ use crate::{
 const ATTEMPTS: u32 = 3;
 
 /// A request that may be recorded, and the certificate that is to come of it.
-struct Accepted {
-    submit: Submit,
+pub(crate) struct Accepted {
+    pub(crate) submit: Submit,
     spki: Vec<u8>,
     now: Timestamp,
-    submitted: CertificateRequestSubmitted,
+    pub(crate) submitted: CertificateRequestSubmitted,
     draft: Draft,
 }
 
 /// What became of a request before anything was signed.
-enum Begun {
+pub(crate) enum Begun {
     /// A dry run: nothing was appended.
     Tried(DryRun),
     /// Request and intent stand in the log.
     Recorded(Box<CertificateRequestSubmitted>, Box<Intent>),
+    /// The request stands in the log and waits for its approval.
+    Held(Waits),
     /// They have stood there since an earlier command with the same id.
     Repeated,
 }
@@ -99,10 +102,11 @@ impl Signer {
                 let requested_by = context.actor.principal();
                 Ok(self.answer(&context, *submitted, requested_by, &intent, issued).into())
             }
-            Ok(Begun::Repeated) => Ok(self.go_on(&context).await?.ok_or_else(Problem::internal)?.into()),
+            Ok(Begun::Held(waits)) => Ok(Answer::Waits(waits)),
+            Ok(Begun::Repeated) => self.go_on(&context).await?.ok_or_else(Problem::internal),
             Err(refusal) if context.dry_run => Err(refusal),
             // A repeat is answered as the first was, whatever the rules say now.
-            Err(refusal) => Ok(self.go_on(&context).await?.ok_or(refusal)?.into()),
+            Err(refusal) => self.go_on(&context).await?.ok_or(refusal),
         }
     }
 
@@ -113,7 +117,7 @@ impl Signer {
         caller: &Caller,
         command: SubmitCertificateRequest,
     ) -> Result<Begun, Problem> {
-        let department = command.department.clone();
+        let (department, as_sent) = (command.department.clone(), command.clone());
         let (applicant, profile, choice) = read(command)?;
         let selection = self.select(context, profile.as_ref()).await?;
         let belongs = self.belongs(context, caller, department.as_ref(), &selection.rules).await?;
@@ -134,20 +138,39 @@ impl Signer {
                 key: None,
             },
         };
-        let now = self.clock.now();
-        let accepted = match submit.applicant.csr().map(|csr| csr.spki().to_vec()) {
+        let (now, need) = (self.clock.now(), self.need(context, &submit));
+        let csr = submit.applicant.csr().map(|csr| csr.spki().to_vec());
+        if let Need::Approvals { rule, unmatched } = need {
+            let accepted = match csr {
+                Some(spki) => self.accept(submit, spki, now).await?,
+                None => self.accept_in_advance(submit, now).await?,
+            };
+            return self.hold_request(context, accepted, rule, unmatched, &as_sent).await;
+        }
+        let mut accepted = match csr {
             Some(spki) => self.accept(submit, spki, now).await?,
             None => self.accept_managed(context, submit, now).await?,
         };
+        if let Need::Automatic { rule, reason } = need {
+            accepted.submitted.approval = Some(ApprovalNeed::Automatic { rule, reason });
+        }
         if context.dry_run {
             return Ok(Begun::Tried(tried(accepted.submitted)));
         }
-        self.record(context, accepted).await
+        let event = CertificateRequestEvent::Submitted(accepted.submitted.clone());
+        let stream = accepted.submitted.id.uuid();
+        let request = append(context, &self.ids, stream, Expected::Version(0), &[event])?;
+        self.record(context, accepted, Some(request)).await
     }
 
     /// Judges the request, and then the certificate that would come of it.
-    async fn accept(&self, submit: Submit, spki: Vec<u8>, now: Timestamp) -> Result<Accepted, Problem> {
-        let mut events = CertificateRequest::default().decide(submit.clone(), now)?;
+    pub(crate) async fn accept(
+        &self,
+        submit: Submit,
+        spki: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<Accepted, Problem> {
+        let mut events = CertificateRequest::default().decide(submit.clone().into(), now)?;
         let Some(CertificateRequestEvent::Submitted(submitted)) = events.pop() else {
             return Err(Problem::internal()); // a new request is submitted or refused
         };
@@ -155,15 +178,20 @@ impl Signer {
         Ok(Accepted { submit, spki, now, submitted, draft })
     }
 
+    /// As [`Signer::accept`] for a managed key that is not made yet.
+    async fn accept_in_advance(&self, submit: Submit, now: Timestamp) -> Result<Accepted, Problem> {
+        let stand_in = self.throwaway_key(submit.applicant.key_algorithm()).await?;
+        self.accept(submit, stand_in.spki().to_vec(), now).await
+    }
+
     /// As [`Signer::accept`] for a managed key, which is made once nothing can be refused any more.
-    async fn accept_managed(
+    pub(crate) async fn accept_managed(
         &self,
         context: &Context,
         mut submit: Submit,
         now: Timestamp,
     ) -> Result<Accepted, Problem> {
-        let stand_in = self.throwaway_key(submit.applicant.key_algorithm()).await?;
-        let tried = self.accept(submit.clone(), stand_in.spki().to_vec(), now).await?;
+        let tried = self.accept_in_advance(submit.clone(), now).await?;
         if context.dry_run {
             return Ok(tried);
         }
@@ -197,12 +225,15 @@ impl Signer {
         Draft::new(submitted, contents, submit.ids.serial, &*self.throwaway_key(algorithm).await?)
     }
 
-    /// Appends request and intent together: the first durable wait.
-    async fn record(&self, context: &Context, accepted: Accepted) -> Result<Begun, Problem> {
+    /// Appends request and intent together: the first durable wait. Without `request`, it was recorded before.
+    pub(crate) async fn record(
+        &self,
+        context: &Context,
+        accepted: Accepted,
+        request: Option<Append>,
+    ) -> Result<Begun, Problem> {
         let Accepted { mut submit, spki, now, submitted, mut draft } = accepted;
-        let event = CertificateRequestEvent::Submitted(submitted.clone());
-        let request = append(context, &self.ids, submitted.id.uuid(), Expected::Version(0), &[event])?;
-        let mut commands = vec![request];
+        let mut commands = Vec::from_iter(request);
         for attempt in 1..=ATTEMPTS {
             let intended = draft.intent(&submitted, signatory(&submit));
             let step = intent_step(context);
@@ -325,7 +356,7 @@ fn signatory(submit: &Submit) -> Signatory<'_> {
 }
 
 /// Reads what is asked for. With a CSR, key, subject and names come from it and from nowhere else (C7).
-fn read(
+pub(crate) fn read(
     command: SubmitCertificateRequest,
 ) -> Result<(Applicant, Option<Reference<ProfileId>>, Choice), Problem> {
     let source = source(&command);
@@ -357,7 +388,7 @@ fn csr_invalid(error: &CsrError) -> Problem {
 }
 
 /// What would be recorded, and each subject attribute that would differ from what was asked for.
-fn tried(submitted: CertificateRequestSubmitted) -> DryRun {
+pub(crate) fn tried(submitted: CertificateRequestSubmitted) -> DryRun {
     let subject = submitted.subject_changes.iter().map(|change| Change {
         pointer: format!("/subject/{}", member(change.attribute)),
         from: shown(&change.found),

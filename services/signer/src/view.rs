@@ -127,6 +127,9 @@ pub fn certificate_request(
         ttl: submitted.ttl,
         labels: submitted.labels,
         note: submitted.note,
+        approval: submitted.approval,
+        reason: None,
+        problem: None,
         requested_by,
         version: 1,
     }

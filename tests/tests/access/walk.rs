@@ -153,7 +153,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     let session =
         async |name: &str, administrator: &str| Browser::of(world, administrator, name).await.session().await;
     let (ann, _) = worker("ann", &ours, &web).await;
-    let (mark, (marks, _)) = worker("mark", &ours, &mail).await;
+    let (mark, (marks, marks_client)) = worker("mark", &ours, &mail).await;
     let (olga, (olgas, abroad_client)) = worker("olga", &there, &abroad).await;
     let (anns, mark_s, olga_s) =
         (session("ann", &ann).await, session("mark", &mark).await, session("olga", &olga).await);
@@ -196,7 +196,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     };
     let import_here = import(&api, "d@ours.example").await;
     let import_there = import(&foreign_master, "e@elsewhere.example").await;
-    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 14]| {
+    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 15]| {
         let certificate = request["certificateId"].as_str().unwrap().to_owned();
         let events = format!("/api/v1/events?subject={}", id(request));
         let events = api.get(&events).await.expect(200).json();
@@ -207,6 +207,13 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
         things.extend([("certificate-requests", id(request)), ("cert-manager", id(request))]);
         things
     };
+    // What waits for approval, each asked for by who works there.
+    let guarded = json!({"name": "guarded", "approval": {"required": 1}});
+    for client in [&api, &foreign_master] {
+        _ = make(client, "profiles", guarded.clone()).await;
+    }
+    let (own_approval, beside_approval, foreign_approval) =
+        (waiting(&requester).await, waiting(&marks_client).await, waiting(&abroad_client).await);
     // What their administrators sign in with.
     let shown = async |administrator: &str, digit: &str| {
         let sha256 = digit.repeat(64);
@@ -233,6 +240,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("people", &web_person),
                 ("sessions", &anns),
                 ("imports", &import_here),
+                ("approvals", &own_approval),
                 ("tokens", &spare),
                 ("roles", &helpdesk),
             ],
@@ -254,6 +262,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("people", &mail_person),
                 ("sessions", &mark_s),
                 ("imports", &import_here),
+                ("approvals", &beside_approval),
                 ("tokens", &marks),
                 ("roles", &helpdesk),
             ],
@@ -275,6 +284,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("people", &abroad_person),
                 ("sessions", &olga_s),
                 ("imports", &import_there),
+                ("approvals", &foreign_approval),
                 ("tokens", &olgas),
                 ("roles", &foreign_role),
             ],
@@ -290,6 +300,21 @@ async fn upload(client: &Https, path: &str, email: &str) -> testkit::Answer {
     let file = format!("email,firstName,lastName\n{email},A,B\n");
     let headers = [("content-type", "text/csv"), ("prefer", "wait=30")];
     client.request(http::Method::POST, path, &headers, file.into()).await.unwrap()
+}
+
+/// Asks for a certificate that needs approval, and says which one it waits for.
+async fn waiting(client: &Https) -> String {
+    let body = json!({"profile": "name:guarded", "csr": p256("walk.example.com").pem});
+    let operation =
+        call(client, "POST", "/api/v1/certificate-requests", Some(&body)).await.expect(202).json();
+    let path = operation["resource"]["path"].as_str().unwrap().to_owned();
+    let look = async || {
+        let request = client.get(&path).await;
+        let approval = request.json()["approval"]["approvalId"].as_str()?.to_owned();
+        let shown = client.get(&format!("/api/v1/approvals/{approval}")).await;
+        (shown.status.as_u16() == 200).then_some(approval)
+    };
+    chancery_tests::world::eventually("the approval is recorded", look).await
 }
 
 /// Nobody, and those whose tokens are worth nothing any more, with the code they get.

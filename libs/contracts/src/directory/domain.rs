@@ -222,7 +222,7 @@ pub struct ApproveDelegation {
     /// To whom.
     pub delegate: DelegateReference,
 }
-command!(ApproveDelegation => DelegationView, Directory, "approve_delegation", Some(Permission::DomainDelegate));
+command!(ApproveDelegation => DelegationView, Directory, "approve_delegation", Some(Permission::DomainDelegate), STEP_UP = true);
 
 /// Refuses a delegation that was asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -235,7 +235,7 @@ pub struct RejectDelegation {
     /// Why.
     pub reason: String,
 }
-command!(RejectDelegation => DelegationView, Directory, "reject_delegation", Some(Permission::DomainDelegate));
+command!(RejectDelegation => DelegationView, Directory, "reject_delegation", Some(Permission::DomainDelegate), STEP_UP = true);
 
 /// Ends a delegation, or a request for one, within a second everywhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

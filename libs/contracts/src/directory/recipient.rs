@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AdministratorId, DepartmentId, OrganizationId, Permission, command};
+use crate::{AdministratorId, ApprovalId, DepartmentId, OrganizationId, Permission, command};
 
 /// Finds who is to be told: those who are named, and those who may do something somewhere. Whoever is not active or has no
 /// address is left out.
@@ -16,6 +16,9 @@ pub struct FindRecipients {
     /// Whoever may do this there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who_may: Option<WhoMay>,
+    /// Whoever may decide this approval now: not who asked, where that takes somebody else, nor who approved it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalId>,
 }
 command!(FindRecipients => Vec<Recipient>, Directory, "find_recipients", None);
 

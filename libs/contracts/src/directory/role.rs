@@ -66,6 +66,8 @@ const DEPARTMENT: PermissionSet = SHARED.or(PermissionSet::of(&[
     P::EventRead,
     P::AuditRead,
     P::ReportRead,
+    P::ApprovalRead,
+    P::ApprovalDecide,
 ]));
 
 /// The built-in roles: the matrix of security-reliability.md Z-2, as far as there is something to be allowed.
@@ -104,6 +106,7 @@ pub const ROLES: &[RoleRow] = &[
             P::CertificateRead,
             P::EventRead,
             P::AuditRead,
+            P::ApprovalRead,
         ])),
         own_only: false,
     },
@@ -114,6 +117,7 @@ pub const ROLES: &[RoleRow] = &[
             P::RequestCreate,
             P::RequestRead,
             P::CertificateRead,
+            P::ApprovalRead,
             P::TokenRead,
             P::TokenWrite,
         ])),

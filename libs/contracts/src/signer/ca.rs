@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::KeyChoice;
 use crate::{
-    CaId, KeyId, Lifetime, OrganizationId, Permission, Timestamp, command, events,
+    ApprovalId, CaId, KeyId, Lifetime, OrganizationId, Permission, Timestamp, command, events,
     id::Reference,
     x509::{KeyAlgorithm, SignatureAlgorithm, Subject},
 };
@@ -48,6 +48,15 @@ pub struct CaIntended {
     /// Longest certificate lifetime it gives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ttl: Option<Lifetime>,
+    /// The approval that it waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_id: Option<ApprovalId>,
+}
+
+/// The id of the Micro CA that an organization starts with.
+#[must_use]
+pub fn micro_ca_id(organization: OrganizationId) -> CaId {
+    CaId(uuid::Uuid::new_v5(&organization.uuid(), b"micro_ca"))
 }
 
 /// A CA's certificate exists; it may issue from here on.

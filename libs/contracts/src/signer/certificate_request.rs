@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::KeyChoice;
 use crate::{
-    CertificateId, CertificateRequestId, DepartmentId, KeyId, Lifetime, OrganizationId, Permission,
-    ProfileId, Timestamp, command,
-    directory::Belonging,
+    AdministratorId, ApprovalId, CertificateId, CertificateRequestId, DepartmentId, KeyId, Lifetime,
+    OrganizationId, Permission, Problem, ProfileId, Timestamp, command,
+    directory::{Belonging, UnmatchedRule},
     events,
     id::Reference,
     x509::{
@@ -58,8 +58,9 @@ pub struct CertificateRequestSubmitted {
     pub key_algorithm: KeyAlgorithm,
     /// Lifetime that will be given.
     pub ttl: Lifetime,
-    /// Stream of the issuance that follows: UUIDv5(CA, serial).
-    pub issuance: Uuid,
+    /// Stream of the issuance that follows: UUIDv5(CA, serial); missing while it waits for approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuance: Option<Uuid>,
     /// The certificate's id.
     pub certificate_id: CertificateId,
     /// Whose it is.
@@ -71,12 +72,139 @@ pub struct CertificateRequestSubmitted {
     /// A note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What was decided about its approval; missing: it needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalNeed>,
+}
+
+/// How a request that needs approval begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "decision")]
+pub enum ApprovalNeed {
+    /// It waits until enough administrators approved.
+    Needed {
+        /// The approval.
+        approval_id: ApprovalId,
+        /// How many have to approve.
+        required: u8,
+        /// Why no automatic rule approved it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unmatched: Vec<UnmatchedRule>,
+    },
+    /// A rule approved it at once.
+    Automatic {
+        /// The rule's name.
+        rule: String,
+        /// Why that is safe, in the words of who wrote the rule.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+/// What every later event of a request says again: by it rights over the event are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestIdentity {
+    /// The profile.
+    pub profile_id: ProfileId,
+    /// The certificate's id.
+    pub certificate_id: CertificateId,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Belonging::is_unknown")]
+    pub belongs: Belonging,
+}
+
+impl CertificateRequestSubmitted {
+    /// What later events say again of it.
+    #[must_use]
+    pub const fn identity(&self) -> RequestIdentity {
+        let Self { profile_id, certificate_id, belongs, .. } = self;
+        RequestIdentity { profile_id: *profile_id, certificate_id: *certificate_id, belongs: *belongs }
+    }
+}
+
+impl CertificateRequestEvent {
+    /// Whose request it is about, and for what.
+    #[must_use]
+    pub const fn identity(&self) -> RequestIdentity {
+        match self {
+            Self::Submitted(event) => event.identity(),
+            Self::Approved(event) => event.of,
+            Self::Rejected(event) => event.of,
+            Self::Cancelled(event) => event.of,
+            Self::Failed(event) => event.of,
+        }
+    }
+}
+
+/// Enough administrators approved a certificate request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestApproved {
+    /// Of which request.
+    #[serde(flatten)]
+    pub of: RequestIdentity,
+    /// The approval.
+    pub approval_id: ApprovalId,
+    /// Who approved.
+    pub by: Vec<AdministratorId>,
+}
+
+/// A certificate request was not approved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestRejected {
+    /// Of which request.
+    #[serde(flatten)]
+    pub of: RequestIdentity,
+    /// The approval.
+    pub approval_id: ApprovalId,
+    /// Who declined; missing: nobody decided in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AdministratorId>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A certificate request was taken back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestCancelled {
+    /// Of which request.
+    #[serde(flatten)]
+    pub of: RequestIdentity,
+    /// The approval it waited for.
+    pub approval_id: ApprovalId,
+    /// Who took it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AdministratorId>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// An approved request does not satisfy what holds now; there will be no certificate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRequestFailed {
+    /// Of which request.
+    #[serde(flatten)]
+    pub of: RequestIdentity,
+    /// Why.
+    pub problem: Problem,
+    /// The version of the policy that it was judged by, if it came so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<i32>,
 }
 
 events! {
     /// What happened to a certificate request.
     CertificateRequestEvent in "certificate_request" {
         Submitted(CertificateRequestSubmitted) = "certificate_request.submitted" v 1,
+        Approved(CertificateRequestApproved) = "certificate_request.approved" v 1,
+        Rejected(CertificateRequestRejected) = "certificate_request.rejected" v 1,
+        Cancelled(CertificateRequestCancelled) = "certificate_request.cancelled" v 1,
+        Failed(CertificateRequestFailed) = "certificate_request.failed" v 1,
     }
 }
 
@@ -140,11 +268,19 @@ pub struct IssuedCertificate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStatus {
+    /// It waits until enough administrators approved.
+    PendingApproval,
+    /// Enough approved; what holds now is looked at once more.
+    Approved,
     /// Accepted; the certificate is being signed.
     Issuing,
     /// Done.
     Issued,
-    /// There will be no certificate; the operation says why.
+    /// It was not approved.
+    Rejected,
+    /// It was taken back.
+    Cancelled,
+    /// There will be no certificate; `problem` or the operation says why.
     Failed,
 }
 
@@ -187,6 +323,15 @@ pub struct CertificateRequestView {
     pub labels: BTreeMap<String, String>,
     /// A note.
     pub note: Option<String>,
+    /// What was decided about its approval; `null`: it needs none.
+    #[serde(default)]
+    pub approval: Option<ApprovalNeed>,
+    /// Why it was rejected or taken back.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Why it failed after its approval.
+    #[serde(default)]
+    pub problem: Option<Problem>,
     /// Who asked.
     pub requested_by: String,
     /// When.

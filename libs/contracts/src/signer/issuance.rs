@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    CaId, CertificateId, CertificateRequestId, Code, KeyId, Problem, ProfileId, Timestamp,
+    ApprovalId, CaId, CertificateId, CertificateRequestId, Code, KeyId, Problem, ProfileId, Timestamp,
     directory::Belonging,
     events,
-    x509::{SignatureAlgorithm, SubjectAltName},
+    x509::{SignatureAlgorithm, SubjectAltName, SubjectChange},
 };
 
 /// A certificate is going to be exactly this; nothing is signed before this stands in the log (C-2).
@@ -36,6 +36,15 @@ pub struct IssuanceIntended {
     pub certificate_id: CertificateId,
     /// Profile it follows.
     pub profile_id: ProfileId,
+    /// The approval that the request waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_id: Option<ApprovalId>,
+    /// SHA-256 of profile and policy as they were after the approval, hexadecimal (C-2); else the request has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules_sha256: Option<String>,
+    /// Where the subject differs from what was asked for, as the profile had it after the approval.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subject_changes: Vec<SubjectChange>,
     /// Managed key, if the keystore made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<KeyId>,

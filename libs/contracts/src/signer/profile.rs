@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CaId, OrganizationId, Permission, PolicyId, ProfileId, Timestamp, command, events,
+    CaId, OrganizationId, Permission, PolicyId, ProfileId, Timestamp, command,
+    directory::ApprovalRule,
+    events,
     id::Reference,
     x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule, ProfileRules, SubjectSources},
 };
@@ -67,6 +69,9 @@ pub struct CreateProfile {
     /// Where the values of the subject come from; missing: from the request.
     #[serde(default, skip_serializing_if = "SubjectSources::is_request")]
     pub subject: SubjectSources,
+    /// What requests need before they are signed; missing: what the approval policies say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalRule>,
 }
 command!(CreateProfile => ProfileView, Signer, "create_profile", Some(Permission::ProfileWrite));
 
@@ -132,6 +137,9 @@ pub struct UpdateProfile {
     /// New sources of the subject's values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<SubjectSources>,
+    /// What requests need from now on before they are signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalRule>,
 }
 command!(UpdateProfile => ProfileView, Signer, "update_profile", Some(Permission::ProfileWrite));
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CaId, Lifetime, PolicyId};
+use crate::{CaId, Lifetime, PolicyId, directory::ApprovalRule};
 
 use super::{ExtendedKeyUsage, KeyUsage, SubjectSources};
 
@@ -87,4 +87,7 @@ pub struct ProfileRules {
     /// Where the values of the subject come from; missing: from the request.
     #[serde(default, skip_serializing_if = "SubjectSources::is_request")]
     pub subject: SubjectSources,
+    /// What requests need before they are signed; missing: what the approval policies say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalRule>,
 }

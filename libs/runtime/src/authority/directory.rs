@@ -251,23 +251,33 @@ impl Directory {
 
     /// The active administrators whose grants allow this.
     pub(super) fn who_may(&self, permission: Permission, target: &Target) -> Vec<AdministratorId> {
-        let active =
-            self.administrators.iter().filter(|(_, known)| known.status == AdministratorStatus::Active);
-        let may = active.filter(|(id, known)| {
-            let unlimited = Principal {
-                administrator: **id,
-                credential: Credential::Session(SessionId(id.uuid())),
-                stepped_up_until: None,
-                organization: target.organization.unwrap_or(OrganizationId(id.uuid())),
-                all_organizations: true,
-                scope: Arc::default(),
-                carried: PermissionSet::ALL,
-                held: known.held.clone(),
-                expires_at: Timestamp::from_unix(i64::MAX),
-            };
-            matches!(decide(&unlimited, permission, target), Decision::Allowed { .. })
-        });
-        may.map(|(id, _)| *id).collect()
+        let may = self
+            .administrators
+            .keys()
+            .filter_map(|id| self.standing(*id))
+            .filter(|standing| matches!(decide(standing, permission, target), Decision::Allowed { .. }));
+        may.map(|standing| standing.administrator).collect()
+    }
+
+    /// An administrator who is active, with all that they hold, whatever the token or session.
+    pub(super) fn standing(&self, id: AdministratorId) -> Option<Principal> {
+        let known = self.administrators.get(&id)?;
+        (known.status == AdministratorStatus::Active).then(|| Principal {
+            administrator: id,
+            credential: Credential::Session(SessionId(id.uuid())),
+            stepped_up_until: None,
+            organization: OrganizationId(id.uuid()),
+            all_organizations: true,
+            scope: Arc::default(),
+            carried: PermissionSet::ALL,
+            held: known.held.clone(),
+            expires_at: Timestamp::from_unix(i64::MAX),
+        })
+    }
+
+    /// Whether a token holds the grants of its issue, because somebody else issued it.
+    pub(super) fn is_lent(&self, token: TokenId) -> bool {
+        self.tokens.get(&token).is_some_and(|token| token.within.is_some())
     }
 
     /// The sessions of somebody that were not ended.

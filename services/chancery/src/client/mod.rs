@@ -12,6 +12,7 @@ mod access_list;
 mod admin;
 mod admin_certificate;
 mod api;
+mod approval;
 mod ca;
 mod cert;
 pub mod context;
@@ -131,6 +132,9 @@ pub enum ClientCommand {
     /// Keys
     #[command(subcommand)]
     Key(key::Key),
+    /// What waits for approval
+    #[command(subcommand)]
+    Approval(approval::Approval),
     /// API tokens
     #[command(subcommand)]
     Token(token::Token),
@@ -226,6 +230,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::AccessList(list) => list.run(&api).await,
         ClientCommand::Settings(settings) => settings.run(&api).await,
         ClientCommand::Notification(notification) => notification.run(&api).await,
+        ClientCommand::Approval(approval) => approval.run(&api).await,
         ClientCommand::Op(op) => op.run(&api).await,
         ClientCommand::Watch(watch) => watch.run(&api).await,
         ClientCommand::Api(raw) => raw.run(&api).await,

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{
     api::Api,
+    approval,
     failure::Failure,
     issue::{Issue, reference},
     listing::{self, List, read_csr},
@@ -52,6 +53,14 @@ pub enum Request {
         #[arg(long)]
         ttl: Option<Lifetime>,
     },
+    /// Take a request back that waits for approval
+    Cancel {
+        /// Its id
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
     /// What happened to a request
     Timeline {
         /// Its id
@@ -82,6 +91,9 @@ impl Request {
                 let verdict = answer.json()?;
                 output::one(api.format(), &verdict, &[Column("OK", "/ok", false)])?;
                 if verdict["ok"] == false { Err(Failure::No(verdict)) } else { Ok(()) }
+            }
+            Self::Cancel { id, reason } => {
+                approval::decide(api, &format!("{path}/{id}/cancel"), "reason", reason).await
             }
             Self::Timeline { id } => listing::timeline(api, &format!("{path}/{id}/timeline")).await,
         }

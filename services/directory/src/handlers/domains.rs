@@ -5,10 +5,10 @@ use bus::{Answer, Context};
 use contracts::{
     Actor, Code, Command, DomainId, Permission, Problem, Timestamp, Violation,
     directory::{
-        ActivateDomain, ApproveDelegation, CreateDomain, DeactivateDomain, Delegate, DelegateDomain,
-        DelegateReference, DelegationView, DomainActivated, DomainDeactivated, DomainDelegationRefused,
-        DomainDelegationWithdrawn, DomainEvent, DomainView, RejectDelegation, UpdateDomain,
-        WithdrawDelegation,
+        ActivateDomain, ApprovalKind, ApprovalStatus, ApproveDelegation, CreateDomain, DeactivateDomain,
+        DeclineApproval, Delegate, DelegateDomain, DelegateReference, DelegationView, DomainActivated,
+        DomainDeactivated, DomainDelegationRefused, DomainDelegationWithdrawn, DomainEvent, DomainView,
+        GiveApproval, RejectDelegation, UpdateDomain, WithdrawDelegation,
     },
     id::Reference,
 };
@@ -39,11 +39,18 @@ impl Handlers {
         self.authority.admit_to::<CreateDomain>(context, &Target::INSTALLATION).await?;
         let mut delegate_to = Vec::with_capacity(command.delegate_to.len());
         for (index, reference) in command.delegate_to.iter().enumerate() {
-            delegate_to.push(self.delegate_named(reference).await.map_err(|missing| {
-                let at =
-                    Violation::at(format!("#/delegateTo/{index}"), "delegate_not_found", &missing.detail);
-                Problem::new(Code::ValidationFailed, missing.detail).with_errors(vec![at])
-            })?);
+            let refused = |code: &str, detail: String| {
+                let at = Violation::at(format!("#/delegateTo/{index}"), code, &detail);
+                Problem::new(Code::ValidationFailed, detail).with_errors(vec![at])
+            };
+            let delegate = self.delegate_named(reference).await;
+            let delegate = delegate.map_err(|missing| refused("delegate_not_found", missing.detail))?;
+            let rule = self.approval_rule(delegate.organization_id, ApprovalKind::Delegation).await?;
+            if rule.is_some() && !is_service(context) {
+                let words = "delegating needs approval here: create the domain, then ask for the delegation";
+                return Err(refused("approval_required", words.to_owned()));
+            }
+            delegate_to.push(delegate);
         }
         let create = |id| DomainCommand::Create {
             id,
@@ -105,7 +112,9 @@ impl Handlers {
         let DelegateDomain { domain: reference, delegate_to, types } = command;
         let delegate = self.delegate_of::<DelegateDomain>(context, &delegate_to).await?;
         let id = self.domain_named(&reference).await?;
-        let is_at_once = self.delegates_at_once(context)?;
+        let rule = self.approval_rule(delegate.organization_id, ApprovalKind::Delegation).await?;
+        // Where a rule asks for approval, a master's word is a request, too.
+        let is_at_once = self.delegates_at_once(context)? && (rule.is_none() || is_service(context));
         if !is_at_once && let Reference::Id(_) = reference {
             self.domain_visible(context, id, &reference).await?;
         }
@@ -126,6 +135,18 @@ impl Handlers {
     ) -> Result<Answer<DelegationView>, Problem> {
         let id = self.domain_reached::<ApproveDelegation>(context, &command.domain).await?;
         let delegate = self.delegate_named(&command.delegate).await?;
+        if !self.agreed(context, id, delegate).await? {
+            let known = self.domains.reload(id.uuid()).await?;
+            let waits = Executed {
+                stream: id.uuid(),
+                version: known.version,
+                position: self.reader.head().await.map_err(read_problem)?,
+                replayed: false,
+                state: known.state.clone(),
+                dry_run: None,
+            };
+            return self.delegation_answer(waits, delegate).await;
+        }
         let approve = DomainCommand::Approve(delegate);
         let done = self.domains.execute(&within(context, INSTALLATION), id.uuid(), approve).await?;
         self.delegation_answer(done, delegate).await
@@ -139,6 +160,12 @@ impl Handlers {
     ) -> Result<Answer<DelegationView>, Problem> {
         let id = self.domain_reached::<RejectDelegation>(context, &command.domain).await?;
         let delegate = self.delegate_named(&command.delegate).await?;
+        if !context.dry_run {
+            for approval in self.open_delegation(id, delegate).await? {
+                let decline = DeclineApproval { approval, reason: command.reason.clone() };
+                self.decline_approval(&context.step("decline"), decline).await?;
+            }
+        }
         let reject = DomainCommand::Reject(DomainDelegationRefused { delegate, reason: command.reason });
         let done = self.domains.execute(&within(context, INSTALLATION), id.uuid(), reject).await?;
         self.delegation_answer(done, delegate).await
@@ -157,6 +184,27 @@ impl Handlers {
         let withdraw = DomainCommand::Withdraw(DomainDelegationWithdrawn { delegate, reason });
         let done = self.domains.execute(&within(context, INSTALLATION), id.uuid(), withdraw).await?;
         self.domain_answer(done).await
+    }
+
+    /// Approves what waits for approval of a delegation, as the caller; whether that is enough for it to count.
+    ///
+    /// Errors: those of [`Handlers::give_approval`]; `service_unavailable` while an approval that a rule asks for is not
+    /// recorded yet.
+    async fn agreed(&self, context: &Context, domain: DomainId, delegate: Delegate) -> Result<bool, Problem> {
+        if context.dry_run {
+            return Ok(true);
+        }
+        let open = self.open_delegation(domain, delegate).await?;
+        let Some(approval) = open.last().copied() else {
+            let rule = self.approval_rule(delegate.organization_id, ApprovalKind::Delegation).await?;
+            if rule.is_some() {
+                return Err(Problem::unavailable("the approval is being recorded; try again"));
+            }
+            return Ok(true);
+        };
+        let give = GiveApproval { approval, message: None };
+        let given = self.give_approval(&context.step("approve"), give).await?;
+        Ok(matches!(given, Answer::Done(reply) if reply.result.status == ApprovalStatus::Granted))
     }
 
     async fn change_domain<C: Command>(
@@ -294,6 +342,10 @@ fn began(history: &[Recorded], delegate: Delegate) -> Result<Option<Timestamp>, 
         }
     }
     Ok(began)
+}
+
+const fn is_service(context: &Context) -> bool {
+    matches!(context.actor, Actor::Service(_))
 }
 
 const fn kind(reference: &DelegateReference) -> &'static str {

@@ -10,7 +10,7 @@ use runtime::authority::Target;
 use super::Handlers;
 
 impl Handlers {
-    /// Finds those who are named and those who may do something, as far as they are active and have an address.
+    /// Finds those who are named and those who may do or decide something, as far as they are active and have an address.
     pub async fn find_recipients(
         &self,
         context: &Context,
@@ -21,6 +21,9 @@ impl Handlers {
         let mut wanted = command.administrators;
         if let Some(who_may) = &command.who_may {
             wanted.extend(self.authority.who_may(who_may.permission, &place(who_may)));
+        }
+        if let Some(approval) = command.approval {
+            wanted.extend(self.deciders(approval).await?);
         }
         wanted.sort_unstable();
         wanted.dedup();

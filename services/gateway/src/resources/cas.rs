@@ -7,7 +7,11 @@ use contracts::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Page, Reason, page};
+use super::{
+    Page, Reason,
+    operations::{OperationView, example as operation_example},
+    page,
+};
 use crate::{
     answer::Answer,
     call::Call,
@@ -53,6 +57,11 @@ pub fn operations() -> Vec<Operation> {
             .takes::<CreateCa>(json!({"name": "issuing-1", "kind": "issuing", "parent": "name:root-1",
                 "key": {"algorithm": "ecdsa_p384"}, "subject": {"commonName": "Example Issuing CA 1"}, "ttl": "5y"}))
             .answers::<CaView>(StatusCode::CREATED, "The CA; it may issue.", example())
+            .answers::<OperationView>(
+                StatusCode::ACCEPTED,
+                "It waits for approval.",
+                operation_example(),
+            )
             .problems(&[Code::AlreadyExists, Code::InvalidState, Code::KeystoreSealed, Code::ClockGuard, Code::NotFound])
             .handled_by(create),
         CAS.shows(Operation::get("/api/v1/cas/{id}", "getCa", "Show a CA"))

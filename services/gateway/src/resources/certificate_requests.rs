@@ -3,11 +3,12 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use contracts::{
-    Class, Code, OperationId, Permission, Problem, Service, Violation,
+    ApprovalId, Class, Code, OperationId, Permission, Problem, Service, Violation,
+    directory::{ApprovalView, DeclineApproval, GiveApproval, WithdrawApproval},
     id::Reference,
     signer::{
-        CertificateRequestEvent, CertificateRequestView, IssuedCertificate, RequestSource, RequestStatus,
-        SubmitCertificateRequest,
+        ApprovalNeed, CertificateRequestEvent, CertificateRequestSubmitted, CertificateRequestView,
+        IssuedCertificate, RequestSource, RequestStatus, SubmitCertificateRequest,
     },
     x509::CertificateType,
 };
@@ -18,7 +19,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Page,
+    Page, Reason,
+    approvals::{self, Message, Refusal},
     operations::{OperationView, accepted, example as operation_example},
     page,
 };
@@ -176,8 +178,63 @@ pub fn operations() -> Vec<Operation> {
             timeline::example("certificate_request.submitted"),
         )
         .handled_by(show_timeline),
+        decided(
+            "/api/v1/certificate-requests/{id}/approve",
+            "approveCertificateRequest",
+            "Approve a certificate request",
+        )
+        .needs(Permission::ApprovalDecide)
+        .step_up()
+        .may_take::<Message>(json!({"message": "checked with the owner"}))
+        .handled_by(|call| async move {
+            let (approval, Message { message }) = (waiting_for(&call).await?, call.json()?);
+            approvals::send(call, GiveApproval { approval, message }).await
+        }),
+        decided(
+            "/api/v1/certificate-requests/{id}/reject",
+            "rejectCertificateRequest",
+            "Decline a certificate request",
+        )
+        .needs(Permission::ApprovalDecide)
+        .step_up()
+        .takes::<Refusal>(json!({"reason": "not our name"}))
+        .handled_by(|call| async move {
+            let (approval, Refusal { reason }) = (waiting_for(&call).await?, call.json()?);
+            approvals::send(call, DeclineApproval { approval, reason }).await
+        }),
+        decided(
+            "/api/v1/certificate-requests/{id}/cancel",
+            "cancelCertificateRequest",
+            "Take a certificate request back that waits for approval",
+        )
+        .needs(Permission::ApprovalRead)
+        .may_take::<Reason>(json!({"reason": "no longer needed"}))
+        .handled_by(|call| async move {
+            let (approval, Reason { reason }) = (waiting_for(&call).await?, call.json()?);
+            approvals::send(call, WithdrawApproval { approval, reason }).await
+        }),
     ];
     operations.into_iter().map(|operation| operation.tagged("Certificate requests")).collect()
+}
+
+/// A decision on a request that waits for approval; the request follows within a moment.
+fn decided(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
+    Operation::post(path, id, summary)
+        .sensitive()
+        .answers::<ApprovalView>(
+            StatusCode::OK,
+            "The approval as it is now; the request follows within a moment.",
+            approvals::example(),
+        )
+        .problems(&approvals::REFUSALS)
+}
+
+/// The approval that the request in the path waits for. Errors: `invalid_state` of one that needs none.
+async fn waiting_for(call: &Call) -> Result<ApprovalId, Problem> {
+    let (_, submitted) = submitted(call).await?;
+    approval_of(&submitted).ok_or_else(|| {
+        Problem::new(Code::InvalidState, "the request needs no approval, so it waits for none")
+    })
 }
 
 async fn submit(call: Call) -> Result<Answer, Problem> {
@@ -260,25 +317,32 @@ async fn show_csr(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn show_timeline(call: Call) -> Result<Answer, Problem> {
-    let (recorded, submitted) = submitted(&call).await?;
-    let issuance = issuance::of_request(&call.gateway.reader, &recorded, &submitted).await?;
-    let streams: Vec<_> =
-        [submitted.id.uuid()].into_iter().chain(issuance.first().map(|event| event.stream)).collect();
+    let (history, submitted) = submitted(&call).await?;
+    let issuance = issuance::of_request(&call.gateway.reader, &history).await?;
+    let mut streams = vec![submitted.id.uuid()];
+    streams.extend(issuance.first().map(|event| event.stream));
+    streams.extend(approval_of(&submitted).map(ApprovalId::uuid));
     timeline::of_streams(&call, &streams).await
 }
 
-/// The request in the path, as it was submitted.
-async fn submitted(
-    call: &Call,
-) -> Result<(Recorded, contracts::signer::CertificateRequestSubmitted), Problem> {
+/// The request in the path: its events, and as it was submitted.
+async fn submitted(call: &Call) -> Result<(Vec<Recorded>, CertificateRequestSubmitted), Problem> {
     let found = read::one(call, &REQUESTS, "id").await?;
     let events = call.gateway.reader.read_stream(found.id, 0).await;
     let events = events.map_err(|error| crate::events::unreadable(&error))?;
     let missing = || Problem::not_found(REQUESTS.kind, shown(call.step("id")));
-    let first = events.into_iter().next().ok_or_else(missing)?;
-    let CertificateRequestEvent::Submitted(submitted) =
-        contracts::Event::from_payload(&first.kind, first.schema, &first.payload).map_err(read::internal)?;
-    Ok((first, submitted))
+    match issuance::read_event(events.first().ok_or_else(missing)?)? {
+        CertificateRequestEvent::Submitted(submitted) => Ok((events, submitted)),
+        _ => Err(missing()),
+    }
+}
+
+/// The approval that a request waits for, or waited for.
+fn approval_of(submitted: &CertificateRequestSubmitted) -> Option<ApprovalId> {
+    match &submitted.approval {
+        Some(ApprovalNeed::Needed { approval_id, .. }) => Some(*approval_id),
+        Some(ApprovalNeed::Automatic { .. }) | None => None,
+    }
 }
 
 fn example() -> Value {
@@ -288,7 +352,7 @@ fn example() -> Value {
         "certificateId": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "commonName": "shop.example.com",
         "subjectChanges": [{"attribute": "organization", "found": ["Other"], "used": ["Example"]}],
         "sans": [{"type": "dns", "value": "shop.example.com"}], "keyAlgorithm": "ecdsa_p256", "ttl": "90d",
-        "labels": {"env": "prod"}, "note": "CHG-1042", "requestedBy": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "labels": {"env": "prod"}, "note": "CHG-1042", "approval": null, "reason": null, "problem": null, "requestedBy": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "createdAt": "2026-11-21T09:00:00Z", "version": 1})
 }
 

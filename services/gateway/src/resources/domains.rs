@@ -216,6 +216,7 @@ fn of_delegations() -> Vec<Operation> {
             "Agree to a delegation that was asked for",
         )
         .needs(Permission::DomainDelegate)
+        .step_up()
         .sensitive()
         .if_match()
         .answers::<DelegationView>(StatusCode::OK, "The delegation as it is now.", delegation())
@@ -227,6 +228,7 @@ fn of_delegations() -> Vec<Operation> {
             "Refuse a delegation that was asked for",
         )
         .needs(Permission::DomainDelegate)
+        .step_up()
         .sensitive()
         .if_match()
         .takes::<RefusalReason>(json!({"reason": "it belongs to another organization"}))

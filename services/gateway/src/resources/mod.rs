@@ -3,6 +3,8 @@
 pub mod access_lists;
 pub mod admin_certificates;
 pub mod admins;
+pub mod approval_policies;
+pub mod approvals;
 pub mod audit;
 pub mod cas;
 pub mod certificate_requests;

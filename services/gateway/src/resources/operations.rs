@@ -1,10 +1,11 @@
 //! `/operations/{id}`: where slow work stands. An operation is the command it follows; what became of it is read from
 //! the log, so it is there from the moment that 202 was answered.
 
+mod standing;
+
 use contracts::{
-    CaId, CertificateRequestId, Code, Event, OperationId, Permission, Problem, Timestamp,
-    directory::{ImportStatus, PersonImportEvent},
-    signer::{CaEvent, CertificateRequestEvent, IssuanceEvent},
+    Code, Event, OperationId, Permission, Problem, Timestamp, directory::PersonImportEvent,
+    signer::CertificateRequestEvent,
 };
 use eventlog::{CommandOutcome, Recorded};
 use http::StatusCode;
@@ -13,8 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::people_import;
-use crate::{answer::Answer, call::Call, events, issuance, operation::Operation, read, translate};
+use crate::{answer::Answer, call::Call, events, operation::Operation, translate, waiting::Progress};
 
 /// Where slow work stands.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -26,11 +26,14 @@ pub struct OperationView {
     pub kind: String,
     /// Where it stands.
     pub status: OperationStatus,
-    /// What it makes or changes.
-    pub resource: OperationResource,
+    /// What it waits for: `approval`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<&'static str>,
     /// How far it is, where that can be counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// What it makes or changes.
+    pub resource: OperationResource,
     /// When it was accepted.
     pub started_at: Timestamp,
     /// Why it failed.
@@ -38,22 +41,12 @@ pub struct OperationView {
     pub error: Option<Problem>,
 }
 
-/// How far an operation is.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Progress {
-    /// So many are done.
-    pub done: u32,
-    /// Of so many.
-    pub total: u32,
-    /// What is counted.
-    pub unit: &'static str,
-}
-
 /// Where an operation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationStatus {
+    /// It waits for people; `waitingFor` and `progress` say more.
+    Waiting,
     /// Work goes on, whatever happens to the caller.
     Running,
     /// Done.
@@ -126,72 +119,21 @@ async fn of_outcome(
         id,
         kind: first.category.clone(),
         status: OperationStatus::Done,
+        waiting_for: None,
+        progress: None,
         resource: OperationResource {
             kind: first.category.clone(),
             id: first.stream.to_string(),
             path: None,
         },
-        progress: None,
         started_at: first.recorded_at,
         error: None,
     };
-    if first.category == PersonImportEvent::CATEGORY {
-        view.resource.id = id.to_string();
-        view.resource.path = Some(format!("/api/v1/people/imports/{id}"));
-        let import = people_import::standing(call, id).await?;
-        if import.as_ref().is_none_or(|import| import.status == ImportStatus::Running) {
-            view.status = OperationStatus::Running;
-        }
-        view.progress =
-            import.map(|import| Progress { done: import.done, total: import.lines, unit: "lines" });
-    }
-    if first.category == CertificateRequestEvent::CATEGORY {
-        let CertificateRequestEvent::Submitted(submitted) =
-            CertificateRequestEvent::from_payload(&first.kind, first.schema, &first.payload)
-                .map_err(read::internal)?;
-        let request = CertificateRequestId(first.stream);
-        view.resource.id = request.to_string();
-        view.resource.path = Some(format!("/api/v1/certificate-requests/{request}"));
-        let events = issuance::of_request(&call.gateway.reader, first, &submitted).await?;
-        view.status = OperationStatus::Running;
-        for event in &events {
-            match IssuanceEvent::from_payload(&event.kind, event.schema, &event.payload) {
-                Ok(IssuanceEvent::Intended(intended)) => {
-                    view.error = match intended.ca_id {
-                        Some(ca) => suspension(call, ca).await?,
-                        None => None,
-                    };
-                }
-                Ok(IssuanceEvent::Completed(_)) => {
-                    view.status = OperationStatus::Done;
-                    view.error = None;
-                }
-                Ok(IssuanceEvent::Withheld(withheld)) => view.error = Some(withheld.problem()),
-                Err(error) => return Err(read::internal(error)),
-            }
-        }
-        if view.error.is_some() {
-            view.status = OperationStatus::Failed;
-        }
+    standing::tell(call, &mut view, first).await?;
+    if view.error.is_some() {
+        view.status = OperationStatus::Failed;
     }
     Ok(Some(view))
-}
-
-/// Why a CA signs nothing, if it is so: suspended by a person, or after a certificate of it failed its last checks (C-4).
-async fn suspension(call: &Call, ca: CaId) -> Result<Option<Problem>, Problem> {
-    let unreadable = |error| events::unreadable(&error);
-    let history = call.gateway.reader.read_stream(ca.uuid(), 0).await.map_err(unreadable)?;
-    let (mut name, mut reason) = (String::new(), None);
-    for event in &history {
-        match CaEvent::from_payload(&event.kind, event.schema, &event.payload).map_err(read::internal)? {
-            CaEvent::Intended(intended) => name = intended.name,
-            CaEvent::Created(_) => {}
-            CaEvent::Suspended(suspended) => reason = Some(suspended.reason),
-            CaEvent::Resumed(_) => reason = None,
-        }
-    }
-    let words = |reason| format!("the certification authority '{name}' is suspended: {reason}");
-    Ok(reason.map(|reason| Problem { retryable: true, ..Problem::new(Code::InvalidState, words(reason)) }))
 }
 
 /// Whoever sent a command sees what became of it, unless the token is for something else; others, if they may read what

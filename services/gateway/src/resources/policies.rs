@@ -12,7 +12,11 @@ use http::StatusCode;
 use runtime::authority::{Target, permitted};
 use serde_json::{Map, Value, json};
 
-use super::{Page, page};
+use super::{
+    Page,
+    operations::{OperationView, example as operation_example},
+    page,
+};
 use crate::{
     answer::Answer,
     body,
@@ -55,6 +59,11 @@ pub fn operations() -> Vec<Operation> {
                 "sans": [{"type": "dns", "patterns": ["*.example.com"], "max": 50}],
                 "keyAlgorithms": ["rsa_2048", "rsa_3072", "ecdsa_p256"], "subject": {"organization": {"equals": "Example"}}}))
             .answers::<PolicyView>(StatusCode::CREATED, "The policy.", example())
+            .answers::<OperationView>(
+                StatusCode::ACCEPTED,
+                "It waits for approval.",
+                operation_example(),
+            )
             .problem(Code::AlreadyExists)
             .handled_by(create),
         POLICIES
@@ -67,6 +76,11 @@ pub fn operations() -> Vec<Operation> {
             .sensitive()
             .takes::<PolicyRules>(json!({"maxTtl": "90d"}))
             .answers::<PolicyView>(StatusCode::OK, "The policy as it is now.", example())
+            .answers::<OperationView>(
+                StatusCode::ACCEPTED,
+                "It waits for approval.",
+                operation_example(),
+            )
             .handled_by(update),
         Operation::get("/api/v1/policies/{id}/timeline", "getPolicyTimeline", "Show what happened to a certificate policy")
             .needs(Permission::ProfileRead)

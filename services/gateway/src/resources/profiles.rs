@@ -2,6 +2,7 @@
 
 use contracts::{
     Code, Permission, PolicyId, Problem, Service,
+    directory::ApprovalRule,
     id::Reference,
     signer::{CaChoice, CreateProfile, ProfileView, UpdateProfile},
     x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule, SubjectSources},
@@ -11,7 +12,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Page, page};
+use super::{
+    Page,
+    operations::{OperationView, example as operation_example},
+    page,
+};
 use crate::{
     answer::Answer,
     call::Call,
@@ -60,6 +65,9 @@ struct ProfileChanges {
     /// Where the values of the subject come from.
     #[serde(default)]
     subject: Option<SubjectSources>,
+    /// What requests need before they are signed; `"required": 0`: nothing, whatever it was.
+    #[serde(default)]
+    approval: Option<ApprovalRule>,
 }
 
 /// The operations.
@@ -76,6 +84,7 @@ pub fn operations() -> Vec<Operation> {
             .takes::<CreateProfile>(json!({"name": "internal-web", "type": "server", "ca": "name:issuing-1",
                 "policy": "name:public-web", "ttl": {"default": "90d", "max": "398d"}}))
             .answers::<ProfileView>(StatusCode::CREATED, "The profile.", example())
+            .answers::<OperationView>(StatusCode::ACCEPTED, "It waits for approval.", operation_example())
             .problems(&[Code::AlreadyExists, Code::NotFound])
             .handled_by(create),
         PROFILES
@@ -89,6 +98,7 @@ pub fn operations() -> Vec<Operation> {
             .takes::<ProfileChanges>(json!({"ttl": {"default": "47d", "max": "90d"},
                 "subject": {"organization": "replace", "locality": "fill"}}))
             .answers::<ProfileView>(StatusCode::OK, "The profile as it is now.", example())
+            .answers::<OperationView>(StatusCode::ACCEPTED, "It waits for approval.", operation_example())
             .handled_by(update),
         Operation::get(
             "/api/v1/profiles/{id}/timeline",
@@ -115,11 +125,20 @@ async fn create(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn update(call: Call) -> Result<Answer, Problem> {
-    let ProfileChanges { ca, policy, ttl, key_usages, extended_key_usages, exportable, subject } =
+    let ProfileChanges { ca, policy, ttl, key_usages, extended_key_usages, exportable, subject, approval } =
         call.json()?;
     let profile = call.parse("id")?;
-    let command =
-        UpdateProfile { profile, ca, policy, ttl, key_usages, extended_key_usages, exportable, subject };
+    let command = UpdateProfile {
+        profile,
+        ca,
+        policy,
+        ttl,
+        key_usages,
+        extended_key_usages,
+        exportable,
+        subject,
+        approval,
+    };
     call.send(command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
 }
 

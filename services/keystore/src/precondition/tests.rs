@@ -77,6 +77,7 @@ fn another_organization<T>(owned: Owned<T>) -> Owned<T> {
 
 fn ca_intended(id: CaId, kind: CaKind, key_id: KeyId, tbs: String) -> CaIntended {
     CaIntended {
+        approval_id: None,
         id,
         name: "web".into(),
         kind,
@@ -120,6 +121,9 @@ struct Scene {
 
 fn intended(tbs: String, pair: &KeyPair) -> IssuanceIntended {
     IssuanceIntended {
+        approval_id: None,
+        rules_sha256: None,
+        subject_changes: vec![],
         ca_id: Some(CA),
         signing_key_id: CA_KEY,
         signature_algorithm: SignatureAlgorithm::EcdsaSha256,

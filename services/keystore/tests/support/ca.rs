@@ -80,6 +80,7 @@ impl Stage {
         let tbs = tbs.unwrap();
         let id = self.signer.ids.id::<CaId>();
         let intended = CaIntended {
+            approval_id: None,
             id,
             name: "test".into(),
             kind,
@@ -146,6 +147,9 @@ impl Stage {
         let serial = serial.to_string();
         let stream = issuance_stream(ca.map_or(key.id.uuid(), |ca| ca.id.uuid()), &serial);
         let intended = IssuanceIntended {
+            approval_id: None,
+            rules_sha256: None,
+            subject_changes: vec![],
             ca_id: ca.map(|ca| ca.id),
             signing_key_id: signing.id,
             signature_algorithm: signature,

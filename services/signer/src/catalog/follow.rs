@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contracts::{
     CaId, Event, OrganizationId, PolicyId, ProfileId,
-    directory::{DepartmentEvent, OrganizationEvent},
+    directory::{ApprovalPolicyEvent, DepartmentEvent, OrganizationEvent},
     event::EventError,
     signer::{CaEvent, CaStatus, PolicyEvent, ProfileEvent, SignerNameEvent},
 };
@@ -17,7 +17,7 @@ use crate::{issuer::Issuer, rules::Rules, view};
 
 impl Fold for Catalog {
     const CATEGORIES: &'static [&'static str] =
-        &["organization", "department", "ca", "policy", "profile", "signer_name"];
+        &["organization", "department", "approval_policy", "ca", "policy", "profile", "signer_name"];
 
     fn apply(&mut self, recorded: &Recorded) -> Result<(), EventError> {
         match &*recorded.category {
@@ -28,6 +28,7 @@ impl Fold for Catalog {
             DepartmentEvent::CATEGORY => {
                 self.organizations.apply_department(recorded.stream.into(), read(recorded)?);
             }
+            ApprovalPolicyEvent::CATEGORY => self.approval_policies.apply(read(recorded)?),
             CaEvent::CATEGORY => self.apply_ca(read(recorded)?, recorded)?,
             PolicyEvent::CATEGORY => self.apply_policy(read(recorded)?, recorded),
             ProfileEvent::CATEGORY => self.apply_profile(read(recorded)?, recorded),

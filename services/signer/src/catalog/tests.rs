@@ -67,6 +67,7 @@ fn with_profile(issuer: ProfileIssuer) -> Catalog {
         extended_key_usages: None,
         exportable: false,
         subject: SubjectSources::default(),
+        approval: None,
     };
     let profile = ProfileCreated { id: PROFILE, name: DEFAULT.into(), rules };
     record(&mut catalog, PROFILE.uuid(), 1, &ProfileEvent::Created(profile));
@@ -78,6 +79,7 @@ fn add_micro_ca(catalog: &mut Catalog) {
     let id = micro_ca::id(OURS);
     let made = crate::issuer::test::issuer(micro_ca::NAME, CaKind::Micro, NOON, Lifetime::days(3_650));
     let intent = CaIntended {
+        approval_id: None,
         id,
         name: micro_ca::NAME.into(),
         kind: CaKind::Micro,

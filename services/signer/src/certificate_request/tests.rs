@@ -71,9 +71,11 @@ fn rules(policy: PolicyRules) -> Rules {
             extended_key_usages: None,
             exportable: false,
             subject: SubjectSources::default(),
+            approval: None,
         },
         policy_name: "public-web".into(),
         policy,
+        policy_version: 1,
         sha256: "00".into(),
     }
 }
@@ -102,15 +104,15 @@ fn submit(applicant: Arc<Applicant>, policy: PolicyRules) -> Submit {
 }
 
 fn accepted(submit: Submit) -> CertificateRequestSubmitted {
-    match CertificateRequest::default().decide(submit, NOON).unwrap().pop() {
+    match CertificateRequest::default().decide(submit.into(), NOON).unwrap().pop() {
         Some(CertificateRequestEvent::Submitted(submitted)) => submitted,
-        None => panic!("nothing was decided"),
+        other => panic!("{other:?}"),
     }
 }
 
 /// The details of the violations; none when it is accepted.
 fn details(submit: Submit) -> Vec<String> {
-    match CertificateRequest::default().decide(submit, NOON) {
+    match CertificateRequest::default().decide(submit.into(), NOON) {
         Ok(_) => vec![],
         Err(Refusal::Rules { violations, .. }) => {
             violations.into_iter().map(|violation| violation.detail).collect()

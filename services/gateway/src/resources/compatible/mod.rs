@@ -3,7 +3,9 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use contracts::{
     CertificateRequestId, Code, Event, OperationId, Permission, Problem,
-    signer::{CertificateRequestEvent, IssuanceEvent, IssuedCertificate},
+    signer::{
+        ApprovalNeed, CertificateRequestEvent, CertificateRequestSubmitted, IssuanceEvent, IssuedCertificate,
+    },
 };
 use http::StatusCode;
 use pki::Certificate;
@@ -107,8 +109,8 @@ async fn issue(call: Call) -> Result<Answer, Problem> {
         Waited::Accepted(outcome) => {
             let view = super::operations::view(&call, OperationId(context.command_id), &outcome).await?;
             let request: CertificateRequestId = view.resource.id.parse().map_err(read::internal)?;
-            Ok(Answer::json(StatusCode::OK, &without_certificate(request.uuid(), "pending"))?
-                .at(outcome.last))
+            let status = if view.waiting_for.is_some() { "pending_approval" } else { "pending" };
+            Ok(Answer::json(StatusCode::OK, &without_certificate(request.uuid(), status))?.at(outcome.last))
         }
     }
 }
@@ -125,10 +127,7 @@ async fn show(call: Call) -> Result<Answer, Problem> {
     if !events::may_read(caller, Permission::RequestRead, first)? {
         return Err(missing());
     }
-    let CertificateRequestEvent::Submitted(submitted) =
-        CertificateRequestEvent::from_payload(&first.kind, first.schema, &first.payload)
-            .map_err(read::internal)?;
-    for event in issuance::of_request(reader, first, &submitted).await? {
+    for event in issuance::of_request(reader, &request).await? {
         let event =
             IssuanceEvent::from_payload(&event.kind, event.schema, &event.payload).map_err(read::internal)?;
         match event {
@@ -144,7 +143,21 @@ async fn show(call: Call) -> Result<Answer, Problem> {
             }
         }
     }
-    Answer::json(StatusCode::OK, &without_certificate(id.uuid(), "pending"))
+    let last = request.last().map(issuance::read_event).transpose()?;
+    Answer::json(StatusCode::OK, &without_certificate(id.uuid(), last.as_ref().map_or("pending", word)))
+}
+
+/// Where a request without certificate stands, in the words of those clients.
+const fn word(last: &CertificateRequestEvent) -> &'static str {
+    match last {
+        CertificateRequestEvent::Submitted(CertificateRequestSubmitted {
+            approval: Some(ApprovalNeed::Needed { .. }),
+            ..
+        }) => "pending_approval",
+        CertificateRequestEvent::Submitted(_) | CertificateRequestEvent::Approved(_) => "pending",
+        CertificateRequestEvent::Rejected(_) | CertificateRequestEvent::Cancelled(_) => "rejected",
+        CertificateRequestEvent::Failed(_) => "failed",
+    }
 }
 
 fn issued(request: Uuid, id: Uuid, base64: &str, chain: &[String]) -> Result<CompatibleAnswer, Problem> {

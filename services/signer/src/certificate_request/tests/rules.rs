@@ -183,7 +183,7 @@ fn three_faults_are_three_violations_with_place_rule_and_what_is_allowed() {
     policy.subject.organization = Some(SubjectRule { required: true, ..SubjectRule::default() });
     let applicant = csr("shop.example.com", &["-addext", "subjectAltName=IP:192.0.2.10"]);
     let problem: Problem =
-        CertificateRequest::default().decide(submit(applicant, policy), NOON).unwrap_err().into();
+        CertificateRequest::default().decide(submit(applicant, policy).into(), NOON).unwrap_err().into();
     assert_eq!(problem.code, Code::PolicyViolation);
     assert_eq!(problem.detail, "3 rules refuse this request; the policy is 'public-web'");
     let found: Vec<_> = problem
@@ -214,7 +214,7 @@ fn without_a_csr_violations_point_at_what_was_sent() {
     policy.subject.country = Some(SubjectRule { required: true, ..SubjectRule::default() });
     let applicant = managed(named("shop"), &[dns("shop.example.com")]);
     let Err(Refusal::Rules { violations, .. }) =
-        CertificateRequest::default().decide(submit(applicant, policy), NOON)
+        CertificateRequest::default().decide(submit(applicant, policy).into(), NOON)
     else {
         panic!("it was accepted")
     };

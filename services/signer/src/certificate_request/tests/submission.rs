@@ -13,7 +13,7 @@ fn subject_names_and_key_come_from_the_csr() {
     assert_eq!((submitted.source, submitted.key_algorithm), (RequestSource::Csr, KeyAlgorithm::EcdsaP256));
     assert_eq!(submitted.ttl, Lifetime::days(90));
     assert_eq!(submitted.rules_sha256, "00");
-    assert_eq!(submitted.issuance, issuance_stream(micro_ca().id.uuid(), &"01".repeat(18)[1..]));
+    assert_eq!(submitted.issuance, Some(issuance_stream(micro_ca().id.uuid(), &"01".repeat(18)[1..])));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn labels_and_notes_have_limits() {
         ..Choice::default()
     };
     let problem: Problem = CertificateRequest::default()
-        .decide(Submit { choice, ..submit(shop(), PolicyRules::default()) }, NOON)
+        .decide(Submit { choice, ..submit(shop(), PolicyRules::default()) }.into(), NOON)
         .unwrap_err()
         .into();
     assert_eq!(problem.code, Code::ValidationFailed);
@@ -54,7 +54,7 @@ fn names_that_no_policy_could_allow_are_refused_where_they_stand() {
         &[dns("not a host name"), dns("shop"), dns("")],
     );
     let problem: Problem = CertificateRequest::default()
-        .decide(submit(applicant, PolicyRules::default()), NOON)
+        .decide(submit(applicant, PolicyRules::default()).into(), NOON)
         .unwrap_err()
         .into();
     assert_eq!(problem.code, Code::ValidationFailed);

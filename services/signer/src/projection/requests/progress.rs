@@ -1,0 +1,195 @@
+//! How far a request is, and the statements that write it.
+
+use std::collections::HashMap;
+
+use contracts::signer::CertificateRequestEvent;
+use deadpool_postgres::Transaction;
+use eventlog::Recorded;
+use runtime::projection::{Generation, ProjectionError};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{super::json, Request};
+
+/// How far a request is, as far as a batch tells.
+#[derive(Default)]
+pub struct Progress {
+    /// Version of the request's stream; 0: the batch has none of its events after the first.
+    pub version: i32,
+    /// The last word about it: `pending_approval`, `approved`, `rejected`, `cancelled`, `failed`.
+    pub decision: Option<&'static str>,
+    pub reason: Option<String>,
+    pub problem: Option<String>,
+    pub issuance: Option<Uuid>,
+    pub ca_id: Option<Uuid>,
+    pub serial: Option<String>,
+    /// The key that was made once it was approved, and as users write it.
+    pub key_id: Option<Uuid>,
+    pub key: Option<String>,
+    pub intended_at: Option<OffsetDateTime>,
+    pub completed_at: Option<OffsetDateTime>,
+    pub withheld_at: Option<OffsetDateTime>,
+}
+
+impl Progress {
+    /// What an event after the submission says.
+    pub fn apply(
+        &mut self,
+        recorded: &Recorded,
+        event: CertificateRequestEvent,
+    ) -> Result<(), ProjectionError> {
+        match event {
+            CertificateRequestEvent::Submitted(_) => {}
+            CertificateRequestEvent::Approved(_) => self.decide(recorded, "approved", None, None),
+            CertificateRequestEvent::Rejected(event) => {
+                self.decide(recorded, "rejected", Some(event.reason), None);
+            }
+            CertificateRequestEvent::Cancelled(event) => {
+                self.decide(recorded, "cancelled", event.reason, None)
+            }
+            CertificateRequestEvent::Failed(event) => {
+                let problem = json("certificate_request.failed", &event.problem)?;
+                self.decide(recorded, "failed", None, Some(problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// The last word about a request.
+    pub fn decide(
+        &mut self,
+        recorded: &Recorded,
+        decision: &'static str,
+        reason: Option<String>,
+        problem: Option<String>,
+    ) {
+        self.version = recorded.version;
+        self.decision = Some(decision);
+        (self.reason, self.problem) = (reason, problem);
+    }
+}
+
+/// Requests with what the same batch tells of them.
+pub async fn insert(
+    transaction: &Transaction<'_>,
+    generation: &Generation,
+    requests: &[(Request, Progress)],
+) -> Result<(), ProjectionError> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "insert into {} (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
+           key_id, department, certificate_type, requested_by, common_name, labels, document, issuance, ca_id, serial,
+           intended_at, completed_at, withheld_at, version, decision, reason, problem)
+         select id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
+           key_id, department, certificate_type, requested_by, common_name, labels::jsonb, document::jsonb, issuance,
+           ca_id, serial, intended_at, completed_at, withheld_at, greatest(1, version), decision, reason, problem::jsonb
+         from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::uuid[],
+             $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::text[], $15::text[],
+             $16::uuid[], $17::uuid[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[],
+             $22::int[], $23::text[], $24::text[], $25::text[])
+           as u (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
+             key_id, department, certificate_type, requested_by, common_name, labels, document, issuance, ca_id, serial,
+             intended_at, completed_at, withheld_at, version, decision, reason, problem)
+         on conflict (id) do nothing",
+        generation.table("certificate_request")
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    macro_rules! column {
+        (request.$field:ident) => {
+            requests.iter().map(|(request, _)| &request.$field).collect::<Vec<_>>()
+        };
+        (progress.$field:ident) => {
+            requests.iter().map(|(_, progress)| &progress.$field).collect::<Vec<_>>()
+        };
+    }
+    transaction
+        .execute(
+            &statement,
+            &[
+                &column!(request.id),
+                &column!(request.organization),
+                &column!(request.created_at),
+                &column!(request.command_id),
+                &column!(request.operation),
+                &column!(request.source),
+                &column!(request.profile_id),
+                &column!(request.certificate_id),
+                &column!(request.key_id),
+                &column!(request.department),
+                &column!(request.certificate_type),
+                &column!(request.requested_by),
+                &column!(request.common_name),
+                &column!(request.labels),
+                &column!(request.document),
+                &column!(progress.issuance),
+                &column!(progress.ca_id),
+                &column!(progress.serial),
+                &column!(progress.intended_at),
+                &column!(progress.completed_at),
+                &column!(progress.withheld_at),
+                &column!(progress.version),
+                &column!(progress.decision),
+                &column!(progress.reason),
+                &column!(progress.problem),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Progress of requests that came in an earlier batch.
+pub async fn update(
+    transaction: &Transaction<'_>,
+    generation: &Generation,
+    progress: &HashMap<Uuid, Progress>,
+) -> Result<(), ProjectionError> {
+    if progress.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "update {} t set issuance = coalesce(u.issuance, t.issuance), ca_id = coalesce(u.ca_id, t.ca_id),
+           serial = coalesce(u.serial, t.serial), intended_at = coalesce(u.intended_at, t.intended_at),
+           completed_at = coalesce(u.completed_at, t.completed_at),
+           withheld_at = coalesce(u.withheld_at, t.withheld_at),
+           key_id = coalesce(u.key_id, t.key_id),
+           document = case when u.key is null then t.document else t.document || jsonb_build_object('keyId', u.key) end,
+           version = greatest(u.version, t.version), decision = coalesce(u.decision, t.decision),
+           reason = coalesce(u.reason, t.reason), problem = coalesce(u.problem::jsonb, t.problem)
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+             $7::timestamptz[], $8::uuid[], $9::text[], $10::int[], $11::text[], $12::text[], $13::text[])
+           as u (id, issuance, ca_id, serial, intended_at, completed_at, withheld_at, key_id, key, version, decision,
+             reason, problem)
+         where t.id = u.id",
+        generation.table("certificate_request")
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    let (ids, progress): (Vec<&Uuid>, Vec<&Progress>) = progress.iter().unzip();
+    macro_rules! column {
+        ($field:ident) => {
+            progress.iter().map(|progress| &progress.$field).collect::<Vec<_>>()
+        };
+    }
+    transaction
+        .execute(
+            &statement,
+            &[
+                &ids,
+                &column!(issuance),
+                &column!(ca_id),
+                &column!(serial),
+                &column!(intended_at),
+                &column!(completed_at),
+                &column!(withheld_at),
+                &column!(key_id),
+                &column!(key),
+                &column!(version),
+                &column!(decision),
+                &column!(reason),
+                &column!(problem),
+            ],
+        )
+        .await?;
+    Ok(())
+}
