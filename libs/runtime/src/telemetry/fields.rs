@@ -10,6 +10,7 @@ pub const LOGGED: &[&str] = &[
     "adopted",
     "after",
     "algorithm",
+    "approval_id",
     "attempt",
     "ca",
     "cause",
