@@ -28,11 +28,19 @@ pub async fn admin(installation: &Installation) -> tokio_postgres::Client {
     installation.endpoint().connect(ADMIN_ROLE, &password).await.unwrap()
 }
 
+/// The notifier's tables.
+pub fn messages(installation: &Installation) -> Messages {
+    Messages::new(pool(installation))
+}
+
+fn pool(installation: &Installation) -> deadpool_postgres::Pool {
+    let (endpoint, secrets) = (installation.endpoint(), installation.secrets());
+    runtime::database::pool(&endpoint, &secrets, Service::Notifier, 2).unwrap()
+}
+
 /// Queues the news that a request was declined, for somebody at this address.
 pub async fn queue(installation: &Installation, address: &str, name: &str) -> String {
-    let pool =
-        runtime::database::pool(&installation.endpoint(), &installation.secrets(), Service::Notifier, 2)
-            .unwrap();
+    let pool = pool(installation);
     let clock = Arc::new(SystemClock::new());
     let ids = Ids::new(clock.clone(), Arc::new(SystemEntropy));
     let id = ids.id::<NotificationId>();

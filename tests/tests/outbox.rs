@@ -5,10 +5,11 @@
 
 use chancery_tests::{
     mailbox::{MailServer, header},
-    notifications::{find, give_address, queue},
+    notifications::{find, give_address, messages, queue},
     world::eventually,
 };
 use http::Method;
+use runtime::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use testkit::Installation;
 
@@ -74,6 +75,16 @@ async fn notifications_are_sent_once_kept_and_sent_again_on_request() {
     let deferred = becomes(&installation, &later, "deferred").await;
     assert!(deferred["nextAt"].is_string() && deferred["attempts"][0]["code"] == 450, "{deferred}");
     assert_eq!(api.post(&format!("/api/v1/notifications/{later}/resend"), &json!({})).await.status, 409);
+
+    // What it said, and to whom, is forgotten in time.
+    let client = tokio_client(&installation).await;
+    let old = "update notifier.message set made_at = now() - interval '401 days' where address = 'refused@example.com'";
+    assert_eq!(client.execute(old, &[]).await.unwrap(), 1);
+    let cutoff = SystemClock::new().now().plus(-time::Duration::days(400));
+    assert_eq!(messages(&installation).forget(cutoff).await.unwrap(), 1);
+    let forgotten = find(&installation, &refused).await.unwrap();
+    assert_eq!((&forgotten["status"], &forgotten["address"]), (&json!("dead"), &Value::Null));
+    assert_eq!(forgotten["text"], Value::Null);
 
     let listed = api.get("/api/v1/notifications?status=dead").await.expect(200).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");

@@ -42,6 +42,8 @@ pub struct Config {
     pub keystore: Keystore,
     /// Connections to what users and peers name (M-1).
     pub outbound: Outbound,
+    /// Mail.
+    pub mail: Mail,
     /// Sizes and times (L-1).
     pub limits: Limits,
     /// Logs, traces, metrics.
@@ -137,6 +139,13 @@ pub struct Outbound {
     pub allow: Vec<Network>,
     /// CA certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// Mail; how it is sent is set by administrators.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// How long what mails say, and to whom, is kept.
+    pub kept: Lifetime,
 }
 
 /// How people sign in.
@@ -282,6 +291,7 @@ impl<'a> Validation<'a> {
             database: Database { url: self.database_url(), pool_size: self.integer("database.pool_size") },
             bus: Bus { url: self.given("bus.url") },
             outbound: self.outbound(server.production),
+            mail: Mail { kept: self.lifetime("mail.kept") },
             limits: self.limits(),
             telemetry: self.telemetry(),
             server,

@@ -11,7 +11,7 @@ use chancery_runtime::{
     clock::TestClock,
     process::{self, Process, Reaction},
     service::ServiceContext,
-    timer::Due,
+    timer::{Due, arm},
 };
 use contracts::{Event, Problem, Service, Timestamp, event::EventError};
 use eventlog::Recorded;
@@ -87,6 +87,29 @@ async fn a_timer_fires_once_when_due_and_not_when_cleared_whoever_looks() {
     clock.advance(time::Duration::seconds(60));
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert!(fires.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_timer_set_while_somebody_acts_upon_it_waits_until_their_lease_is_over() {
+    let clock = TestClock::at(HOUR);
+    let world = World::at(Arc::new(clock.clone())).await;
+    let (fired, mut fires) = mpsc::unbounded_channel();
+    let signer = world.instance(Service::Signer).await;
+    process::start(&signer, Reminder { fired, failures: 0 });
+    until("there is a table of timers", async || timers(&signer).await == 0).await;
+    let mut client = signer.pool.get().await.unwrap();
+    let held = "insert into signer.timer (process, name, due, payload, not_before, lease_until) \
+                values ('reminder', 'held', $1, 'null', $1, $2)";
+    let lease = HOUR.plus(time::Duration::seconds(30));
+    client.execute(held, &[&HOUR.0, &lease.0]).await.unwrap();
+    let transaction = client.transaction().await.unwrap();
+    let names = ["held", "free"].map(str::to_owned);
+    arm::<Reminder>(&transaction, Service::Signer, &names, HOUR).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(fires.recv().await.unwrap().name, "free");
+    until("that one is settled", async || timers(&signer).await == 1).await;
+    clock.advance(time::Duration::seconds(31));
+    assert_eq!(fires.recv().await.unwrap().name, "held");
 }
 
 #[tokio::test]

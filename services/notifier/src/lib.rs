@@ -18,10 +18,12 @@
 //! | [`mail`], [`address`], [`shown`] | composing; nothing hostile becomes a header or markup (P-3) |
 //! | [`smtp`], [`post`], [`diagnosis`] | the dialogue with the server; settings and password for it; the test mail |
 //! | [`messages`], [`projection`] | the tables beside the log; what users see |
+//! | [`forgetting`] | what becomes of what is people's |
 //! | [`handlers`] | what people ask for |
 
 pub mod address;
 pub mod diagnosis;
+pub mod forgetting;
 pub mod handlers;
 pub mod letter;
 pub mod mail;
@@ -62,6 +64,7 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     runtime::projection::start(&context, NotificationProjection);
     runtime::process::start(&context, News::new(&context));
     runtime::process::start(&context, Outbox::new(&context, post.clone()));
+    forgetting::spawn(&context);
     let handlers = Arc::new(Handlers::new(&context, post));
     macro_rules! serve {
         ($($command:ty => $method:ident),* $(,)?) => {$(

@@ -148,6 +148,18 @@ impl Messages {
         Ok(client.query_one(&statement, &[&address]).await?.try_get(0)?)
     }
 
+    /// Forgets what is older. Gives the number of messages that are gone.
+    pub async fn forget(&self, before: Timestamp) -> Result<u64, TableError> {
+        let mut client = self.pool.get().await?;
+        let transaction = client.transaction().await?;
+        transaction.execute("delete from notifier.attempt where at < $1", &[&before.0]).await?;
+        transaction.execute("delete from notifier.suppressed where since < $1", &[&before.0]).await?;
+        let gone =
+            transaction.execute("delete from notifier.message where made_at < $1", &[&before.0]).await?;
+        transaction.commit().await?;
+        Ok(gone)
+    }
+
     /// Writes to the address of a message again.
     pub async fn trust_again(&self, id: NotificationId) -> Result<(), TableError> {
         let client = self.pool.get().await?;

@@ -177,6 +177,12 @@ pub const KEYS: &[Key] = &[
         "\"\"",
         "CA certificates in PEM that are trusted outside beside the system's; empty: none",
     ),
+    key(
+        "mail.kept",
+        Kind::Lifetime,
+        "\"400d\"",
+        "how long names, addresses and texts of mails are kept; that they were sent stays known",
+    ),
     key("limits.body_bytes", Kind::Integer { min: 1_024, max: 1 << 30 }, "1048576", "largest request body"),
     key("limits.csr_bytes", Kind::Integer { min: 1_024, max: 1 << 20 }, "32768", "largest CSR"),
     key("limits.header_bytes", Kind::Integer { min: 1_024, max: 1 << 20 }, "32768", "largest request head"),

@@ -20,6 +20,7 @@ pub const LOGGED: &[&str] = &[
     "command",
     "command_id",
     "commands",
+    "count",
     "db.collection.name",
     "db.operation.name",
     "db.system.name",
