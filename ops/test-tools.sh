@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests run beside the product: openssl, curl, promtool, named, nginx and smtpd, and in `.private/venv` the Python programs of
+# What the tests run beside the product: openssl, curl, promtool, named, nginx, smtpd and exim4, and in `.private/venv` the Python programs of
 # test-requirements.txt (pkilint, schemathesis, the NATS client). Run again it changes nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,8 +7,9 @@ source ops/packages.sh
 
 provide_commands openssl=openssl curl=curl xmllint=libxml2-utils
 provide_program promtool prometheus
-provide_servers named=bind9 nginx=nginx-light smtpd=opensmtpd
-# Under which smtpd puts its parts; it starts as root, and knows no other place.
+provide_servers named=bind9 nginx=nginx-light smtpd=opensmtpd exim4=exim4-daemon-light
+# To these the mail servers, which start as root, drop their rights.
+provide_user Debian-exim /var/spool/exim4
 provide_user opensmtpd /var/lib/opensmtpd/empty
 provide_user opensmtpq /var/lib/opensmtpd/empty
 

@@ -1,5 +1,6 @@
-//! N3, N5: mail by way of another real server, OpenSMTPD, which hands it on: it says what it does not offer, refuses whom it
-//! does not know, is away for an hour, and what was written meanwhile still gets there and is of use.
+//! N3, N5: mail by way of other real servers, which hand it on. OpenSMTPD says what it does not offer, refuses whom it does
+//! not know, is away for an hour, and what was written meanwhile still gets there and is of use. Exim wants TLS and a
+//! password. (That of Debian 12 is the one of the two whose TLS works with its OpenSSL.)
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
@@ -10,7 +11,7 @@ use chancery_tests::{
 };
 use http::Method;
 use serde_json::{Value, json};
-use testkit::{Relay, ports};
+use testkit::{Exim, Relay, ports};
 
 const SETTINGS: &str = "/api/v1/settings/mail";
 
@@ -96,4 +97,50 @@ async fn mail_arrives_by_way_of_a_server_that_was_away() {
     let (step, words) = tried(&world, "bob@example.com").await;
     assert_eq!((step.as_str(), words.contains("offers no way to sign in")), ("auth", true), "{words}");
     assert_eq!(inbox.takes(2).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_wants_tls_and_a_password_takes_mail() {
+    let world = World::start(Mode::OneProcess).await;
+    let inbox = MailServer::start().await;
+    let exim = Exim::start(inbox.plain);
+    let settings = |with: Value| {
+        let mut settings = json!({"server": "localhost", "tls": "starttls", "user": "pki",
+            "password": "correct horse", "caBundle": exim.certificate});
+        settings.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+        settings
+    };
+    set_up(&world, exim.starttls, settings(json!({}))).await;
+    _ = invite(&world, "ann", "ann@example.com").await;
+    let mail = inbox.takes(1).await.remove(0);
+    let received = mail["data"].as_str().unwrap().replace("\r\n\t", " ");
+    assert!(received.contains("by mta.example with esmtpsa (TLS1.3)"), "{received}");
+    let origin =
+        text(&mail).split("/sign-in/link/").next().unwrap().split_whitespace().last().unwrap().to_owned();
+    let browser = Browser::new(&world, &origin);
+    _ = browser.set_password(&after(&mail, "/sign-in/link/"), PASSWORD).await.expect(200);
+
+    let (step, words) = tried(&world, "refused@example.com").await;
+    assert_eq!(
+        (step.as_str(), words.contains("550 5.1.1 nobody of that name")),
+        ("recipient", true),
+        "{words}"
+    );
+    set_up(&world, exim.implicit, settings(json!({"tls": "implicit"}))).await;
+    assert_eq!(tried(&world, "bob@example.com").await.0, "data");
+    assert_eq!(inbox.takes(2).await[1]["to"], json!(["bob@example.com"]));
+    for (with, at, says) in [
+        (json!({"password": "wrong horse"}), "auth", "535"),
+        (json!({"user": null, "password": null}), "sender", "sign in first"),
+        (json!({"caBundle": null}), "tls", "comes from a CA that is not trusted here"),
+        (json!({"server": "127.0.0.1"}), "tls", "is not for the address '127.0.0.1'"),
+        (json!({"tls": "implicit"}), "tls", "does the port expect STARTTLS?"),
+    ] {
+        set_up(&world, exim.starttls, settings(with.clone())).await;
+        let (step, words) = tried(&world, "bob@example.com").await;
+        assert_eq!((step.as_str(), words.contains(says)), (at, true), "{with}: {words}");
+    }
+    set_up(&world, exim.implicit, settings(json!({}))).await;
+    let (step, words) = tried(&world, "bob@example.com").await;
+    assert_eq!(step, "connect", "{words}"); // it waits for TLS, we for its greeting
 }

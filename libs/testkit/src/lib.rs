@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)] // a test cannot go on without what it asked for
 
 pub mod environment;
+pub mod exim;
 pub mod folder;
 mod guard;
 pub mod https;
@@ -18,6 +19,7 @@ pub mod relay;
 pub mod servers;
 pub mod web_server;
 
+pub use exim::Exim;
 pub use folder::Folder;
 pub use https::{Answer, Https};
 pub use installation::Installation;
