@@ -83,6 +83,7 @@ provide_servers() {
   if [[ ${#packages[@]} -eq 0 ]]; then return; fi
   command -v apt-get >/dev/null || die "no apt-get here; install by hand what these packages hold: ${packages[*]}"
   unpack_packages "${packages[@]}"
+  chmod u-s "${programs[@]}" # the loader ignores the libraries beside what runs with another's rights
   wrap "$tools/bin" "${programs[@]}"
   hash -r
 }
