@@ -1,5 +1,5 @@
-//! I1, O4, N6: what people are told by mail and act upon: a link to set a password, the code that confirms a domain. Neither
-//! is kept anywhere but in the mail.
+//! I1, O4, N6: what people are told by mail and act upon: a link to set a password, the code that confirms a domain, neither
+//! of which is kept anywhere but in the mail; what waits for their approval, and what became of what they asked for.
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
@@ -19,6 +19,7 @@ in_both_modes!(
     who_is_invited_sets_a_password_by_the_link_in_the_mail,
     a_shown_link_is_shown_once,
     whoever_reads_the_domains_mail_confirms_it,
+    who_may_decide_and_who_asked_are_told,
 );
 
 const LINK: &str = "/sign-in/link/";
@@ -164,4 +165,65 @@ async fn whoever_reads_the_domains_mail_confirms_it(world: &mut World) {
             api.with_token(None).post("/api/v1/domain-validations/confirm", &json!({"code": code})).await;
         assert_eq!(void.expect(409).json()["code"], "link_void");
     }
+}
+
+async fn who_may_decide_and_who_asked_are_told(world: &mut World) {
+    let server = MailServer::start().await;
+    set_up_mail(world, &server).await;
+    let api = world.api();
+    let everywhere = json!([{"role": "master"}]);
+    let mona = json!({"name": "mona", "email": "mona@example.com", "grants": everywhere});
+    let mona = api.post("/api/v1/admins", &mona).await.expect(201).json()["id"].as_str().unwrap().to_owned();
+    let olaf = appoint(world, "olaf", Some("olaf@example.com")).await;
+    let (_, officer) = world.new_token(json!({"name": "olaf", "administrator": olaf})).await;
+    for name in ["one.example", "two.example", "three.example"] {
+        _ = api.post("/api/v1/domains", &json!({"name": name})).await.expect(201);
+    }
+    // Somebody asks; who may decide is told, with the place to do it.
+    let ask = async |name: &str| {
+        let path = format!("/api/v1/domains/name:{name}/delegations");
+        _ = officer.post(&path, &json!({})).await.expect(201);
+    };
+    let path = "/api/v1/approvals/";
+    ask("one.example").await;
+    let asked = server.takes(1).await.remove(0);
+    assert_eq!(asked["to"], json!(["mona@example.com"]));
+    assert!(
+        header(&asked, "Subject").starts_with("Approval wanted: ") && text(&asked).contains("olaf asks for")
+    );
+    let first = after(&asked, path);
+    let reason = json!({"reason": "the name is not ours\nBcc: eve@example.com"});
+    _ = api.post(&format!("{path}{first}/decline"), &reason).await.expect(200);
+    let declined = server.takes(2).await.remove(1);
+    assert_eq!(declined["to"], json!(["olaf@example.com"]));
+    assert!(header(&declined, "Subject").starts_with("Declined: ") && header(&declined, "Bcc").is_empty());
+    assert!(text(&declined).contains("by master") && text(&declined).contains("the name is not ours"));
+
+    ask("two.example").await;
+    let second = after(&server.takes(3).await[2], path);
+    _ = api.post(&format!("{path}{second}/approve"), &json!({"message": "welcome"})).await.expect(200);
+    let granted = server.takes(4).await.remove(3);
+    assert!(header(&granted, "Subject").starts_with("Approved: ") && text(&granted).contains("welcome"));
+    assert_eq!(granted["to"], json!(["olaf@example.com"]));
+
+    // The server is away, so the act goes on without mail; what is decided by the time it is back nobody is asked about.
+    let (settings, headers) = ("/api/v1/settings/mail", [("content-type", "application/json")]);
+    let [closed] = testkit::ports::free();
+    let mut away = server.plain_settings();
+    away["port"] = json!(closed.port());
+    _ = api.request(Method::PUT, settings, &headers, away.to_string().into()).await.unwrap().expect(200);
+    ask("three.example").await;
+    let of_mona = format!("kind=approval_requested&administratorId={mona}");
+    _ = notifications(world, &of_mona, "deferred", 1).await;
+    let path = "/api/v1/approvals?status=pending";
+    let third = eventually("the approval is listed", async || {
+        api.get(path).await.expect(200).json()["items"][0]["id"].as_str().map(str::to_owned)
+    });
+    let approve = format!("/api/v1/approvals/{}/approve", third.await);
+    _ = api.post(&approve, &json!({})).await.expect(200);
+    set_up_mail(world, &server).await;
+    world.admin().await.execute("update notifier.timer set not_before = now()", &[]).await.unwrap();
+    assert_eq!(notifications(world, &of_mona, "dead", 1).await[0]["reason"], "obsolete");
+    let last = server.takes(5).await.remove(4);
+    assert_eq!(last["to"], json!(["olaf@example.com"]));
 }

@@ -298,6 +298,7 @@ pub const TABLE: &[Row] = &[
         reads: &[
             "mail_settings",
             "notification",
+            "approval",
             "domain_validation",
             ACCESS[0],
             ACCESS[1],

@@ -5,7 +5,7 @@
 //! | commands answered | `replace_mail_settings` `test_mail` `resend_notification` |
 //! | commands sent | to keystore `keep_mail_credential` `use_` `destroy_`; to directory `find_recipients` `draw_link` `draw_validation_code` |
 //! | events written | `mail_settings.*` `notification.*` (ids and outcomes; addresses and texts stand beside the log) |
-//! | events followed | its own; `administrator.link_wanted` `domain_validation.mail_wanted` |
+//! | events followed | its own; `administrator.link_wanted` `approval.*` `domain_validation.mail_wanted` |
 //! | tables owned | `notifier.message` `attempt` `suppressed` (erasable), read models `mail_settings` `notification` |
 //!
 //! | file | says |

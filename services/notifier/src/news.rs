@@ -2,6 +2,7 @@
 //!
 //! Nothing secret passes through here: links and codes are drawn when the mail is written ([`crate::secret`]).
 
+mod approval;
 mod link;
 mod plan;
 mod validation;
@@ -10,8 +11,8 @@ use std::sync::Arc;
 
 use bus::{Bus, Context};
 use contracts::{
-    Actor, AdministratorId, Event as _, OrganizationId, Problem, Service, Timestamp,
-    directory::{AdministratorEvent, DomainValidationEvent, FindRecipients, Recipient},
+    Actor, AdministratorId, ApprovalId, Event as _, OrganizationId, Problem, Service, Timestamp,
+    directory::{AdministratorEvent, ApprovalEvent, DomainValidationEvent, FindRecipients, Recipient},
     event::EventError,
 };
 use eventlog::{Reader, Recorded};
@@ -27,7 +28,7 @@ use runtime::{
 use serde_json::json;
 use uuid::Uuid;
 
-use self::plan::Plan;
+use self::{approval::Told, plan::Plan};
 use crate::{
     messages::Messages,
     notification::{Command, Notification},
@@ -44,12 +45,13 @@ pub struct News {
     bus: Bus,
     authority: Authority,
     clock: Arc<dyn Clock>,
+    public_url: String,
 }
 
 impl Process for News {
     const NAME: &'static str = "news";
     const CATEGORIES: &'static [&'static str] =
-        &[AdministratorEvent::CATEGORY, DomainValidationEvent::CATEGORY];
+        &[AdministratorEvent::CATEGORY, ApprovalEvent::CATEGORY, DomainValidationEvent::CATEGORY];
 
     fn react(&self, recorded: &Recorded) -> Result<Vec<Reaction>, EventError> {
         if !is_told(recorded)? {
@@ -85,6 +87,9 @@ fn is_told(recorded: &Recorded) -> Result<bool, EventError> {
                 AdministratorEvent::LinkWanted(_)
             )
         }
+        ApprovalEvent::CATEGORY => {
+            approval::told(&ApprovalEvent::from_payload(kind, schema, payload)?).is_some()
+        }
         DomainValidationEvent::CATEGORY => matches!(
             DomainValidationEvent::from_payload(kind, schema, payload)?,
             DomainValidationEvent::MailWanted(_)
@@ -104,29 +109,59 @@ impl News {
             bus: context.bus.clone(),
             authority: context.authority.clone(),
             clock: context.clock.clone(),
+            public_url: context.config.server.public_url.clone(),
         }
     }
 
     /// Whom an event is told to, and how.
     async fn plans(&self, recorded: &Recorded) -> Result<Vec<Plan>, Problem> {
-        if recorded.category == AdministratorEvent::CATEGORY {
-            let AdministratorEvent::LinkWanted(_) = event(recorded)? else { return Ok(vec![]) };
-            let administrator = AdministratorId(recorded.stream);
-            let wanted = FindRecipients { administrators: vec![administrator], ..FindRecipients::default() };
-            let recipient = self.recipients(recorded, wanted).await?.pop();
-            return Ok(vec![link::plan(administrator, self.name_of(administrator).await?, recipient)]);
-        }
-        let DomainValidationEvent::MailWanted(wanted) = event(recorded)? else { return Ok(vec![]) };
         self.authority.catch_up_soon().await?;
+        match recorded.category.as_str() {
+            AdministratorEvent::CATEGORY => self.link(recorded).await,
+            ApprovalEvent::CATEGORY => self.approval(recorded).await,
+            _ => self.validation(recorded),
+        }
+    }
+
+    async fn link(&self, recorded: &Recorded) -> Result<Vec<Plan>, Problem> {
+        let AdministratorEvent::LinkWanted(_) = event(recorded)? else { return Ok(vec![]) };
+        let administrator = AdministratorId(recorded.stream);
+        let wanted = FindRecipients { administrators: vec![administrator], ..FindRecipients::default() };
+        let recipient = self.recipients(recorded, wanted).await?.pop();
+        Ok(vec![link::plan(administrator, self.name_of(administrator), recipient)])
+    }
+
+    async fn approval(&self, recorded: &Recorded) -> Result<Vec<Plan>, Problem> {
+        let happened: ApprovalEvent = event(recorded)?;
+        let Some(told) = approval::told(&happened) else { return Ok(vec![]) };
+        let id = ApprovalId(recorded.stream);
+        let history = self.reader.read_stream(recorded.stream, 0).await.map_err(read_problem)?;
+        let ApprovalEvent::Requested(requested) = event(history.first().ok_or_else(Problem::internal)?)?
+        else {
+            return Err(Problem::internal());
+        };
+        let wanted = match told {
+            Told::Deciders(_) => FindRecipients { approval: Some(id), ..FindRecipients::default() },
+            Told::Requester(_) => FindRecipients {
+                administrators: requested.matter.requested_by.into_iter().collect(),
+                ..FindRecipients::default()
+            },
+        };
+        let recipients = self.recipients(recorded, wanted).await?;
+        let facts = approval::facts(id, &requested, &happened, &self.public_url, |who| self.name_of(who));
+        Ok(approval::plans(told.kind(), &facts, recipients))
+    }
+
+    fn validation(&self, recorded: &Recorded) -> Result<Vec<Plan>, Problem> {
+        let DomainValidationEvent::MailWanted(wanted) = event(recorded)? else { return Ok(vec![]) };
         let organization = self.authority.organization(OrganizationId(recorded.tenant));
         let organization = organization.map(|organization| organization.name).unwrap_or_default();
         Ok(validation::plans(wanted, &organization))
     }
 
     /// The sign-in name of an administrator.
-    async fn name_of(&self, administrator: AdministratorId) -> Result<String, Problem> {
-        self.authority.catch_up_soon().await?;
-        Ok(self.authority.administrator(administrator).map(|known| known.name).unwrap_or_default())
+    fn name_of(&self, administrator: AdministratorId) -> String {
+        self.authority.administrator(administrator).map(|known| known.name).unwrap_or_default()
     }
 
     async fn recipients(

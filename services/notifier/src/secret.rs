@@ -1,11 +1,12 @@
-//! What stands in a mail and nowhere else: a link or a code, drawn when the mail is written, at each attempt anew.
+//! What a mail needs when it is written, at each attempt anew: a link or a code, which stands nowhere else; and whether
+//! what it is about is still so.
 
 use std::sync::Arc;
 
 use bus::{Bus, Context};
 use contracts::{
     Actor, Code, OrganizationId, Problem, Service, Timestamp,
-    directory::{DrawLink, DrawValidationCode, LinkPurpose},
+    directory::{DrawLink, DrawValidationCode, FindRecipients, LinkPurpose},
     notifier::{NotificationKind, NotificationQueued},
 };
 use runtime::{clock::Clock, ids::Ids, service::ServiceContext};
@@ -47,10 +48,9 @@ impl Secrets {
             NotificationKind::SetPassword => self.link(tenant, queued, to, facts).await,
             NotificationKind::DomainValidation => self.code(tenant, queued, to, facts).await,
             NotificationKind::ApprovalRequested
-            | NotificationKind::ApprovalGranted
-            | NotificationKind::ApprovalDeclined
             | NotificationKind::ApprovalReminder
-            | NotificationKind::ApprovalEscalated => Ok(Some(facts)),
+            | NotificationKind::ApprovalEscalated => self.still_waits(tenant, queued, facts).await,
+            NotificationKind::ApprovalGranted | NotificationKind::ApprovalDeclined => Ok(Some(facts)),
         };
         match filled {
             Err(problem) if is_final(problem.code) => {
@@ -93,6 +93,19 @@ impl Secrets {
         let link = format!("{}/domain-validation/{code}", self.public_url);
         let until = Some(moment(drawn.valid_until));
         Ok(Some(Facts { link: Some(link), code: Some(code), until, ..facts }))
+    }
+
+    /// The facts, if the recipient may still decide it: meanwhile others may have.
+    async fn still_waits(
+        &self,
+        tenant: OrganizationId,
+        queued: &NotificationQueued,
+        facts: Facts,
+    ) -> Result<Option<Facts>, Problem> {
+        let (Some(subject), Some(recipient)) = (queued.subject, queued.recipient) else { return Ok(None) };
+        let deciders = FindRecipients { approval: Some(subject.into()), ..FindRecipients::default() };
+        let found = self.bus.call(&self.context(tenant), &deciders).await?.result;
+        Ok(Some(facts).filter(|_| found.iter().any(|one| one.administrator == recipient)))
     }
 
     /// A command that is new each time: a repeat could not tell what the first drew.
