@@ -184,7 +184,7 @@ fn three_faults_are_three_violations_with_place_rule_and_what_is_allowed() {
     let applicant = csr("shop.example.com", &["-addext", "subjectAltName=IP:192.0.2.10"]);
     let problem: Problem =
         CertificateRequest::default().decide(submit(applicant, policy).into(), NOON).unwrap_err().into();
-    assert_eq!(problem.code, Code::PolicyViolation);
+    assert_eq!(problem.code, contracts::Code::PolicyViolation);
     assert_eq!(problem.detail, "3 rules refuse this request; the policy is 'public-web'");
     let found: Vec<_> = problem
         .errors

@@ -43,7 +43,7 @@ fn labels_and_notes_have_limits() {
         .decide(Submit { choice, ..submit(shop(), PolicyRules::default()) }.into(), NOON)
         .unwrap_err()
         .into();
-    assert_eq!(problem.code, Code::ValidationFailed);
+    assert_eq!(problem.code, contracts::Code::ValidationFailed);
     assert_eq!(problem.errors.len(), 2);
 }
 
@@ -57,7 +57,7 @@ fn names_that_no_policy_could_allow_are_refused_where_they_stand() {
         .decide(submit(applicant, PolicyRules::default()).into(), NOON)
         .unwrap_err()
         .into();
-    assert_eq!(problem.code, Code::ValidationFailed);
+    assert_eq!(problem.code, contracts::Code::ValidationFailed);
     let pointers: Vec<_> =
         problem.errors.iter().filter_map(|violation| violation.pointer.as_deref()).collect();
     assert_eq!(pointers, ["#/subject", "#/sans/0/value", "#/sans/2/value"]);
