@@ -28,6 +28,7 @@ in_both_modes!(
     each_refusal_of_a_name_has_its_code,
     names_and_policy_are_told_together,
     a_masters_delegation_counts_and_anybody_elses_waits,
+    who_speaks_for_some_types_asks_for_these_alone,
     a_department_needs_its_organization,
     a_domain_of_any_script_has_one_name,
     nobody_sees_what_is_delegated_to_others,
@@ -207,6 +208,45 @@ async fn a_masters_delegation_counts_and_anybody_elses_waits(world: &mut World) 
     });
     assert_eq!(refusal(refused.await)["code"], "organization_without_domain");
     _ = delete(&master, &to).await.expect(404);
+}
+
+async fn who_speaks_for_some_types_asks_for_these_alone(world: &mut World) {
+    let master = world.api();
+    _ = world.organization_without_domain("mailers").await;
+    let appointed = async |name: &str, grant: Value| {
+        let made = json!({"name": name, "grants": [grant]});
+        let made = master.post("/api/v1/admins", &made).await.expect(201).json();
+        world.new_token(json!({"name": name, "administrator": made["id"]})).await.1
+    };
+    let of_clients = json!({"role": "organization_officer", "organization": "name:mailers",
+        "certificateTypes": ["client"]});
+    let officer = appointed("client-officer", of_clients).await;
+    let limited = appointed("client-master", json!({"role": "master", "certificateTypes": ["client"]})).await;
+
+    let typed = |name: &str, types: Value| json!({"name": name, "types": types});
+    let both = json!(["server", "client"]);
+    _ = limited.post("/api/v1/domains", &typed("both.example", both.clone())).await.expect(403);
+    _ = limited.post("/api/v1/domains", &typed("clients.example", json!(["client"]))).await.expect(201);
+    _ = master.post("/api/v1/domains", &typed("both.example", both.clone())).await.expect(201);
+    let (of_both, of_own) = ("/api/v1/domains/name:both.example", "/api/v1/domains/name:clients.example");
+    let patch = async |client: &Https, path: &str, body: Value| {
+        let headers = [("content-type", "application/json")];
+        client.request(Method::PATCH, path, &headers, body.to_string().into()).await.unwrap().status.as_u16()
+    };
+    assert_eq!(patch(&limited, of_both, json!({"description": "mine"})).await, 403);
+    assert_eq!(patch(&limited, of_own, json!({"types": both})).await, 403);
+    assert_eq!(patch(&limited, of_own, json!({"description": "mine"})).await, 200);
+
+    let delegations = format!("{of_both}/delegations");
+    let refused = officer.post(&delegations, &json!({"types": ["server"]})).await.expect(403).json();
+    assert!(refused["detail"].as_str().unwrap().contains("'server'"), "{refused}");
+    let asked = officer.post(&delegations, &json!({})).await.expect(201).json();
+    assert_eq!(asked["requestedTypes"], json!(["client"]), "what they speak for");
+    let given = json!({"delegateTo": "name:mailers", "types": both});
+    _ = master.post(&delegations, &given).await.expect(201);
+    let to = format!("{delegations}/name:mailers");
+    _ = delete(&officer, &to).await.expect(403);
+    _ = delete(&master, &to).await.expect(200);
 }
 
 async fn a_department_needs_its_organization(world: &mut World) {

@@ -23,8 +23,8 @@ pub struct Rules<'a> {
 
 /// The rule by which an act needs approval; `None`: it needs none.
 ///
-/// A narrower rule may ask for more than a wider one, never for less: the one that asks for most counts, among equals
-/// the narrowest. In production, CAs and policies need one approval when nobody asks for more.
+/// Every rule that is about it counts: a narrower one may ask for more than a wider one, never for less, and excuses
+/// nothing that a wider one asks for. In production, CAs and policies need one approval when nobody asks for more.
 #[must_use]
 pub fn rule(kind: ApprovalKind, rules: Rules<'_>) -> Option<ApprovalRule> {
     let of = |rules: &[KindRule]| rules.iter().find(|one| one.kind == kind).map(|one| one.rule.clone());
@@ -34,8 +34,28 @@ pub fn rule(kind: ApprovalKind, rules: Rules<'_>) -> Option<ApprovalRule> {
     [profile, of(rules.organization), of(rules.installation), strict]
         .into_iter()
         .flatten()
-        .reduce(|narrow, wide| if wide.required > narrow.required { wide } else { narrow })
         .filter(|rule| rule.required > 0)
+        .reduce(both)
+}
+
+/// What a narrower and a wider rule ask for together: as many as the one that asks for more, somebody else than who asks
+/// if either says so, by the earlier end; by whom the wider one names, or else the narrower one; and approved at once
+/// only by what the wider one lets pass.
+fn both(narrow: ApprovalRule, wide: ApprovalRule) -> ApprovalRule {
+    let (approvers, escalate) = if wide.approvers.is_everybody() {
+        (narrow.approvers, narrow.escalate)
+    } else {
+        (wide.approvers, wide.escalate)
+    };
+    ApprovalRule {
+        required: narrow.required.max(wide.required),
+        approvers,
+        four_eyes: narrow.four_eyes || wide.four_eyes,
+        expires: narrow.expires.min(wide.expires),
+        remind: narrow.remind,
+        escalate,
+        auto: wide.auto,
+    }
 }
 
 /// The approval policies of the installation and of organizations.
@@ -71,6 +91,11 @@ impl ApprovalPolicies {
 
 #[cfg(test)]
 mod tests {
+    use contracts::{
+        Lifetime,
+        directory::{Approvers, AutomaticRule, BuiltInRole, Role},
+    };
+
     use super::*;
 
     #[test]
@@ -112,11 +137,33 @@ mod tests {
     }
 
     #[test]
-    fn among_rules_that_ask_for_as_much_the_narrowest_counts() {
-        let narrow = ApprovalRule { four_eyes: false, ..ApprovalRule::requiring(1) };
-        let wide = [KindRule { kind: ApprovalKind::CertificateRequest, rule: ApprovalRule::requiring(1) }];
-        let rules = Rules { profile: Some(&narrow), installation: &wide, ..Rules::default() };
-        assert_eq!(rule(ApprovalKind::CertificateRequest, rules), Some(narrow.clone()));
+    fn a_narrower_rule_excuses_nothing_that_a_wider_one_asks_for() {
+        let named = |role| Approvers { roles: vec![Role::BuiltIn(role)], administrators: vec![] };
+        let passes = |name: &str| AutomaticRule { name: name.into(), ..AutomaticRule::default() };
+        let narrow = ApprovalRule {
+            four_eyes: false,
+            approvers: named(BuiltInRole::Requester),
+            expires: Lifetime::days(30),
+            auto: vec![passes("all")],
+            ..ApprovalRule::requiring(2)
+        };
+        let wide = ApprovalRule {
+            approvers: named(BuiltInRole::Master),
+            auto: vec![passes("internal names")],
+            ..ApprovalRule::requiring(1)
+        };
+        let kind = ApprovalKind::CertificateRequest;
+        let installation = [KindRule { kind, rule: wide.clone() }];
+        let rules = Rules { profile: Some(&narrow), installation: &installation, ..Rules::default() };
+        assert_eq!(rule(kind, rules), Some(ApprovalRule { required: 2, ..wide.clone() }));
+        // Where the wider one names nobody, the narrower one says by whom.
+        let installation = [KindRule { kind, rule: ApprovalRule::requiring(1) }];
+        let found = rule(kind, Rules { installation: &installation, ..rules });
+        let expected = ApprovalRule { approvers: narrow.approvers.clone(), ..ApprovalRule::requiring(2) };
+        assert_eq!(found, Some(expected));
+        // Where it asks for nothing, the narrower one counts as it is.
+        let installation = [KindRule { kind, rule: ApprovalRule::requiring(0) }];
+        assert_eq!(rule(kind, Rules { installation: &installation, ..rules }), Some(narrow.clone()));
     }
 
     #[test]

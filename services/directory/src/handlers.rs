@@ -10,6 +10,7 @@ mod deciders;
 pub mod delegations;
 mod denials;
 mod departments;
+mod domain_types;
 pub mod domains;
 mod grants;
 mod links;

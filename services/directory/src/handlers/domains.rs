@@ -11,6 +11,7 @@ use contracts::{
         GiveApproval, RejectDelegation, UpdateDomain, WithdrawDelegation,
     },
     id::Reference,
+    x509::CertificateType,
 };
 use eventlog::Recorded;
 use runtime::{
@@ -37,6 +38,8 @@ impl Handlers {
     ) -> Result<Answer<DomainView>, Problem> {
         let context = &within(context, INSTALLATION);
         self.authority.admit_to::<CreateDomain>(context, &Target::INSTALLATION).await?;
+        let types = command.types.as_deref().unwrap_or(CertificateType::ALL);
+        self.speaks_for::<CreateDomain>(context, &Target::INSTALLATION, types)?;
         let mut delegate_to = Vec::with_capacity(command.delegate_to.len());
         for (index, reference) in command.delegate_to.iter().enumerate() {
             let refused = |code: &str, detail: String| {
@@ -76,8 +79,12 @@ impl Handlers {
         command: UpdateDomain,
     ) -> Result<Answer<DomainView>, Problem> {
         let UpdateDomain { domain, description, types } = command;
-        self.change_domain::<UpdateDomain>(context, &domain, DomainCommand::Update { description, types })
-            .await
+        let id = self.domain_reached::<UpdateDomain>(context, &domain).await?;
+        let wanted = types.as_deref().unwrap_or_default();
+        self.speaks_for::<UpdateDomain>(context, &Target::INSTALLATION, wanted)?;
+        let update = DomainCommand::Update { description, types };
+        let done = self.domains.execute(&within(context, INSTALLATION), id.uuid(), update).await?;
+        self.domain_answer(done).await
     }
 
     /// Lets names under a domain be certified again.
@@ -118,6 +125,7 @@ impl Handlers {
         if !is_at_once && let Reference::Id(_) = reference {
             self.domain_visible(context, id, &reference).await?;
         }
+        let types = self.types_wished::<DelegateDomain>(context, id, delegate, types).await?;
         let wish = if is_at_once {
             DomainCommand::Delegate { delegate, types }
         } else {
@@ -181,6 +189,13 @@ impl Handlers {
         let delegate = self.delegate_of::<WithdrawDelegation>(context, &delegate).await?;
         let id = self.domain_named(&reference).await?;
         self.domain_visible(context, id, &reference).await?;
+        let known = self.domains.reload(id.uuid()).await?;
+        if let Some(delegation) = known.state.0.as_ref().and_then(|domain| domain.delegations.get(&delegate))
+        {
+            let place = Target::within(delegate.organization_id, delegate.department_id);
+            let types = [&delegation.types[..], &delegation.requested].concat();
+            self.speaks_for::<WithdrawDelegation>(context, &place, &types)?;
+        }
         let withdraw = DomainCommand::Withdraw(DomainDelegationWithdrawn { delegate, reason });
         let done = self.domains.execute(&within(context, INSTALLATION), id.uuid(), withdraw).await?;
         self.domain_answer(done).await
@@ -226,7 +241,11 @@ impl Handlers {
     ) -> Result<DomainId, Problem> {
         let context = &within(context, INSTALLATION);
         let admitted = self.authority.admit_to::<C>(context, &Target::INSTALLATION).await;
-        let Err(denied) = admitted else { return self.domain_named(reference).await };
+        let Err(denied) = admitted else {
+            let id = self.domain_named(reference).await?;
+            self.speaks_for::<C>(context, &Target::INSTALLATION, &self.types_of(id).await?)?;
+            return Ok(id);
+        };
         if denied.code == Code::Forbidden {
             let id = self.domain_named(reference).await?;
             self.domain_visible(context, id, reference).await?;
