@@ -25,6 +25,8 @@ mod first_domain;
 mod first_start;
 mod handlers;
 mod lock_out;
+#[allow(dead_code)] // until sign-in goes this way
+mod oidc;
 mod organization;
 mod password;
 mod people;

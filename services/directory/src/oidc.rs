@@ -1,0 +1,6 @@
+//! OpenID Connect: what is believed of a provider and of the tokens that it issues. Pure: the documents come in, a
+//! verdict comes out.
+
+pub mod discovery;
+pub mod id_token;
+pub mod keys;
