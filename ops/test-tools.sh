@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the tests run beside the product: openssl, curl, promtool, named, nginx, smtpd and exim4, and in `.private/venv` the Python programs of
-# test-requirements.txt (pkilint, schemathesis, the NATS client). Run again it changes nothing.
+# test-requirements.txt (pkilint, schemathesis, the NATS client), in `.private/venv-openid` the OpenID provider of
+# openid-requirements.txt. Run again it changes nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source ops/packages.sh
@@ -13,12 +14,18 @@ provide_user Debian-exim /var/spool/exim4
 provide_user opensmtpd /var/lib/opensmtpd/empty
 provide_user opensmtpq /var/lib/opensmtpd/empty
 
-venv=$private/venv
-if ! cmp -s ops/test-requirements.txt "$venv/installed.txt" || ! "$venv/bin/python" -c pass 2>/dev/null; then
+# provide_venv NAME LIST [OPTION...]: the packages of ops/LIST.txt in .private/NAME.
+provide_venv() {
+  local venv=$private/$1 list=ops/$2.txt
+  if cmp -s "$list" "$venv/installed.txt" && "$venv/bin/python" -c pass 2>/dev/null; then return; fi
   provide_pip
-  say "installing the tests' Python programs into ${venv#"$checkout"/}"
+  say "installing the Python programs of $list into ${venv#"$checkout"/}"
   rm -rf "$venv"
   python3 -m venv --without-pip "$venv"
-  pip --python "$venv/bin/python" install --require-hashes --only-binary=:all: --no-binary=nkeys -r ops/test-requirements.txt
-  cp ops/test-requirements.txt "$venv/installed.txt"
-fi
+  pip --python "$venv/bin/python" install --require-hashes --only-binary=:all: "${@:3}" -r "$list"
+  cp "$list" "$venv/installed.txt"
+}
+
+provide_venv venv test-requirements --no-binary=nkeys
+# The OpenID provider has its own: what it needs and what the others need need not agree.
+provide_venv venv-openid openid-requirements

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use contracts::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId, DomainId, Event,
-    EventId, KeyId, Lifetime, NotificationId, OrganizationId, Permission, PersonId, PolicyId, ProfileId,
-    RoleId, SessionId, Timestamp, TokenId, ValidationId, directory as d, inventory as i, keystore as k,
-    notifier as n, public as p,
+    EventId, IdentityProviderId, KeyId, Lifetime, NotificationId, OrganizationId, Permission, PersonId,
+    PolicyId, ProfileId, RoleId, SessionId, Timestamp, TokenId, ValidationId, directory as d, inventory as i,
+    keystore as k, notifier as n, public as p,
     public::PublicEvent,
     signer as s,
     thumbprint::Hash,
@@ -75,6 +75,36 @@ fn sessions(organization: OrganizationId) -> [d::SessionEvent; 4] {
         d::SessionSteppedUp { hash: "11".repeat(32), until: time() }.into(),
         d::SessionRenewed { hash: "22".repeat(32) }.into(),
         d::SessionEnded { reason: d::SessionEnd::SignedOut }.into(),
+    ]
+}
+
+/// What happens to an identity provider.
+fn identity_providers(organization: OrganizationId) -> [d::IdentityProviderEvent; 3] {
+    let grant = d::Grant {
+        organization_id: Some(organization),
+        ..d::Grant::installation(d::Role::BuiltIn(d::BuiltInRole::OrganizationOfficer))
+    };
+    let setup = d::ProviderSetup {
+        display_name: Some("Staff account".into()),
+        issuer: "https://login.example.com/realms/staff".into(),
+        client_id: "chancery".into(),
+        credential: CredentialId(uuid(15)),
+        scopes: vec!["profile".into(), "email".into(), "groups".into()],
+        groups_claim: "groups".into(),
+        groups: vec![d::GroupGrant { group: "pki-officers".into(), grant }],
+        active: true,
+    };
+    let off = d::ProviderSetup { display_name: None, groups: vec![], active: false, ..setup.clone() };
+    [
+        d::IdentityProviderCreated {
+            id: IdentityProviderId(uuid(18)),
+            organization_id: Some(organization),
+            name: "staff".into(),
+            setup,
+        }
+        .into(),
+        d::IdentityProviderUpdated { setup: off }.into(),
+        d::IdentityProviderArchived {}.into(),
     ]
 }
 
@@ -180,6 +210,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             organization_id: Some(organization),
             department_id: Some(DepartmentId(uuid(2))),
             certificate_types: Some(vec![CertificateType::Server, CertificateType::CodeSigning]),
+            identity_provider_id: None,
         },
     ];
     let first = d::AdministratorAppointedV1 {
@@ -219,6 +250,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             name: "alice".into(),
             kind: d::AdministratorKind::Person,
             grants: grants.clone(),
+            identity_provider_id: None,
         }),
     );
     push(&mut all, d::AdministratorEvent::from(d::AdministratorGrantsChanged { grants }));
@@ -257,6 +289,9 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         push(&mut all, event);
     }
     for event in sessions(organization) {
+        push(&mut all, event);
+    }
+    for event in identity_providers(organization) {
         push(&mut all, event);
     }
     push(

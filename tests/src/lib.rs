@@ -13,6 +13,7 @@ pub mod house;
 pub mod mailbox;
 pub mod notifications;
 pub mod observed;
+pub mod openid;
 pub mod operations;
 pub mod refused;
 pub mod schemas;

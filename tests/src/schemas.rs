@@ -29,6 +29,7 @@ pub fn log_events() -> Vec<EventDescription> {
         d::PersonEvent::descriptions(),
         d::PersonImportEvent::descriptions(),
         d::RoleEvent::descriptions(),
+        d::IdentityProviderEvent::descriptions(),
         d::TokenEvent::descriptions(),
         d::AccessListEvent::descriptions(),
         d::ApprovalEvent::descriptions(),

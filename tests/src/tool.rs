@@ -4,6 +4,7 @@
 
 use std::{
     io::Write as _,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -69,11 +70,18 @@ pub fn python() -> Command {
     Command::new(in_venv("python"))
 }
 
-/// A program that one of those packages brings.
+/// Python with the packages of `ops/openid-requirements.txt`.
 #[must_use]
-pub fn in_venv(program: &str) -> std::path::PathBuf {
+pub fn openid_python() -> Command {
+    let beside = in_venv("").ancestors().nth(2).map(Path::to_owned).unwrap_or_default();
+    Command::new(beside.join("venv-openid/bin/python"))
+}
+
+/// A program that one of the packages of `ops/test-requirements.txt` brings.
+#[must_use]
+pub fn in_venv(program: &str) -> PathBuf {
     let environment = environment::of_test();
     let python =
         environment.get("CHANCERY_TEST_PYTHON").expect("ops/test-tools.sh was run and .private/env read");
-    std::path::Path::new(python).with_file_name(program)
+    Path::new(python).with_file_name(program)
 }

@@ -453,6 +453,7 @@ async fn organizations_from_before_domains_keep_every_name() {
         name: "master".into(),
         kind: AdministratorKind::Person,
         grants: vec![Grant::installation(Role::BuiltIn(BuiltInRole::Master))],
+        identity_provider_id: None,
     };
     house.append(Service::Directory, first, id.uuid(), AdministratorEvent::from(master)).await;
     for _ in 0..2 {

@@ -58,6 +58,7 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("person", read_as::<d::PersonEvent>),
         ("person_import", read_as::<d::PersonImportEvent>),
         ("role", read_as::<d::RoleEvent>),
+        ("identity_provider", read_as::<d::IdentityProviderEvent>),
         ("token", read_as::<d::TokenEvent>),
         ("access_list", read_as::<d::AccessListEvent>),
         ("approval", read_as::<d::ApprovalEvent>),

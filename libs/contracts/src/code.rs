@@ -99,6 +99,10 @@ codes! {
     VersionMismatch = "version_mismatch", VersionMismatch, "The thing has changed since it was read";
     PayloadTooLarge = "payload_too_large", TooLarge, "The request is too large";
     UnsupportedMediaType = "unsupported_media_type", UnsupportedMedia, "The content type is not one that is read here";
+    SignInVoid = "sign_in_void", Conflict, "The sign-in was finished, has lapsed or was begun in another browser";
+    IdentityRefused = "identity_refused", Unauthenticated, "The identity provider's answer is not believed";
+    NotAdmitted = "not_admitted", Forbidden, "Whoever signed in at the identity provider is not let in here";
+    ProviderUnavailable = "provider_unavailable", Unavailable, "The identity provider does not answer as it should";
     LinkVoid = "link_void", Conflict, "The link was used, has lapsed or was replaced";
     SignInLocked = "sign_in_locked", RateLimited, "Too many sign-ins failed";
     RateLimited = "rate_limited", RateLimited, "Too many requests";

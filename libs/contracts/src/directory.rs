@@ -1,5 +1,5 @@
-//! `directory`: organizations, departments, domains, administrators and their roles, persons, API tokens, access lists,
-//! approvals, denials.
+//! `directory`: organizations, departments, domains, administrators and their roles, persons, API tokens, identity
+//! providers, access lists, approvals, denials.
 //!
 //! Each kind has a module: its events, then the commands that bring them about, then what a reader is shown.
 
@@ -13,7 +13,9 @@ mod denial;
 mod department;
 mod details;
 mod domain;
+mod federated;
 mod grant;
+mod identity_provider;
 mod link;
 mod name;
 mod organization;
@@ -61,7 +63,13 @@ pub use domain::{
     DomainDelegationRefused, DomainDelegationRequested, DomainDelegationWithdrawn, DomainEvent, DomainStatus,
     DomainUpdated, DomainView, EVERY_NAME, RejectDelegation, UpdateDomain, WithdrawDelegation,
 };
+pub use federated::{BeginProviderSignIn, BegunProviderSignIn, FinishProviderSignIn};
 pub use grant::{Belonging, Grant, NewGrant};
+pub use identity_provider::{
+    ArchiveIdentityProvider, CreateIdentityProvider, GroupGrant, IdentityProviderArchived,
+    IdentityProviderChanges, IdentityProviderCreated, IdentityProviderEvent, IdentityProviderStatus,
+    IdentityProviderUpdated, IdentityProviderView, NewGroupGrant, ProviderSetup, UpdateIdentityProvider,
+};
 pub use link::{
     AdministratorLinkDrawn, AdministratorLinkWanted, AdministratorPasswordSet, ChangePassword, DrawLink,
     DrawnLink, ForgetPassword, LinkPurpose, PasswordOrigin, UseLink, WantLink, WantedLink,

@@ -142,6 +142,8 @@ ids! {
     RoleId = "rol", "a role";
     /// An approval.
     ApprovalId = "apr", "an approval";
+    /// An OpenID provider that people sign in at.
+    IdentityProviderId = "idp", "an identity provider";
     /// An API token.
     TokenId = "tok", "an API token";
     /// A session of somebody who signed in.

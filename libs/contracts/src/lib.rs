@@ -34,13 +34,13 @@ pub use command::{Actor, Command, Credential};
 pub use event::{Event, EventError};
 pub use id::{
     AdministratorId, ApprovalId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId,
-    DomainId, EventId, IdError, KeyId, NotificationId, OperationId, OrganizationId, PersonId, PolicyId,
-    ProfileId, RoleId, SessionId, TokenId, ValidationId,
+    DomainId, EventId, IdError, IdentityProviderId, KeyId, NotificationId, OperationId, OrganizationId,
+    PersonId, PolicyId, ProfileId, RoleId, SessionId, TokenId, ValidationId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};
 pub use problem::{Problem, Violation};
-pub use secret::SecretText;
+pub use secret::{LongSecretText, SecretText};
 pub use service::Service;
 pub use thumbprint::{Sha1Thumbprint, Thumbprint};
 pub use time::{Lifetime, Timestamp};

@@ -32,6 +32,8 @@ permissions! {
     AdministratorWrite = "administrator.write", "Appoint administrators, change their grants, disable and remove them.";
     RoleRead = "role.read", "Read roles.";
     RoleWrite = "role.write", "Create, change and archive custom roles.";
+    IdentityProviderRead = "identity_provider.read", "Read at which identity providers people sign in.";
+    IdentityProviderWrite = "identity_provider.write", "Say at which identity providers people sign in, and what their groups may do.";
     DomainRead = "domain.read", "Read domains and their delegations.";
     DomainRequest = "domain.request", "Ask for a domain's delegation, and give one back.";
     DomainDelegate = "domain.delegate", "Delegate domains at once, and decide what others ask for.";

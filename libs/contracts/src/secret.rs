@@ -41,12 +41,54 @@ impl Serialize for SecretText {
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Self::new(String::deserialize(deserializer)?);
-        if text.reveal().len() > Self::LIMIT {
-            // The text itself stays out of the refusal.
-            return Err(D::Error::custom(format_args!("a secret is at most {} bytes long", Self::LIMIT)));
-        }
-        Ok(text)
+        within(Self::LIMIT, deserializer)
+    }
+}
+
+/// Reads a secret of at most so many bytes. The text itself stays out of the refusal.
+fn within<'de, D: Deserializer<'de>>(limit: usize, deserializer: D) -> Result<SecretText, D::Error> {
+    let text = SecretText::new(String::deserialize(deserializer)?);
+    if text.reveal().len() > limit {
+        return Err(D::Error::custom(format_args!("a secret is at most {limit} bytes long")));
+    }
+    Ok(text)
+}
+
+/// A secret that machines made and nobody types: the codes of OpenID providers, some of which hold a whole token.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct LongSecretText(SecretText);
+
+impl LongSecretText {
+    /// The longest that is read, in bytes.
+    pub const LIMIT: usize = 4096;
+
+    /// Keeps a secret.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(SecretText::new(text))
+    }
+
+    /// The secret itself, for the one place that uses it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        self.0.reveal()
+    }
+}
+
+impl<'de> Deserialize<'de> for LongSecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(Self::LIMIT, deserializer).map(Self)
+    }
+}
+
+impl JsonSchema for LongSecretText {
+    fn schema_name() -> Cow<'static, str> {
+        "LongSecretText".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "password", "maxLength": Self::LIMIT })
     }
 }
 
@@ -76,5 +118,9 @@ mod tests {
         let long = format!("\"{}\"", "x".repeat(SecretText::LIMIT + 1));
         let refusal = serde_json::from_str::<SecretText>(&long).unwrap_err().to_string();
         assert!(refusal.contains("at most 1024 bytes") && !refusal.contains("xxx"), "{refusal}");
+        assert_eq!(serde_json::from_str::<LongSecretText>(&long).unwrap().reveal().len(), 1025);
+        let longer = format!("\"{}\"", "x".repeat(LongSecretText::LIMIT + 1));
+        let refusal = serde_json::from_str::<LongSecretText>(&longer).unwrap_err().to_string();
+        assert!(refusal.contains("at most 4096 bytes") && !refusal.contains("xxx"), "{refusal}");
     }
 }

@@ -14,8 +14,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bus::{Bus, Context};
 use contracts::{
-    Actor, AdministratorId, Code, Command, DepartmentId, OrganizationId, Permission, Problem, RoleId,
-    Service, SessionId, Thumbprint,
+    Actor, AdministratorId, Code, Command, DepartmentId, IdentityProviderId, OrganizationId, Permission,
+    Problem, RoleId, Service, SessionId, Thumbprint,
     directory::{BoundCertificateView, CertificateMark, Grant},
     id::Reference,
     session::SessionText,
@@ -315,6 +315,17 @@ impl Authority {
     #[must_use]
     pub fn administrator(&self, administrator: AdministratorId) -> Option<KnownAdministrator> {
         self.directory.read(|directory| directory.administrators.get(&administrator).cloned())
+    }
+
+    /// The administrators who have grants from an identity provider.
+    #[must_use]
+    pub fn known_through(&self, provider: IdentityProviderId) -> Vec<AdministratorId> {
+        self.directory.read(|directory| {
+            let through = |known: &KnownAdministrator| {
+                known.held.iter().any(|held| held.grant.identity_provider_id == Some(provider))
+            };
+            directory.administrators.iter().filter(|(_, known)| through(known)).map(|(id, _)| *id).collect()
+        })
     }
 
     /// The administrator with this sign-in name.

@@ -20,6 +20,7 @@ use crate::client_certificate::{self, ClientCertificates};
 
 /// One administrator. Whether the caller may ask for what they ask is judged before ([`crate::handlers`]).
 #[derive(Clone, Debug, Default, PartialEq)]
+#[allow(clippy::large_enum_variant)] // nearly all there are were appointed
 pub enum Administrator {
     /// Nothing has happened yet.
     #[default]
@@ -120,6 +121,11 @@ pub enum AdministratorRefusal {
     /// No seed was shown that could be confirmed.
     #[error("no second factor is being set up: begin with POST /api/v1/me/mfa/totp")]
     NotEnrolling,
+    /// They sign in at an identity provider.
+    #[error(
+        "'{0}' signs in at an identity provider: there is no password, link or second factor of theirs here"
+    )]
+    OfProvider(String),
     /// They were removed for good.
     #[error("the administrator '{0}' was removed")]
     Removed(String),
@@ -141,6 +147,7 @@ impl From<AdministratorRefusal> for Problem {
             | AdministratorRefusal::TooManyCertificates(_)
             | AdministratorRefusal::Disabled(_)
             | AdministratorRefusal::LinkNotWanted
+            | AdministratorRefusal::OfProvider(_)
             | AdministratorRefusal::NotEnrolling => Code::InvalidState,
         };
         Self::new(code, refusal.to_string())
@@ -197,6 +204,11 @@ impl Aggregate for Administrator {
             }
             (Command::UseCertificate(shown), _) => certificates.used(shown),
             (Command::Disable(_) | Command::Enable(_) | Command::Appoint(_), _) => vec![],
+            (command, Active)
+                if appointed.identity_provider_id.is_some() && !matches!(command, Command::UseLink(_)) =>
+            {
+                return Err(AdministratorRefusal::OfProvider(appointed.name.clone()));
+            }
             (command, Active) => return door.decide(command, now),
             (_, Disabled | Removed) => return Err(AdministratorRefusal::Disabled(appointed.name.clone())),
         })

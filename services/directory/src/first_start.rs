@@ -92,6 +92,7 @@ async fn first_start(context: &ServiceContext) -> Result<(), Problem> {
         name: "master".into(),
         kind: AdministratorKind::Person,
         grants: vec![Grant::installation(Role::BuiltIn(BuiltInRole::Master))],
+        identity_provider_id: None,
     };
     context
         .repository::<Administrator>(1)

@@ -13,11 +13,14 @@ mod departments;
 mod domain_types;
 pub mod domains;
 mod grants;
+mod identity_providers;
 mod links;
 mod organizations;
 pub mod people;
 mod people_import;
 mod profile;
+mod provider_people;
+mod provider_sign_in;
 mod recipients;
 mod roles;
 mod second_factors;
@@ -49,10 +52,13 @@ use crate::{
     administrator::Administrator,
     approval::Approval,
     approval_policy::ApprovalPolicy,
+    begun_sign_in::BegunSignIns,
     department::Department,
     domain::Domain,
     domain_validation::DomainValidation,
+    identity_provider::IdentityProvider,
     lock_out::LockOut,
+    oidc::client::Client,
     organization::Organization,
     password::Passwords,
     people::{import::PersonImport, import_table::ImportTable, person::Person, table::DetailsTable},
@@ -96,6 +102,7 @@ pub struct Handlers {
     production: bool,
     administrators: Repository<Administrator>,
     roles: Repository<CustomRole>,
+    identity_providers: Repository<IdentityProvider>,
     tokens: Repository<Token>,
     sessions: Repository<Session>,
     failed_sign_ins: Repository<RecordedOnce<SignInEvent>>,
@@ -117,6 +124,8 @@ pub struct Handlers {
     lock_out: LockOut,
     second_factors: SecondFactors,
     session_use: SessionUse,
+    begun_sign_ins: BegunSignIns,
+    provider_client: Client,
     auth: Auth,
     bus: Bus,
     public_url: String,
@@ -139,6 +148,7 @@ impl Handlers {
             departments: context.repository(1_000),
             domains: context.repository(1_000),
             validations: context.repository(1_000),
+            provider_client: Client::new(outbound.clone()),
             outbound,
             entropy: context.entropy.clone(),
             approvals: context.repository(1_000),
@@ -154,6 +164,7 @@ impl Handlers {
             production: context.config.server.production,
             administrators: context.repository(1_000),
             roles: context.repository(1_000),
+            identity_providers: context.repository(1_000),
             tokens: context.repository(1_000),
             sessions: context.repository(10_000),
             failed_sign_ins: context.repository(1),
@@ -180,6 +191,7 @@ impl Handlers {
             lock_out: LockOut::new(context.pool.clone()),
             second_factors: SecondFactors::new(context.pool.clone()),
             session_use: SessionUse::new(context.pool.clone()),
+            begun_sign_ins: BegunSignIns::new(context.pool.clone()),
             auth: context.config.auth.clone(),
             bus: context.bus.clone(),
             public_url: context.config.server.public_url.clone(),

@@ -2,10 +2,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `start_domain_validation` `check_` `confirm_`, `draw_validation_code`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `replace_access_list`; `request_approval` `give_` `decline_` `withdraw_`, `replace_approval_policy`; `record_token_use` `record_denial`; `sign_in` `step_up` `end_session` `record_session_use`; `want_link` `draw_link` `use_link` `forget_password` `change_password`; `show_profile` `update_profile`; `enrol_second_factor` `confirm_` `remove_`; `find_recipients`; `judge_people` `stage_` `import_` `record_audit_read` |
-//! | events written | `organization.*` `department.*` `domain.*` `domain_validation.*` `administrator.*` `person.*` `role.*` `token.*` `access_list.*` `approval.*` `approval_policy.*` `denial.*` `session.*` `sign_in.*` `directory_name.*`, `person_import.*` `audit.*` |
+//! | commands answered | `create_organization` `update_` `archive_` `restore_`; the same of `department`; `create_domain` `update_` `activate_` `deactivate_` `delegate_`, `approve_delegation` `reject_` `withdraw_`; `start_domain_validation` `check_` `confirm_`, `draw_validation_code`; `appoint_administrator` `update_` `disable_` `enable_` `remove_`; `bind_certificate` `unbind_` `record_certificate_use`; `add_person` `update_` `archive_` `restore_` `erase_`; `create_role` `update_` `archive_`; `issue_token` `rotate_` `revoke_`; `create_identity_provider` `update_` `archive_`; `replace_access_list`; `request_approval` `give_` `decline_` `withdraw_`, `replace_approval_policy`; `record_token_use` `record_denial`; `sign_in` `begin_provider_sign_in` `finish_` `step_up` `end_session` `record_session_use`; `want_link` `draw_link` `use_link` `forget_password` `change_password`; `show_profile` `update_profile`; `enrol_second_factor` `confirm_` `remove_` `reset_`; `find_recipients`; `judge_people` `stage_` `import_` `record_audit_read` |
+//! | events written | `organization.*` `department.*` `domain.*` `domain_validation.*` `administrator.*` `person.*` `role.*` `identity_provider.*` `token.*` `access_list.*` `approval.*` `approval_policy.*` `denial.*` `session.*` `sign_in.*` `directory_name.*`, `person_import.*` `audit.*` |
 //! | events followed | its own, for the read models and to look for proofs of control when they are due |
-//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `domain_validation` `approval` `administrator` `role` `token` `denial` `session` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details`, `directory.session_use` `password` `sign_in_guard` `second_factor` `recovery_code`, `person_import` `person_import_part` |
+//! | tables owned | `directory.organization` `department` `domain` `domain_delegation` `domain_validation` `approval` `administrator` `role` `identity_provider` `token` `denial` `session` (read models), `directory.person` `person_g…`, `directory.token_use`, `directory.person_details`, `directory.session_use` `password` `sign_in_guard` `second_factor` `recovery_code` `provider_sign_in`, `person_import` `person_import_part` |
 //!
 //! At the very first start it appends the first organization, domain, token and administrator ([`first_start`]).
 
@@ -14,6 +14,7 @@ mod administrator;
 mod approval;
 mod approval_policy;
 mod approval_process;
+mod begun_sign_in;
 mod client_certificate;
 mod country;
 mod department;
@@ -24,8 +25,8 @@ mod fields;
 mod first_domain;
 mod first_start;
 mod handlers;
+mod identity_provider;
 mod lock_out;
-#[allow(dead_code)] // until sign-in goes this way
 mod oidc;
 mod organization;
 mod password;
@@ -48,17 +49,18 @@ use std::sync::Arc;
 
 use contracts::directory::{
     ActivateDomain, AddPerson, AppointAdministrator, ApproveDelegation, ArchiveDepartment,
-    ArchiveOrganization, ArchivePerson, ArchiveRole, BindCertificate, ChangePassword, CheckDomainValidation,
-    ConfirmDomainValidation, ConfirmSecondFactor, CreateDepartment, CreateDomain, CreateOrganization,
-    CreateRole, DeactivateDomain, DeclineApproval, DelegateDomain, DisableAdministrator, DrawLink,
-    DrawValidationCode, EnableAdministrator, EndSession, EnrolSecondFactor, ErasePerson, FindRecipients,
-    ForgetPassword, GiveApproval, ImportPeople, IssueToken, JudgePeople, RecordAuditRead,
-    RecordCertificateUse, RecordDenial, RecordSessionUse, RecordTokenUse, RejectDelegation,
-    RemoveAdministrator, RemoveSecondFactor, ReplaceAccessList, ReplaceApprovalPolicy, RequestApproval,
-    ResetSecondFactor, RestoreDepartment, RestoreOrganization, RestorePerson, RevokeToken, RotateToken,
-    ShowProfile, SignIn, StagePeople, StartDomainValidation, StepUp, UnbindCertificate, UpdateAdministrator,
-    UpdateDepartment, UpdateDomain, UpdateOrganization, UpdatePerson, UpdateProfile, UpdateRole, UseLink,
-    WantLink, WithdrawApproval, WithdrawDelegation,
+    ArchiveIdentityProvider, ArchiveOrganization, ArchivePerson, ArchiveRole, BeginProviderSignIn,
+    BindCertificate, ChangePassword, CheckDomainValidation, ConfirmDomainValidation, ConfirmSecondFactor,
+    CreateDepartment, CreateDomain, CreateIdentityProvider, CreateOrganization, CreateRole, DeactivateDomain,
+    DeclineApproval, DelegateDomain, DisableAdministrator, DrawLink, DrawValidationCode, EnableAdministrator,
+    EndSession, EnrolSecondFactor, ErasePerson, FindRecipients, FinishProviderSignIn, ForgetPassword,
+    GiveApproval, ImportPeople, IssueToken, JudgePeople, RecordAuditRead, RecordCertificateUse, RecordDenial,
+    RecordSessionUse, RecordTokenUse, RejectDelegation, RemoveAdministrator, RemoveSecondFactor,
+    ReplaceAccessList, ReplaceApprovalPolicy, RequestApproval, ResetSecondFactor, RestoreDepartment,
+    RestoreOrganization, RestorePerson, RevokeToken, RotateToken, ShowProfile, SignIn, StagePeople,
+    StartDomainValidation, StepUp, UnbindCertificate, UpdateAdministrator, UpdateDepartment, UpdateDomain,
+    UpdateIdentityProvider, UpdateOrganization, UpdatePerson, UpdateProfile, UpdateRole, UseLink, WantLink,
+    WithdrawApproval, WithdrawDelegation,
 };
 use runtime::{
     outbound::Outbound,
@@ -81,6 +83,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_person.sql"),
     include_str!("../migrations/0003_people.sql"),
     include_str!("../migrations/0004_sign_in.sql"),
+    include_str!("../migrations/0005_provider_sign_in.sql"),
 ];
 
 /// The file of passwords that nobody may choose cannot be read.
@@ -161,6 +164,9 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         DeclineApproval => decline_approval,
         WithdrawApproval => withdraw_approval,
         ReplaceApprovalPolicy => replace_approval_policy,
+        CreateIdentityProvider => create_identity_provider,
+        UpdateIdentityProvider => update_identity_provider,
+        ArchiveIdentityProvider => archive_identity_provider,
         IssueToken => issue_token,
         RotateToken => rotate_token,
         RevokeToken => revoke_token,
@@ -168,6 +174,8 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         RecordTokenUse => record_token_use,
         RecordDenial => record_denial,
         SignIn => sign_in,
+        BeginProviderSignIn => begin_provider_sign_in,
+        FinishProviderSignIn => finish_provider_sign_in,
         StepUp => step_up,
         EndSession => end_session,
         RecordSessionUse => record_session_use,

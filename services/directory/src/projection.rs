@@ -3,8 +3,8 @@
 use contracts::{
     Event,
     directory::{
-        AdministratorEvent, DenialEvent, DepartmentEvent, OrganizationEvent, ROLES, RecordStatus, Role,
-        RoleEvent, RoleView, SessionEvent, TokenEvent,
+        AdministratorEvent, DenialEvent, DepartmentEvent, IdentityProviderEvent, OrganizationEvent, ROLES,
+        RecordStatus, Role, RoleEvent, RoleView, SessionEvent, TokenEvent,
     },
 };
 use deadpool_postgres::Transaction;
@@ -26,17 +26,26 @@ pub mod validations;
 pub struct DirectoryProjection;
 
 /// Each table: id, organization, version, time, a name to find it by, whose it is, and the document that the API answers.
-const TABLES: [&str; 7] =
-    ["organization", "department", "administrator", "role", "token", "denial", "session"];
+const TABLES: [&str; 8] = [
+    "organization",
+    "department",
+    "administrator",
+    "role",
+    "identity_provider",
+    "token",
+    "denial",
+    "session",
+];
 
 impl Projection for DirectoryProjection {
     const NAME: &'static str = "directory";
-    const VERSION: i32 = 3;
+    const VERSION: i32 = 4;
     const CATEGORIES: &'static [&'static str] = &[
         OrganizationEvent::CATEGORY,
         DepartmentEvent::CATEGORY,
         AdministratorEvent::CATEGORY,
         RoleEvent::CATEGORY,
+        IdentityProviderEvent::CATEGORY,
         TokenEvent::CATEGORY,
         DenialEvent::CATEGORY,
         SessionEvent::CATEGORY,

@@ -54,6 +54,15 @@ impl Answer {
         self
     }
 
+    /// Adds a header beside those of its name.
+    #[must_use]
+    pub fn also(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        if let Ok(value) = value.try_into() {
+            self.0.headers_mut().append(name, value);
+        }
+        self
+    }
+
     /// Tells the log position a write reached, if it wrote.
     #[must_use]
     pub fn at(self, position: i64) -> Self {

@@ -33,6 +33,12 @@ pub fn set(name: &str, value: &str) -> String {
     format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax")
 }
 
+/// The header that sets a cookie for so many seconds.
+#[must_use]
+pub fn set_for(name: &str, value: &str, seconds: u32) -> String {
+    format!("{}; Max-Age={seconds}", set(name, value))
+}
+
 /// The header that takes a cookie away.
 #[must_use]
 pub fn cleared(name: &str) -> String {

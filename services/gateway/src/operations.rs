@@ -24,6 +24,7 @@ pub fn table() -> Vec<Operation> {
         resources::approvals::operations(),
         resources::approval_policies::operations(),
         resources::tokens::operations(),
+        resources::identity_providers::operations(),
         resources::access_lists::operations(),
         resources::mail::operations(),
         resources::notifications::operations(),

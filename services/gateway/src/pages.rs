@@ -2,12 +2,16 @@
 //! repeats what only the page that showed it knows.
 
 mod html;
+pub mod provider;
 
 use std::time::Duration;
 
 use contracts::{Credential, Problem, SecretText, session::SessionText};
 use http::{HeaderValue, StatusCode, header};
-use runtime::database::{DatabaseError, Scope, scoped_read};
+use runtime::{
+    authority::Principal,
+    database::{DatabaseError, Scope, scoped_read},
+};
 use sha2::{Digest, Sha256};
 
 use self::html::{Form, page};
@@ -29,7 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The operations.
 pub fn operations() -> Vec<Operation> {
-    vec![
+    let mut operations = provider::operations();
+    operations.extend([
         Operation::get("/sign-in", "getSignInPage", "A page to sign in with")
             .public()
             .undocumented()
@@ -52,7 +57,8 @@ pub fn operations() -> Vec<Operation> {
             .handled_by(show_confirm),
         form("/domain-validation/{code}", "postConfirmPage").handled_by(confirm),
         form("/sign-out", "postSignOutPage").handled_by(sign_out),
-    ]
+    ]);
+    operations
 }
 
 fn form(path: &'static str, id: &'static str) -> Operation {
@@ -65,7 +71,8 @@ fn form(path: &'static str, id: &'static str) -> Operation {
 
 async fn show(call: Call) -> Result<Answer, Problem> {
     match signed_in(&call).await {
-        Some((name, text)) => {
+        Some((caller, text)) => {
+            let name = call.gateway.doorkeeper.name_of(caller.administrator).unwrap_or_default();
             Ok(page(StatusCode::OK, "Signed in", &html::signed_in(&name, &text.csrf_token())))
         }
         None => Ok(sign_in_page(&call, StatusCode::OK, "").await),
@@ -81,9 +88,9 @@ async fn sign_in(call: Call) -> Result<Answer, Problem> {
     let code = Some(form.get("code")).filter(|code| !code.is_empty()).map(SecretText::new);
     let (name, password) = (form.get("name"), SecretText::new(form.get("password")));
     match sessions::begin(&call, organization, name, password, code).await {
-        Ok((text, _)) => Ok(Answer::new(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "")
-            .located("/sign-in")
-            .with(header::SET_COOKIE, cookie::set(cookie::SESSION, &text.reveal()))),
+        Ok((text, _)) => {
+            Ok(to_sign_in().with(header::SET_COOKIE, cookie::set(cookie::SESSION, &text.reveal())))
+        }
         Err(refused) => {
             let page = sign_in_page(&call, problem::status(refused.code), &refused.detail).await;
             Ok(turned_away(page, &refused))
@@ -155,20 +162,29 @@ async fn sign_out(mut call: Call) -> Result<Answer, Problem> {
             _ = sessions::end_session(&call, context, text.id, true).await?;
         }
     }
-    Ok(Answer::new(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "")
-        .located("/sign-in")
-        .with(header::SET_COOKIE, cookie::cleared(cookie::SESSION)))
+    Ok(to_sign_in().with(header::SET_COOKIE, cookie::cleared(cookie::SESSION)))
+}
+
+/// Sends the browser on to the page to sign in with, which says who is signed in.
+fn to_sign_in() -> Answer {
+    Answer::new(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "").located("/sign-in")
+}
+
+/// The one page for whoever came from an identity provider and is not let in.
+fn shut_out(call: &Call, refused: &Problem) -> Answer {
+    let support = call.gateway.place.support_url.as_deref();
+    let content = html::shut_out(refused.code.as_str(), &refused.detail, support);
+    turned_away(page(problem::status(refused.code), "Not signed in", &content), refused)
 }
 
 /// Who is signed in with this browser.
-async fn signed_in(call: &Call) -> Option<(String, SessionText)> {
+async fn signed_in(call: &Call) -> Option<(Principal, SessionText)> {
     let text = cookie::session(&call.headers)?;
     let caller = call.gateway.doorkeeper.authenticate_session(&text).ok()?;
     let Credential::Session(session) = caller.credential else { return None };
     rest::wake(&call.gateway, session, call.now).await.ok()?;
     call.gateway.gate.admit_to(Some(caller.organization), call.address).ok()?;
-    let name = call.gateway.doorkeeper.name_of(caller.administrator)?;
-    Some((name, text))
+    Some((caller, text))
 }
 
 /// What a form sent, if it is one that we showed to this browser. Errors: `cross_site_request`, `malformed_request`.
@@ -188,8 +204,13 @@ async fn sign_in_page(call: &Call, status: StatusCode, message: &str) -> Answer 
     let organization = call.step("organization");
     let own = if organization.is_empty() { None } else { support_url(call, organization).await };
     let support = own.as_deref().or(call.gateway.place.support_url.as_deref());
+    // Whoever has a password signs in also while what is offered beside is not known.
+    let offered = provider::offered(&call.gateway, organization).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "identity providers cannot be read");
+        vec![]
+    });
     let (token, cookie) = visitor(call);
-    let content = html::sign_in(&shown(organization), message, &token, support);
+    let content = html::sign_in(&shown(organization), message, &token, &offered, support);
     page(status, "Sign in", &content).with(header::SET_COOKIE, cookie)
 }
 

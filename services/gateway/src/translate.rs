@@ -7,8 +7,8 @@ use contracts::{
     directory::{
         AccessListEvent, AdministratorEvent, ApprovalEvent, ApprovalKind, ApprovalPolicyEvent, AuditEvent,
         DenialEvent, DepartmentEvent, DirectoryNameEvent, DomainEvent, DomainValidationEvent,
-        OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent, SignInEvent, TokenEvent,
-        ValidationMethod,
+        IdentityProviderEvent, OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent,
+        SignInEvent, TokenEvent, ValidationMethod,
     },
     inventory::CertificateEvent,
     keystore::{CredentialEvent, KeyEvent},
@@ -233,6 +233,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | ApprovalPolicyEvent::CATEGORY
         | GuardedActEvent::CATEGORY
         | RoleEvent::CATEGORY
+        | IdentityProviderEvent::CATEGORY
         | DenialEvent::CATEGORY
         | AuditEvent::CATEGORY
         | SessionEvent::CATEGORY

@@ -62,6 +62,7 @@ fn a_field_with_words_of_its_own_is_filtered_by_those() {
         "listDomainValidations method",
         "listDomainValidations status",
         "listDomains status",
+        "listIdentityProviders status",
         "listKeys algorithm",
         "listKeys purpose",
         "listKeys status",

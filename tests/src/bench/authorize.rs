@@ -107,6 +107,7 @@ fn grant(number: u128) -> Grant {
         organization_id: Some(OrganizationId(id(number))),
         department_id: Some(DepartmentId(id(number))),
         certificate_types: Some(vec![CertificateType::Server]),
+        identity_provider_id: None,
     }
 }
 
@@ -116,6 +117,7 @@ fn appointed(number: u128) -> AdministratorAppointed {
         name: format!("administrator-{number}"),
         kind: AdministratorKind::Person,
         grants: (0..GRANTS).map(|at| grant(number + at)).collect(),
+        identity_provider_id: None,
     }
 }
 

@@ -70,7 +70,16 @@ pub async fn call(client: &Https, method: &str, path: &str, body: Option<&Value>
 /// Waits until everything that was written is read back.
 pub async fn settled(world: &World) {
     let head = world.head().await.to_string();
-    for path in ["certificates", "certificate-requests", "keys", "tokens", "domains", "people", "sessions"] {
+    for path in [
+        "certificates",
+        "certificate-requests",
+        "keys",
+        "tokens",
+        "domains",
+        "people",
+        "sessions",
+        "identity-providers",
+    ] {
         let (path, headers) = (format!("/api/v1/{path}"), [("chancery-min-position", head.as_str())]);
         _ = world.api().request(Method::GET, &path, &headers, Bytes::new()).await.unwrap().expect(200);
     }

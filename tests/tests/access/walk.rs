@@ -134,6 +134,14 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     let in_ours = |role: &str| json!([{"role": role, "organization": ours}]);
     let client_only =
         json!([{"role": "organization_officer", "organization": ours, "certificateTypes": ["client"]}]);
+    let provider = async |name: &str, organization: &str| {
+        let groups = json!([{"group": "all", "grant": {"role": "requester"}}]);
+        let provider = json!({"name": name, "organization": organization, "issuer": "https://login.example.com",
+            "clientId": "chancery", "clientSecret": "correct horse", "groups": groups});
+        make(&api, "identity-providers", provider).await
+    };
+    let (our_provider, their_provider) = (provider("ours", &ours).await, provider("theirs", &there).await);
+
     let (rita, requester) = somebody(world, "rita", in_web("requester")).await;
     let callers = vec![
         api.clone(),
@@ -196,7 +204,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     };
     let import_here = import(&api, "d@ours.example").await;
     let import_there = import(&foreign_master, "e@elsewhere.example").await;
-    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 15]| {
+    let things = async |whole: &Things, request: &Value, parts: [(&'static str, &String); 16]| {
         let certificate = request["certificateId"].as_str().unwrap().to_owned();
         let events = format!("/api/v1/events?subject={}", id(request));
         let events = api.get(&events).await.expect(200).json();
@@ -243,6 +251,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("approvals", &own_approval),
                 ("tokens", &spare),
                 ("roles", &helpdesk),
+                ("identity-providers", &our_provider),
             ],
         )
         .await,
@@ -265,6 +274,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("approvals", &beside_approval),
                 ("tokens", &marks),
                 ("roles", &helpdesk),
+                ("identity-providers", &our_provider),
             ],
         )
         .await,
@@ -287,6 +297,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
                 ("approvals", &foreign_approval),
                 ("tokens", &olgas),
                 ("roles", &foreign_role),
+                ("identity-providers", &their_provider),
             ],
         )
         .await,
@@ -498,6 +509,9 @@ impl Operation {
             }
             "createRole" => json!({"name": "walk", "organization": things["organizations"],
                 "permissions": ["certificate.read"]}),
+            "createIdentityProvider" => json!({"name": "walk", "organization": things["organizations"],
+                "issuer": "https://login.example.com", "clientId": "walk", "clientSecret": "correct horse",
+                "groups": [{"group": "all", "grant": {"role": "requester"}}]}),
             "delegateDomain" => json!({"delegateTo": things["delegations"]}),
             "createCa" => json!({"name": "another", "kind": "root"}),
             "createProfile" => json!({"name": "another"}),

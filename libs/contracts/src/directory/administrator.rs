@@ -10,7 +10,7 @@ use super::{
     AdministratorSecondFactorConfirmed, AdministratorSecondFactorEnrolled, AdministratorSecondFactorRemoved,
     BuiltInRole, Grant, NewGrant, Role,
 };
-use crate::{AdministratorId, Permission, Timestamp, command, events};
+use crate::{AdministratorId, IdentityProviderId, Permission, Timestamp, command, events};
 
 /// What acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +36,9 @@ pub struct AdministratorAppointed {
     pub kind: AdministratorKind,
     /// What they may do, and where.
     pub grants: Vec<Grant>,
+    /// The identity provider that they are known through; missing: somebody here appointed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_provider_id: Option<IdentityProviderId>,
 }
 
 /// How `administrator.appointed` was written first: the role, on the whole installation.
@@ -61,7 +64,7 @@ pub enum RoleV1 {
 impl From<AdministratorAppointedV1> for AdministratorAppointed {
     fn from(AdministratorAppointedV1 { id, name, role: RoleV1::Master }: AdministratorAppointedV1) -> Self {
         let grants = vec![Grant::installation(Role::BuiltIn(BuiltInRole::Master))];
-        Self { id, name, kind: AdministratorKind::Person, grants }
+        Self { id, name, kind: AdministratorKind::Person, grants, identity_provider_id: None }
     }
 }
 
@@ -273,6 +276,9 @@ pub struct AdministratorView {
     /// Whether signing in with it needs a code of a second factor.
     #[serde(default)]
     pub has_second_factor: bool,
+    /// The identity provider that they are known through; `null`: somebody here appointed them.
+    #[serde(default)]
+    pub identity_provider_id: Option<IdentityProviderId>,
     /// What they may do, and where: the grants that the reader's own rights reach.
     pub grants: Vec<Grant>,
     /// When they were appointed.

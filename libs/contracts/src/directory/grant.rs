@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Role, RoleChoice};
-use crate::{AdministratorId, DepartmentId, OrganizationId, id::Reference, x509::CertificateType};
+use crate::{
+    AdministratorId, DepartmentId, IdentityProviderId, OrganizationId, id::Reference, x509::CertificateType,
+};
 
 /// A role that an administrator has somewhere: on the installation when there is no organization, in an organization, or
 /// in one of its departments.
@@ -22,13 +24,23 @@ pub struct Grant {
     /// Only for these types of certificate; missing: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_types: Option<Vec<CertificateType>>,
+    /// The identity provider whose groups give it, and take it away; missing: somebody here gave it. It counts in sessions
+    /// that began there and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_provider_id: Option<IdentityProviderId>,
 }
 
 impl Grant {
     /// A role on the whole installation.
     #[must_use]
     pub const fn installation(role: Role) -> Self {
-        Self { role, organization_id: None, department_id: None, certificate_types: None }
+        Self {
+            role,
+            organization_id: None,
+            department_id: None,
+            certificate_types: None,
+            identity_provider_id: None,
+        }
     }
 }
 

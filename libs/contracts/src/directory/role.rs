@@ -84,6 +84,8 @@ pub const ROLES: &[RoleRow] = &[
         permissions: DEPARTMENT.or(PermissionSet::of(&[
             P::AccessListRead,
             P::AccessListWrite,
+            P::IdentityProviderRead,
+            P::IdentityProviderWrite,
             P::DepartmentWrite,
             P::RoleWrite,
             P::KeyRead,

@@ -77,6 +77,8 @@ pub enum SessionEnd {
     Ended,
     /// Its owner's password changed.
     PasswordChanged,
+    /// The identity provider that it began at was archived, deactivated or given another issuer.
+    ProviderStopped,
     /// Its owner may no longer act.
     OwnerStopped,
 }

@@ -24,8 +24,22 @@ pub enum SignInFailure {
     NotActive,
     /// They may do nothing in the organization they wanted to act in.
     OtherOrganization,
+    /// The sign-in at an identity provider was finished, has lapsed, or was begun in another browser.
+    SignInVoid,
+    /// Nobody may sign in at the identity provider now.
+    ProviderStopped,
+    /// The identity provider does not answer as it should.
+    ProviderUnavailable,
+    /// The identity provider does not take our client id and secret.
+    ClientRefused,
+    /// The identity provider let them not in.
+    ProviderRefused,
     /// The OpenID provider's answer is not one that is believed.
     IdentityRefused,
+    /// The identity provider knows them, and their groups there give nothing here.
+    NoGroup,
+    /// They were to sign in anew at the identity provider, and did not.
+    NotFresh,
     /// The identity, or the certificate, belongs to nobody here.
     NotBound,
     /// The client certificate is not one that is believed.

@@ -87,13 +87,15 @@ pub struct KnownAdministrator {
     pub status: AdministratorStatus,
     /// Their grants, with what their roles allow now.
     pub held: Arc<[Held]>,
+    /// Those of them that no identity provider gives: what counts without a session that began there.
+    pub own: Arc<[Held]>,
 }
 
 impl KnownAdministrator {
-    /// Whether they may do everything everywhere.
+    /// Whether they may do everything everywhere, also while an identity provider is away or says otherwise.
     #[must_use]
     pub fn is_active_master(&self) -> bool {
-        self.status == AdministratorStatus::Active && self.held.iter().any(Held::is_master)
+        self.status == AdministratorStatus::Active && self.own.iter().any(Held::is_master)
     }
 }
 
@@ -173,7 +175,7 @@ impl Directory {
         if now > expires_at {
             return Err(Denied::Invalid);
         }
-        let organization = administrator.held.first().and_then(|held| held.grant.organization_id);
+        let organization = administrator.own.first().and_then(|held| held.grant.organization_id);
         Ok(Principal {
             administrator: *id,
             credential: Credential::Certificate(thumbprint),
@@ -183,7 +185,7 @@ impl Directory {
             all_organizations: true,
             scope: Arc::default(),
             carried: PermissionSet::ALL,
-            held: administrator.held.clone(),
+            held: administrator.own.clone(),
             expires_at,
         })
     }
@@ -204,7 +206,7 @@ impl Directory {
             all_organizations: token.all_organizations,
             scope: token.scope.clone(),
             carried: token.carried,
-            held: token.held(&administrator.held),
+            held: token.held(&administrator.own),
             expires_at: token.expires_at,
         })
     }
@@ -326,6 +328,7 @@ impl Directory {
     fn grant(&mut self, administrator: AdministratorId, grants: Vec<Grant>) {
         let held = self.held(grants);
         if let Some(known) = self.administrators.get_mut(&administrator) {
+            known.own = own(&held);
             known.held = held;
         }
     }
@@ -402,7 +405,8 @@ impl Directory {
                 let held = self.held(appointed.grants);
                 self.administrator_names.insert(appointed.name.clone(), id);
                 let AdministratorAppointed { name, kind, .. } = appointed;
-                let known = KnownAdministrator { name, kind, status: AdministratorStatus::Active, held };
+                let (status, own) = (AdministratorStatus::Active, own(&held));
+                let known = KnownAdministrator { name, kind, status, held, own };
                 self.administrators.insert(id, known);
                 return;
             }
@@ -486,6 +490,16 @@ impl Directory {
             }
         }
         Ok(())
+    }
+}
+
+/// Those of these grants that no identity provider gives.
+fn own(held: &Arc<[Held]>) -> Arc<[Held]> {
+    let is_own = |held: &&Held| held.grant.identity_provider_id.is_none();
+    if held.iter().all(|held| is_own(&held)) {
+        held.clone()
+    } else {
+        held.iter().filter(is_own).cloned().collect()
     }
 }
 

@@ -19,6 +19,7 @@ pub mod context;
 mod department;
 mod domain;
 mod failure;
+mod identity_provider;
 mod inspect;
 mod issue;
 mod key;
@@ -162,6 +163,9 @@ pub enum ClientCommand {
     /// Roles: what may be granted
     #[command(subcommand)]
     Role(role::Role),
+    /// Identity providers: where people sign in
+    #[command(subcommand)]
+    IdentityProvider(identity_provider::IdentityProvider),
     /// Domains, and whom they are delegated to
     #[command(subcommand)]
     Domain(domain::Domain),
@@ -226,6 +230,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Session(session) => session.run(&api).await,
         ClientCommand::Report(report) => report.run(&api).await,
         ClientCommand::Role(role) => role.run(&api).await,
+        ClientCommand::IdentityProvider(provider) => provider.run(&api).await,
         ClientCommand::Domain(domain) => domain.run(&api).await,
         ClientCommand::AccessList(list) => list.run(&api).await,
         ClientCommand::Settings(settings) => settings.run(&api).await,

@@ -16,8 +16,14 @@ fn auditor() -> Vec<Grant> {
 
 fn appointed() -> AdministratorEvent {
     let id = AdministratorId(Uuid::from_u128(1));
-    AdministratorAppointed { id, name: "alice".into(), kind: AdministratorKind::Person, grants: auditor() }
-        .into()
+    AdministratorAppointed {
+        id,
+        name: "alice".into(),
+        kind: AdministratorKind::Person,
+        grants: auditor(),
+        identity_provider_id: None,
+    }
+    .into()
 }
 
 fn update(grants: Option<Vec<Grant>>, described: &[&str]) -> AdministratorCommand {

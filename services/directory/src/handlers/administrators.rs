@@ -66,7 +66,8 @@ impl Handlers {
             return Err(Problem::new(Code::AlreadyExists, words).with_errors(vec![taken]));
         }
         let id = AdministratorId(owner);
-        let appointed = AdministratorAppointed { id, name, kind: command.kind, grants };
+        let appointed =
+            AdministratorAppointed { id, name, kind: command.kind, grants, identity_provider_id: None };
         let appoint = AdministratorCommand::Appoint(appointed);
         let done = self.administrators.create(&within(context, organization), owner, appoint).await?;
         if done.dry_run.is_none() && person != Person::default() {
@@ -216,14 +217,14 @@ impl Handlers {
         Ok(Seen { caller, principal, context: within(context, tenant), grants })
     }
 
-    /// All grants once those within the caller's reach are replaced. What is given and what is taken must be within
-    /// what the caller holds; what stays need not be. Errors: `forbidden`.
+    /// All grants once those within the caller's reach that people gave are replaced. What is given and what is taken must
+    /// be within what the caller holds; what stays need not be. Errors: `forbidden`.
     fn replaced(&self, seen: &Seen, wanted: Vec<Grant>) -> Result<Vec<Grant>, Problem> {
-        let (reached, beyond): (Vec<_>, Vec<_>) = seen
-            .grants
-            .iter()
-            .cloned()
-            .partition(|grant| seen.caller.permit(&Target::of_grant(grant)).is_ok());
+        // What an identity provider gave is its groups' to take.
+        let within_reach = |grant: &Grant| {
+            grant.identity_provider_id.is_none() && seen.caller.permit(&Target::of_grant(grant)).is_ok()
+        };
+        let (reached, beyond): (Vec<_>, Vec<_>) = seen.grants.iter().cloned().partition(within_reach);
         let given = wanted.iter().filter(|grant| !reached.contains(grant));
         let taken = reached.iter().filter(|grant| !wanted.contains(grant));
         self.may_give(&seen.caller, &seen.principal, given.chain(taken).cloned().collect())?;
@@ -275,6 +276,7 @@ impl Handlers {
             status,
             has_password: door.password,
             has_second_factor: door.second_factor.is_some(),
+            identity_provider_id: appointed.identity_provider_id,
             grants: grants.collect(),
             created_at,
             version: done.version,

@@ -27,7 +27,7 @@ impl Handlers {
         Err(Problem::new(Code::ValidationFailed, words).with_errors(errors))
     }
 
-    fn resolve(
+    pub(super) fn resolve(
         &self,
         principal: &Principal,
         wanted: &NewGrant,
@@ -66,7 +66,7 @@ impl Handlers {
             let words = "an empty list allows nothing: leave it out for all types".to_owned();
             return Err(at("certificateTypes", "empty", words));
         }
-        Ok(Grant { role, organization_id, department_id, certificate_types })
+        Ok(Grant { role, organization_id, department_id, certificate_types, identity_provider_id: None })
     }
 
     fn visible_organization(

@@ -83,7 +83,8 @@ impl Handlers {
         let known = claimant.id.and_then(|id| Some((id, self.authority.administrator(id)?)));
         let active = known.filter(|(_, known)| known.status == AdministratorStatus::Active);
         let Some((id, _)) = active else { return nothing() };
-        if self.lock_out.forgotten(&claimant.name, self.clock.now()).await.is_err()
+        if self.is_of_provider(id).await?
+            || self.lock_out.forgotten(&claimant.name, self.clock.now()).await.is_err()
             || self.people.find(id).await?.email.is_none()
         {
             return nothing();

@@ -37,6 +37,8 @@ pub(super) struct NewSession {
     pub certificate: Option<Thumbprint>,
     /// Until when it counts as one whose owner has just proved who they are.
     pub stepped_up_until: Option<Timestamp>,
+    /// How long it lasts at most, where that is less than usual.
+    pub longest: Option<time::Duration>,
 }
 
 impl Handlers {
@@ -47,6 +49,8 @@ impl Handlers {
         new: NewSession,
     ) -> Result<Executed<Session>, Problem> {
         let (administrator, credential) = (new.administrator, Credential::Session(new.id));
+        let usual = self.auth.session_max.duration();
+        let lasts = new.longest.map_or(usual, |longest| longest.min(usual));
         let started = SessionStarted {
             id: new.id,
             administrator_id: administrator,
@@ -56,7 +60,7 @@ impl Handlers {
             address: new.address,
             certificate: new.certificate,
             hash: new.hash,
-            expires_at: self.clock.now().plus(self.auth.session_max.duration()),
+            expires_at: self.clock.now().plus(lasts),
             stepped_up_until: new.stepped_up_until,
         };
         let context =

@@ -106,6 +106,7 @@ impl Handlers {
             address: claimant.address,
             certificate,
             stepped_up_until: None,
+            longest: None,
         };
         let started = session.id;
         let done = self.start_session(context, session).await?;
@@ -135,6 +136,10 @@ impl Handlers {
                 })?;
                 let attempt = self.lock_out.begin_again(id, now).await?;
                 (attempt, self.prove(context, &claimant, &code).await)
+            }
+            None if self.is_of_provider(principal.administrator).await? => {
+                let words = "you signed in at an identity provider: open /sign-in/again in this browser to do so anew";
+                return Err(Problem::new(Code::InvalidState, words));
             }
             None => {
                 let password = command
@@ -264,7 +269,7 @@ impl Handlers {
     }
 
     /// The answer to a sign-in that was done before.
-    async fn begun(
+    pub(super) async fn begun(
         &self,
         id: contracts::SessionId,
         hash: &str,

@@ -139,7 +139,7 @@ impl Handlers {
     /// `invalid_state` of somebody who may not act.
     async fn held_by(&self, issuer: &Principal, id: AdministratorId) -> Result<Arc<[Held]>, Problem> {
         if id == issuer.administrator {
-            return Ok(issuer.held.clone());
+            return carried(&issuer.held);
         }
         let works_here = |held: &Held| {
             let organization = held.grant.organization_id;
@@ -153,7 +153,7 @@ impl Handlers {
             let words = format!("the administrator '{id}' may not act: enable them first");
             return Err(Problem::new(Code::InvalidState, words));
         }
-        Ok(known.held)
+        carried(&known.held)
     }
 
     /// Whether a token for somebody else carries no more than the caller holds. One's own tokens carry one's own
@@ -206,6 +206,19 @@ impl Handlers {
             version: done.version,
         }))
     }
+}
+
+/// What tokens carry of grants: nothing that an identity provider gives, which is read anew at each sign-in. Errors:
+/// `invalid_state`, when that is all there is.
+fn carried(held: &Arc<[Held]>) -> Result<Arc<[Held]>, Problem> {
+    let own: Arc<[Held]> =
+        held.iter().filter(|held| held.grant.identity_provider_id.is_none()).cloned().collect();
+    if own.is_empty() && !held.is_empty() {
+        let words = "API tokens carry nothing that an identity provider gives, and this administrator has nothing else: \
+            appoint a service, or give them a grant";
+        return Err(Problem::new(Code::InvalidState, words));
+    }
+    Ok(own)
 }
 
 /// A token that somebody else than its administrator issues, and may have read: of what its administrator is granted later,

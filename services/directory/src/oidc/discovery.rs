@@ -12,6 +12,10 @@ pub struct Provider {
     pub token_endpoint: Url,
     /// Where its keys are.
     pub jwks_uri: Url,
+    /// Whether it says who it is when it sends people back (RFC 9207): then it has to.
+    pub names_itself: bool,
+    /// Whether clients show their secret in a header, which is the usual way, or else in the form.
+    pub basic: bool,
 }
 
 /// Why what a provider says is not believed.
@@ -26,6 +30,9 @@ pub enum DiscoveryError {
     /// An address on another host, or without TLS.
     #[error("its {0} is not an https address on the issuer's own host")]
     Foreign(&'static str),
+    /// It takes client secrets in no way that is known here.
+    #[error("it takes client secrets neither by client_secret_basic nor by client_secret_post")]
+    ClientSecret,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +41,9 @@ struct Document {
     authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
 /// Where the discovery document of an issuer is.
@@ -52,7 +62,15 @@ pub fn read(issuer: &str, body: &[u8]) -> Result<Provider, DiscoveryError> {
         let url = Url::parse(text).ok().filter(|url| is_own(issuer, url));
         url.ok_or(DiscoveryError::Foreign(name))
     };
+    let methods = document.token_endpoint_auth_methods_supported.as_deref();
+    let takes = |method: &str| methods.is_some_and(|methods| methods.iter().any(|known| known == method));
+    let basic = methods.is_none() || takes("client_secret_basic");
+    if !basic && !takes("client_secret_post") {
+        return Err(DiscoveryError::ClientSecret);
+    }
     Ok(Provider {
+        names_itself: document.authorization_response_iss_parameter_supported,
+        basic,
         authorization_endpoint: own("authorization_endpoint", &document.authorization_endpoint)?,
         token_endpoint: own("token_endpoint", &document.token_endpoint)?,
         jwks_uri: own("jwks_uri", &document.jwks_uri)?,
@@ -77,6 +95,22 @@ mod tests {
     fn document() -> serde_json::Value {
         json!({"issuer": ISSUER, "authorization_endpoint": "https://login.example.com/authorize",
             "token_endpoint": "https://login.example.com/token", "jwks_uri": "https://login.example.com/keys"})
+    }
+
+    #[test]
+    fn how_a_provider_wants_to_be_asked_is_read() {
+        let with = |member: &str, value: serde_json::Value| {
+            let mut document = document();
+            document[member] = value;
+            read(ISSUER, document.to_string().as_bytes())
+        };
+        let plain = read(ISSUER, document().to_string().as_bytes()).unwrap();
+        assert!(plain.basic && !plain.names_itself);
+        let methods = "token_endpoint_auth_methods_supported";
+        assert!(with(methods, json!(["client_secret_post", "client_secret_basic"])).unwrap().basic);
+        assert!(!with(methods, json!(["private_key_jwt", "client_secret_post"])).unwrap().basic);
+        assert!(matches!(with(methods, json!(["private_key_jwt"])), Err(DiscoveryError::ClientSecret)));
+        assert!(with("authorization_response_iss_parameter_supported", json!(true)).unwrap().names_itself);
     }
 
     #[test]

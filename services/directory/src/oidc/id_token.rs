@@ -15,9 +15,11 @@ use super::keys::Keys;
 /// The longest token that is looked at, in bytes: asked before it is split.
 pub const LONGEST: usize = 16 * 1024;
 /// How far the provider's clock may be off.
-const SKEW: time::Duration = time::Duration::seconds(60);
+pub const SKEW: time::Duration = time::Duration::seconds(60);
 /// The oldest token: it was asked for a moment ago.
 const OLDEST: time::Duration = time::Duration::minutes(10);
+/// In seconds: whoever proved who they are longer ago did not do so of late.
+const YEAR: i64 = 365 * 24 * 60 * 60;
 /// The longest subject (section 2 of the specification).
 const LONGEST_SUBJECT: usize = 255;
 
@@ -50,6 +52,8 @@ pub struct Expected<'a> {
 pub struct Identity {
     /// The provider's name for them: never given to another person.
     pub subject: String,
+    /// When they proved to the provider who they are, if it says.
+    pub proved_at: Option<Timestamp>,
     /// Everything that it says.
     pub claims: Map<String, Value>,
 }
@@ -96,11 +100,31 @@ struct Claims {
     azp: Option<String>,
     sub: String,
     nonce: Option<String>,
-    exp: i64,
-    iat: i64,
-    nbf: Option<i64>,
+    exp: NumericDate,
+    iat: NumericDate,
+    nbf: Option<NumericDate>,
+    auth_time: Option<NumericDate>,
     #[serde(flatten)]
     others: Map<String, Value>,
+}
+
+/// Seconds since 1970, perhaps with a fraction (RFC 7519 section 2), which does not count.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged)]
+enum NumericDate {
+    Whole(i64),
+    Fraction(f64),
+}
+
+impl NumericDate {
+    fn unix(self) -> i64 {
+        match self {
+            Self::Whole(seconds) => seconds,
+            // What is beyond the range ends at its end, which no time is.
+            #[allow(clippy::cast_possible_truncation)]
+            Self::Fraction(seconds) => seconds.floor() as i64,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -150,13 +174,13 @@ pub fn verify(
 
 /// Whether a key may verify this algorithm: by its kind, and by what it says that it is for.
 fn is_for(key: &Jwk, algorithm: Algorithm) -> bool {
-    let fits = match (&key.algorithm, algorithm) {
-        (AlgorithmParameters::RSA(_), Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512) => true,
-        (AlgorithmParameters::RSA(_), Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512) => true,
-        (AlgorithmParameters::EllipticCurve(_), Algorithm::ES256 | Algorithm::ES384) => true,
-        (AlgorithmParameters::OctetKeyPair(_), Algorithm::EdDSA) => true,
-        _ => false,
-    };
+    use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    let fits = matches!(
+        (&key.algorithm, algorithm),
+        (AlgorithmParameters::RSA(_), RS256 | RS384 | RS512 | PS256 | PS384 | PS512)
+            | (AlgorithmParameters::EllipticCurve(_), ES256 | ES384)
+            | (AlgorithmParameters::OctetKeyPair(_), EdDSA)
+    );
     let says = key.common.key_algorithm.is_none_or(|named| named.to_string() == format!("{algorithm:?}"));
     let signs = key.common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
     fits && says && signs
@@ -186,17 +210,20 @@ fn judge(claims: Claims, expected: &Expected<'_>, now: Timestamp) -> Result<Iden
         return Err(Refused::Nonce);
     }
     let (early, late) = (now.plus(-SKEW).unix(), now.plus(SKEW).unix());
-    let is_now = claims.exp > early
-        && claims.iat <= late
-        && claims.iat >= now.plus(-OLDEST).unix()
-        && claims.nbf.is_none_or(|from| from <= late);
+    let is_now = claims.exp.unix() > early
+        && claims.iat.unix() <= late
+        && claims.iat.unix() >= now.plus(-OLDEST).unix()
+        && claims.nbf.is_none_or(|from| from.unix() <= late);
     if !is_now {
         return Err(Refused::Time);
     }
     if claims.sub.is_empty() || claims.sub.len() > LONGEST_SUBJECT || !claims.sub.is_ascii() {
         return Err(Refused::Subject);
     }
-    Ok(Identity { subject: claims.sub, claims: claims.others })
+    // A time that no clock shows is none that was.
+    let proved_at = claims.auth_time.map(NumericDate::unix).filter(|at| (early - YEAR..=late).contains(at));
+    let proved_at = proved_at.map(Timestamp::from_unix);
+    Ok(Identity { subject: claims.sub, proved_at, claims: claims.others })
 }
 
 #[cfg(test)]

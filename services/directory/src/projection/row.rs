@@ -4,9 +4,9 @@ use contracts::{
     AdministratorId, DepartmentId, Event, OrganizationId, RoleId, SessionId, TokenId,
     directory::{
         AdministratorAppointed, AdministratorEvent, AdministratorStatus, AdministratorView, DenialEvent,
-        DepartmentEvent, DepartmentView, Details, Grant, OrganizationEvent, OrganizationView, RecordStatus,
-        Role, RoleEvent, RoleView, SessionEvent, SessionStatus, SessionView, TokenEvent, TokenStatus,
-        TokenView,
+        DepartmentEvent, DepartmentView, Details, Grant, IdentityProviderEvent, OrganizationEvent,
+        OrganizationView, ProviderSetup, RecordStatus, Role, RoleEvent, RoleView, SessionEvent,
+        SessionStatus, SessionView, TokenEvent, TokenStatus, TokenView,
     },
 };
 use eventlog::Recorded;
@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::event;
-use crate::handlers::INSTALLATION;
+use crate::{
+    handlers::INSTALLATION,
+    identity_provider::{standing as provider_standing, view},
+};
 
 /// What one event changes in one row: `None` stays as it is, and so do members that the document does not name.
 #[derive(Default)]
@@ -37,6 +40,7 @@ pub fn row(recorded: &Recorded) -> Result<Option<Row>, ProjectionError> {
         DepartmentEvent::CATEGORY => department(recorded, event(recorded)?),
         AdministratorEvent::CATEGORY => administrator(recorded, event(recorded)?),
         RoleEvent::CATEGORY => role(recorded, event(recorded)?),
+        IdentityProviderEvent::CATEGORY => identity_provider(recorded, event(recorded)?),
         TokenEvent::CATEGORY => token(recorded, event(recorded)?),
         DenialEvent::CATEGORY => denial(recorded, event(recorded)?),
         SessionEvent::CATEGORY => session(recorded, event(recorded)?),
@@ -99,7 +103,13 @@ fn department(recorded: &Recorded, event: DepartmentEvent) -> Row {
 fn administrator(recorded: &Recorded, event: AdministratorEvent) -> Row {
     let table = "administrator";
     match event {
-        AdministratorEvent::Appointed(AdministratorAppointed { id, name, kind, grants }) => {
+        AdministratorEvent::Appointed(AdministratorAppointed {
+            id,
+            name,
+            kind,
+            grants,
+            identity_provider_id,
+        }) => {
             let reached = granted(&grants);
             let view = AdministratorView {
                 id,
@@ -110,6 +120,7 @@ fn administrator(recorded: &Recorded, event: AdministratorEvent) -> Row {
                 status: AdministratorStatus::Active,
                 has_password: false,
                 has_second_factor: false,
+                identity_provider_id,
                 grants,
                 created_at: recorded.recorded_at,
                 version: recorded.version,
@@ -185,6 +196,32 @@ fn role(recorded: &Recorded, event: RoleEvent) -> Row {
             Row { table, document, ..Row::default() }
         }
         RoleEvent::Archived(_) => standing(table, "archived"),
+    }
+}
+
+fn identity_provider(recorded: &Recorded, event: IdentityProviderEvent) -> Row {
+    let table = "identity_provider";
+    match event {
+        IdentityProviderEvent::Created(created) => {
+            let (name, status) = (created.name.clone(), provider_standing(&created.setup));
+            let view = view(created, status, recorded.recorded_at, recorded.version);
+            Row {
+                table,
+                name: Some(name),
+                status: Some(status.as_str()),
+                document: json!(view),
+                ..Row::default()
+            }
+        }
+        IdentityProviderEvent::Updated(updated) => {
+            let status = provider_standing(&updated.setup);
+            let ProviderSetup { display_name, issuer, client_id, scopes, groups_claim, groups, .. } =
+                updated.setup;
+            let document = json!({"displayName": display_name, "issuer": issuer, "clientId": client_id,
+                "scopes": scopes, "groupsClaim": groups_claim, "groups": groups, "status": status});
+            Row { table, status: Some(status.as_str()), document, ..Row::default() }
+        }
+        IdentityProviderEvent::Archived(_) => standing(table, "archived"),
     }
 }
 

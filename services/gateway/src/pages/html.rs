@@ -3,6 +3,7 @@
 use contracts::{Code, Problem};
 use http::{HeaderValue, StatusCode, header};
 
+use super::provider::Offered;
 use crate::{answer::Answer, docs::escaped};
 
 /// What whoever forgot their password reads.
@@ -52,17 +53,42 @@ pub fn page(status: StatusCode, title: &str, content: &str) -> Answer {
         .with(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"))
 }
 
+/// Sends a browser on to a provider, which learns nothing of where it comes from.
+pub fn sent_to(url: &str) -> Answer {
+    Answer::new(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "")
+        .located(url)
+        .with(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+}
+
+/// What whoever came from an identity provider reads who is not let in.
+pub fn shut_out(code: &str, message: &str, support: Option<&str>) -> String {
+    format!(
+        "<h1>You are not signed in</h1>{}<p>If you ask for help, say: <code>{}</code></p>\
+         <p><a href=\"/sign-in\">Sign in</a></p>{}",
+        alert(message),
+        escaped(code),
+        help(support)
+    )
+}
+
 /// The form to sign in with.
-pub fn sign_in(organization: &str, message: &str, token: &str, support: Option<&str>) -> String {
+pub fn sign_in(
+    organization: &str,
+    message: &str,
+    token: &str,
+    offered: &[Offered],
+    support: Option<&str>,
+) -> String {
     let (at, action) = match organization {
         "" => (String::new(), "/sign-in".to_owned()),
         name => (format!(" to {}", escaped(name)), format!("/sign-in/{}", escaped(name))),
     };
-    let support = support.map_or_else(String::new, |url| {
-        format!("<p><a href=\"{}\" rel=\"noreferrer\">Help with signing in</a></p>", escaped(url))
-    });
+    let link = |one: &Offered| {
+        format!("<p><a href=\"{}\" rel=\"nofollow\">Sign in with {}</a></p>", one.path(), escaped(&one.name))
+    };
+    let (links, support) = (offered.iter().map(link).collect::<String>(), help(support));
     format!(
-        "<h1>Sign in{at}</h1>{}<form method=\"post\" action=\"{action}\">{}\
+        "<h1>Sign in{at}</h1>{}{links}<form method=\"post\" action=\"{action}\">{}\
          <p><label>Name<br><input name=\"name\" autocomplete=\"username\" required autofocus></label></p>\
          <p><label>Password<br><input name=\"password\" type=\"password\" autocomplete=\"current-password\" required></label></p>\
          <p><label>Code, if you have a second factor<br>\
@@ -118,6 +144,12 @@ pub fn signed_in(name: &str, token: &str) -> String {
     )
 }
 
+fn help(support: Option<&str>) -> String {
+    support.map_or_else(String::new, |url| {
+        format!("<p><a href=\"{}\" rel=\"noreferrer\">Help with signing in</a></p>", escaped(url))
+    })
+}
+
 fn hidden(token: &str) -> String {
     format!("<input type=\"hidden\" name=\"token\" value=\"{}\">", escaped(token))
 }
@@ -133,12 +165,15 @@ mod tests {
     #[test]
     fn what_strangers_send_is_shown_as_text() {
         let strange = "\"><script>alert(1)</script>";
+        let offered =
+            [Offered { id: contracts::IdentityProviderId(uuid::Uuid::nil()), name: strange.into() }];
         let shown = [
-            sign_in(strange, strange, "00", Some(strange)),
+            sign_in(strange, strange, "00", &offered, Some(strange)),
             link(strange, "00"),
             confirm(strange, "00"),
             confirmed(strange, strange),
             signed_in(strange, "00"),
+            shut_out(strange, strange, Some(strange)),
         ];
         for html in shown {
             assert!(!html.contains("<script") && !html.contains(strange), "{html}");

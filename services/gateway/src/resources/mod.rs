@@ -14,6 +14,7 @@ pub mod csrs;
 pub mod domains;
 pub mod events;
 pub mod explain;
+pub mod identity_providers;
 pub mod keys;
 pub mod mail;
 pub mod me;

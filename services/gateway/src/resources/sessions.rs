@@ -3,7 +3,8 @@
 
 use bus::Context;
 use contracts::{
-    Actor, Code, Credential, OrganizationId, Permission, Problem, SecretText, Service, SessionId,
+    Actor, Code, Credential, IdentityProviderId, OrganizationId, Permission, Problem, SecretText, Service,
+    SessionId,
     directory::{
         EndSession, ForgetPassword, SessionStatus, SessionView, SignIn, SignInMethod, StepUp, UseLink,
     },
@@ -22,6 +23,8 @@ use crate::{
     call::Call,
     cookie,
     operation::Operation,
+    pages::provider,
+    parameter::Parameter,
     reach::Reach,
     read, select,
     view::{self, Field, Rights, View},
@@ -101,6 +104,26 @@ struct CurrentSession {
     session: SessionView,
 }
 
+/// An identity provider that people may sign in at.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct SignInProvider {
+    /// Id.
+    id: IdentityProviderId,
+    /// What people read on the button.
+    name: String,
+    /// Where a browser begins.
+    url: String,
+}
+
+/// The identity providers that people may sign in at.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct SignInProviders {
+    /// The providers, by name.
+    items: Vec<SignInProvider>,
+}
+
 /// The operations.
 pub fn operations() -> Vec<Operation> {
     let mut current = example();
@@ -147,6 +170,23 @@ pub fn operations() -> Vec<Operation> {
             )
             .problem(Code::CrossSiteRequest)
             .handled_by(forgotten),
+        Operation::get(
+            "/api/v1/sign-in/providers",
+            "listSignInProviders",
+            "List the identity providers that people may sign in at, with a browser",
+        )
+        .public()
+        .query(Parameter::text(
+            "organization",
+            "The name of the organization to act in; missing: the usual one.",
+        ))
+        .answers::<SignInProviders>(
+            StatusCode::OK,
+            "The identity providers.",
+            json!({"items": [{"id": "idp_01jdp4q2x8f7mb3v5kz6n9w0ae", "name": "Staff account",
+                "url": "https://pki.example.com/sign-in/with/idp_01jdp4q2x8f7mb3v5kz6n9w0ae"}]}),
+        )
+        .handled_by(providers),
         SESSIONS
             .lists(Operation::get(
                 "/api/v1/sessions",
@@ -296,6 +336,20 @@ async fn forgotten(call: Call) -> Result<Answer, Problem> {
     let Forgotten { name } = call.json()?;
     forget(&call, name);
     Answer::json(StatusCode::ACCEPTED, &json!({}))
+}
+
+async fn providers(call: Call) -> Result<Answer, Problem> {
+    let organization = call.query.get("organization").unwrap_or_default();
+    let offered = provider::offered(&call.gateway, organization).await.map_err(|error| {
+        tracing::warn!(%error, "identity providers cannot be read");
+        Problem::unavailable("identity providers are not known at the moment; try again")
+    })?;
+    let item = |one: provider::Offered| {
+        let url = format!("{}{}", call.gateway.place.origin, one.path());
+        SignInProvider { id: one.id, name: one.name, url }
+    };
+    let items = offered.into_iter().map(item).collect();
+    Answer::json(StatusCode::OK, &SignInProviders { items })
 }
 
 async fn list(call: Call) -> Result<Answer, Problem> {

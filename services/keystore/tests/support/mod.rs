@@ -161,6 +161,7 @@ impl Stage {
             name: "root".into(),
             kind: AdministratorKind::Service,
             grants: vec![Grant::installation(Role::BuiltIn(BuiltInRole::Master))],
+            identity_provider_id: None,
         };
         self.append(&directory, id.uuid(), 0, AdministratorEvent::from(appointed)).await;
         let issued = TokenIssued {

@@ -62,10 +62,26 @@ fn a_token_that_says_what_is_expected_is_believed() {
         with(json!({"aud": ["chancery"]})),
         with(json!({"aud": ["chancery", "another"], "azp": "chancery"})),
         with(json!({"exp": NOON.unix() - 30})),
+        with(json!({"iat": 1795262400.5, "auth_time": 1795262399.04})),
     ] {
         let identity = verify(&provider.sign(&claims), &provider.keys(), &EXPECTED, NOON).unwrap();
         assert_eq!(identity.subject, "248289761001");
         assert_eq!(identity.claims["groups"], json!(["pki"]));
+    }
+}
+
+#[test]
+fn when_somebody_proved_who_they_are_is_read() {
+    let provider = Provider::new();
+    let now = NOON.unix();
+    let proved = |auth_time: Value| {
+        let token = provider.sign(&with(json!({ "auth_time": auth_time })));
+        verify(&token, &provider.keys(), &EXPECTED, NOON).unwrap().proved_at.map(Timestamp::unix)
+    };
+    assert_eq!(proved(json!(now - 90)), Some(now - 90));
+    assert_eq!(proved(json!(1_795_262_399.5)), Some(now - 1));
+    for nonsense in [json!(0), json!(-1e300), json!(1e300), json!(now + 3600), json!(null)] {
+        assert_eq!(proved(nonsense.clone()), None, "{nonsense}");
     }
 }
 
@@ -89,6 +105,9 @@ fn whatever_else_a_token_says_it_is_not_believed() {
         (json!({"sub": ""}), Refused::Subject),
         (json!({"sub": "x".repeat(256)}), Refused::Subject),
         (json!({"exp": null}), Refused::Malformed),
+        (json!({"exp": "2027"}), Refused::Malformed),
+        (json!({"exp": -1e300}), Refused::Time),
+        (json!({"iat": 1e300}), Refused::Time),
     ] {
         let token = provider.sign(&with(changes.clone()));
         assert_eq!(verify(&token, &provider.keys(), &EXPECTED, NOON), Err(reason), "{changes}");
