@@ -225,10 +225,10 @@ async fn who_speaks_for_some_types_asks_for_these_alone(world: &mut World) {
 
     let typed = |name: &str, types: Value| json!({"name": name, "types": types});
     let both = json!(["server", "client"]);
-    _ = limited.post("/api/v1/domains", &typed("both.example", both.clone())).await.expect(403);
+    _ = limited.post("/api/v1/domains", &typed("typed.example", both.clone())).await.expect(403);
     _ = limited.post("/api/v1/domains", &typed("clients.example", json!(["client"]))).await.expect(201);
-    _ = master.post("/api/v1/domains", &typed("both.example", both.clone())).await.expect(201);
-    let (of_both, of_own) = ("/api/v1/domains/name:both.example", "/api/v1/domains/name:clients.example");
+    _ = master.post("/api/v1/domains", &typed("typed.example", both.clone())).await.expect(201);
+    let (of_both, of_own) = ("/api/v1/domains/name:typed.example", "/api/v1/domains/name:clients.example");
     let patch = async |client: &Https, path: &str, body: Value| {
         let headers = [("content-type", "application/json")];
         client.request(Method::PATCH, path, &headers, body.to_string().into()).await.unwrap().status.as_u16()

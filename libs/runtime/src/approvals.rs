@@ -27,6 +27,12 @@ pub struct Rules<'a> {
 /// nothing that a wider one asks for. In production, CAs and policies need one approval when nobody asks for more.
 #[must_use]
 pub fn rule(kind: ApprovalKind, rules: Rules<'_>) -> Option<ApprovalRule> {
+    together(asking(kind, rules))
+}
+
+/// The rules that ask for approvals of an act, from the narrowest to the widest.
+#[must_use]
+pub fn asking(kind: ApprovalKind, rules: Rules<'_>) -> Vec<ApprovalRule> {
     let of = |rules: &[KindRule]| rules.iter().find(|one| one.kind == kind).map(|one| one.rule.clone());
     let profile = rules.profile.filter(|_| kind == ApprovalKind::CertificateRequest).cloned();
     let two_persons = matches!(kind, ApprovalKind::CaCreation | ApprovalKind::PolicyChange);
@@ -35,12 +41,18 @@ pub fn rule(kind: ApprovalKind, rules: Rules<'_>) -> Option<ApprovalRule> {
         .into_iter()
         .flatten()
         .filter(|rule| rule.required > 0)
-        .reduce(both)
+        .collect()
+}
+
+/// What rules ask for together, from the narrowest to the widest. Of several none approves anything at once: each has
+/// automatic rules of its own.
+#[must_use]
+pub fn together(asking: Vec<ApprovalRule>) -> Option<ApprovalRule> {
+    asking.into_iter().reduce(both)
 }
 
 /// What a narrower and a wider rule ask for together: as many as the one that asks for more, somebody else than who asks
-/// if either says so, by the earlier end; by whom the wider one names, or else the narrower one; and approved at once
-/// only by what the wider one lets pass.
+/// if either says so, by the earlier end; and by whom the wider one names, or else the narrower one.
 fn both(narrow: ApprovalRule, wide: ApprovalRule) -> ApprovalRule {
     let (approvers, escalate) = if wide.approvers.is_everybody() {
         (narrow.approvers, narrow.escalate)
@@ -54,7 +66,7 @@ fn both(narrow: ApprovalRule, wide: ApprovalRule) -> ApprovalRule {
         expires: narrow.expires.min(wide.expires),
         remind: narrow.remind,
         escalate,
-        auto: wide.auto,
+        auto: vec![],
     }
 }
 
@@ -155,7 +167,7 @@ mod tests {
         let kind = ApprovalKind::CertificateRequest;
         let installation = [KindRule { kind, rule: wide.clone() }];
         let rules = Rules { profile: Some(&narrow), installation: &installation, ..Rules::default() };
-        assert_eq!(rule(kind, rules), Some(ApprovalRule { required: 2, ..wide.clone() }));
+        assert_eq!(rule(kind, rules), Some(ApprovalRule { required: 2, auto: vec![], ..wide.clone() }));
         // Where the wider one names nobody, the narrower one says by whom.
         let installation = [KindRule { kind, rule: ApprovalRule::requiring(1) }];
         let found = rule(kind, Rules { installation: &installation, ..rules });

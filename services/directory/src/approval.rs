@@ -103,7 +103,7 @@ pub enum ApprovalCommand {
     },
     /// Its time is over, if it is.
     Expire,
-    /// Remind those who may decide, if it is time.
+    /// Remind those who may decide: it is time.
     Remind,
     /// Let others decide as well, if it is time.
     Escalate,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use bus::Context;
 use contracts::{
-    Actor, ApprovalId, DomainId, Event, OrganizationId, Problem, Service, Timestamp,
+    Actor, ApprovalId, Code, DomainId, Event, OrganizationId, Problem, Service, Timestamp,
     directory::{
         ApprovalEvent, ApprovalKind, ApprovalPolicyEvent, Delegate, DomainDelegationRefused, DomainEvent,
         approval_policy_stream,
     },
     event::EventError,
+    x509::CertificateType,
 };
 use eventlog::Recorded;
 use runtime::{
@@ -25,7 +26,7 @@ use uuid::Uuid;
 use crate::{
     approval::ApprovalCommand,
     approval_policy::PolicyCommand,
-    domain::{DomainCommand, DomainRefusal},
+    domain::DomainCommand,
     handlers::{Handlers, INSTALLATION, delegations},
 };
 
@@ -149,7 +150,13 @@ impl Approvals {
         let recorded = self.recorded(due).await?;
         let ApprovalPolicyEvent::Proposed(proposed) = event(&recorded)? else { return Ok(()) };
         let whose = OrganizationId(recorded.tenant);
-        let request = self.handlers.policy_approval(&recorded, proposed, whose).await?;
+        let known = self.handlers.approval_policies.reload(recorded.stream).await?;
+        let waits =
+            known.state.proposed.as_ref().is_some_and(|(approval, _)| *approval == proposed.approval_id);
+        if !waits {
+            return Ok(()); // dropped before it was asked for
+        }
+        let request = self.handlers.policy_approval(&recorded, &known.state.rules, proposed, whose).await?;
         let context = self.own(due.command_id, whose);
         let id = request.id;
         let command = ApprovalCommand::Request(Box::new(request));
@@ -171,7 +178,8 @@ impl Approvals {
                     return Ok(());
                 };
                 let context = Context { tenant: INSTALLATION, ..context };
-                self.settle(&context, domain, delegate, ended).await
+                let shown = history.first().map(event).transpose()?.and_then(shown_types);
+                self.settle(&context, domain, delegate, shown, ended).await
             }
             ApprovalKind::PolicyChange if matter.subject_id.starts_with(delegations::POLICY) => {
                 let stream = approval_policy_stream(tenant);
@@ -193,8 +201,16 @@ impl Approvals {
         context: &Context,
         domain: DomainId,
         delegate: Delegate,
+        shown: Option<Vec<CertificateType>>,
         ended: ApprovalEvent,
     ) -> Result<(), Problem> {
+        let known = self.handlers.domains.reload(domain.uuid()).await?;
+        let delegation = known.state.0.as_ref().and_then(|domain| domain.delegations.get(&delegate));
+        let still = delegation
+            .is_some_and(|delegation| shown.as_ref().is_none_or(|shown| *shown == delegation.requested));
+        if !still {
+            return Ok(()); // something else is asked for by now, and decided by itself
+        }
         let reason = match ended {
             ApprovalEvent::Granted(_) => None,
             ApprovalEvent::Declined(declined) => Some(declined.reason),
@@ -207,14 +223,17 @@ impl Approvals {
             }
             _ => Some("nobody decided in time".to_owned()),
         };
-        let command = match reason {
-            None => DomainCommand::Approve(delegate),
-            Some(reason) => DomainCommand::Reject(DomainDelegationRefused { delegate, reason }),
-        };
-        let done = self.handlers.domains.execute(context, domain.uuid(), command).await;
-        let settled = Problem::from(DomainRefusal::NothingWaits);
-        match done {
-            Err(problem) if problem.detail != settled.detail => Err(problem),
+        let reject = |reason| DomainCommand::Reject(DomainDelegationRefused { delegate, reason });
+        let command = reason.map_or(DomainCommand::Approve { delegate, shown }, reject);
+        match self.handlers.domains.execute(context, domain.uuid(), command).await {
+            Err(problem) if problem.retryable => Err(problem),
+            // Granted, and not possible any more: whoever asked learns why.
+            Err(problem) if problem.code == Code::ValidationFailed => {
+                let words = format!("it was approved, but what holds now refuses it: {}", problem.detail);
+                let step = context.step("refuse");
+                self.handlers.domains.execute(&step, domain.uuid(), reject(words)).await.map(drop)
+            }
+            // It is settled already.
             _ => Ok(()),
         }
     }
@@ -262,6 +281,13 @@ impl Approvals {
         let deadline = self.handlers.clock.now().plus(PATIENCE);
         Context::new(command_id, tenant, Actor::Service(Service::Directory), deadline)
     }
+}
+
+/// The types of a delegation that those who decided were shown.
+fn shown_types(asked: ApprovalEvent) -> Option<Vec<CertificateType>> {
+    let ApprovalEvent::Requested(requested) = asked else { return None };
+    let shown = requested.changes.into_iter().find(|change| change.pointer == "/types")?;
+    serde_json::from_value(shown.to).ok()
 }
 
 fn uuid(payload: &Value, member: &str) -> Result<Uuid, Problem> {

@@ -68,7 +68,12 @@ pub enum DomainCommand {
         types: Option<Vec<CertificateType>>,
     },
     /// Agree to what was asked for.
-    Approve(Delegate),
+    Approve {
+        /// For whom.
+        delegate: Delegate,
+        /// The types that whoever agrees was shown, where that may be other ones than wait now.
+        shown: Option<Vec<CertificateType>>,
+    },
     /// Refuse what was asked for.
     Reject(DomainDelegationRefused),
     /// Take a delegation, or a request for one, back.
@@ -148,8 +153,11 @@ impl Aggregate for Domain {
                 let is_known = is_had || known.requested == types;
                 Ok(if is_known { vec![] } else { vec![DomainDelegationRequested { delegate, types }.into()] })
             }
-            (Some(domain), DomainCommand::Approve(delegate)) => {
+            (Some(domain), DomainCommand::Approve { delegate, shown }) => {
                 let known = waiting(domain, delegate)?;
+                if shown.is_some_and(|shown| shown != known.requested) {
+                    return Err(DomainRefusal::NothingWaits);
+                }
                 let mut types = possible(domain, delegate, Some(known.requested.clone()))?;
                 types.extend(&known.types);
                 let types = sorted(types);

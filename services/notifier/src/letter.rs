@@ -31,6 +31,8 @@ pub struct Facts {
     pub until: Option<String>,
     /// Where to go.
     pub link: Option<String>,
+    /// What to type to do so on the command line.
+    pub command: Option<String>,
     /// A code to type.
     pub code: Option<String>,
     /// A domain.
@@ -57,6 +59,7 @@ impl Facts {
             ("reason", &self.reason),
             ("until", &self.until),
             ("link", &self.link),
+            ("command", &self.command),
             ("code", &self.code),
             ("domain", &self.domain),
             ("organization", &self.organization),
@@ -140,6 +143,7 @@ mod tests {
             reason: some("<script>alert(1)</script>"),
             until: some("2026-11-28 12:00 UTC"),
             link: some("https://pki.example.com/approvals/apr_1?a=1&b=2"),
+            command: some("chancery approval show apr_1"),
             code: some("K7QZ"),
             domain: some("example.com"),
             organization: some("Example"),

@@ -44,21 +44,32 @@ pub struct Asked<'a> {
     pub holds: &'a dyn Fn(&[Role]) -> bool,
 }
 
-/// What a request needs by the rule that is about it.
+/// What a request needs by the rules that ask for approvals of it. It is approved at once if each of them has an automatic
+/// rule that says so: none excuses what another one asks for.
 #[must_use]
-pub fn need(rule: Option<ApprovalRule>, asked: &Asked<'_>) -> Need {
-    let Some(rule) = rule else { return Need::Nothing };
-    let mut unmatched = vec![];
-    for automatic in &rule.auto {
-        match misfit(automatic, asked) {
-            None => {
-                let AutomaticRule { name, reason, .. } = automatic.clone();
-                return Need::Automatic { rule: name, reason };
+pub fn need(asking: Vec<ApprovalRule>, asked: &Asked<'_>) -> Need {
+    let (mut passed, mut unmatched) = (vec![], vec![]);
+    for rule in &asking {
+        for automatic in &rule.auto {
+            match misfit(automatic, asked) {
+                None => {
+                    passed.push(automatic.clone());
+                    break;
+                }
+                Some(why) => unmatched.push(UnmatchedRule { rule: automatic.name.clone(), why }),
             }
-            Some(why) => unmatched.push(UnmatchedRule { rule: automatic.name.clone(), why }),
         }
     }
-    Need::Approvals { rule, unmatched }
+    let every_one = passed.len() == asking.len();
+    match approvals::together(asking) {
+        None => Need::Nothing,
+        Some(_) if every_one => {
+            let names: Vec<&str> = passed.iter().map(|rule| rule.name.as_str()).collect();
+            let reason = passed.iter().find_map(|rule| rule.reason.clone());
+            Need::Automatic { rule: names.join(", "), reason }
+        }
+        Some(rule) => Need::Approvals { rule, unmatched },
+    }
 }
 
 /// What of an automatic rule does not hold. A rule that names nothing holds for nobody.
@@ -102,8 +113,8 @@ impl Signer {
     /// What a certificate request needs.
     pub(crate) fn need(&self, context: &Context, submit: &Submit) -> Need {
         let profile = submit.rules.profile.approval.as_ref();
-        let rule = self.approval_rule(context.tenant, ApprovalKind::CertificateRequest, profile);
-        if rule.is_none() {
+        let asking = self.asking(context.tenant, ApprovalKind::CertificateRequest, profile);
+        if asking.is_empty() {
             return Need::Nothing;
         }
         let requester = submit.belongs.requested_by;
@@ -113,7 +124,7 @@ impl Signer {
             |roles: &[Role]| requester.is_some_and(|who| self.authority.holds_any(who, roles, &target));
         let names = submit.applicant.every_name();
         let asked = Asked { profile: submit.rules.profile_id, names: &names, requester, holds: &holds };
-        need(rule, &asked)
+        need(asking, &asked)
     }
 
     /// The rule by which an act of an organization needs approval.
@@ -121,8 +132,17 @@ impl Signer {
         &self,
         organization: OrganizationId,
         kind: ApprovalKind,
-        profile: Option<&ApprovalRule>,
     ) -> Option<ApprovalRule> {
+        approvals::together(self.asking(organization, kind, None))
+    }
+
+    /// The rules that ask for approvals of an act of an organization.
+    fn asking(
+        &self,
+        organization: OrganizationId,
+        kind: ApprovalKind,
+        profile: Option<&ApprovalRule>,
+    ) -> Vec<ApprovalRule> {
         self.catalog.read(|catalog: &Catalog| {
             let policies = catalog.approval_policies();
             let rules = approvals::Rules {
@@ -131,7 +151,7 @@ impl Signer {
                 installation: policies.installation(),
                 production: self.production,
             };
-            approvals::rule(kind, rules)
+            approvals::asking(kind, rules)
         })
     }
 }
@@ -159,7 +179,7 @@ mod tests {
     fn verdict(rule: AutomaticRule, names: &[SubjectAltName], requester: Option<AdministratorId>) -> String {
         let holds = |roles: &[Role]| roles.iter().any(|role| role.to_string() == "requester");
         let asked = Asked { profile: WEB, names, requester, holds: &holds };
-        match need(Some(ApprovalRule { auto: vec![rule], ..ApprovalRule::requiring(1) }), &asked) {
+        match need(vec![ApprovalRule { auto: vec![rule], ..ApprovalRule::requiring(1) }], &asked) {
             Need::Automatic { rule, .. } => {
                 assert_eq!(rule, "internal");
                 String::new()
@@ -210,8 +230,28 @@ mod tests {
     }
 
     #[test]
+    fn each_rule_that_asks_has_to_let_it_pass() {
+        let names = [dns("a.corp.example")];
+        let asked = Asked { profile: WEB, names: &names, requester: None, holds: &|_| false };
+        let passes = |name: &str| ApprovalRule {
+            auto: vec![automatic(|rule| {
+                rule.name = name.to_owned();
+                rule.profiles = vec![WEB];
+            })],
+            ..ApprovalRule::requiring(1)
+        };
+        let strict = ApprovalRule::requiring(2);
+        for asking in [vec![strict.clone(), passes("wide")], vec![passes("narrow"), strict.clone()]] {
+            let expected = Need::Approvals { rule: strict.clone(), unmatched: vec![] };
+            assert_eq!(need(asking, &asked), expected);
+        }
+        let both = need(vec![passes("narrow"), passes("wide")], &asked);
+        assert_eq!(both, Need::Automatic { rule: "narrow, wide".into(), reason: None });
+    }
+
+    #[test]
     fn without_a_rule_nothing_is_needed() {
         let asked = Asked { profile: WEB, names: &[], requester: None, holds: &|_| false };
-        assert_eq!(need(None, &asked), Need::Nothing);
+        assert_eq!(need(vec![], &asked), Need::Nothing);
     }
 }

@@ -14,6 +14,7 @@ use pki::{
     name,
     serial::Serial,
 };
+use serde_json::{Value, json};
 
 use crate::{draft, fields, issuer::Issuer, micro_ca, throwaway::ThrowawayKey};
 
@@ -158,6 +159,18 @@ impl CaPlan {
             signature_algorithm: self.signature_algorithm(),
             tbs: BASE64_STANDARD.encode(tbs),
             max_ttl: self.max_ttl,
+        })
+    }
+
+    /// What it is going to be, as those who decide about it see it.
+    #[must_use]
+    pub fn describe(&self) -> Value {
+        json!({
+            "parentId": self.parent.as_ref().map(|parent| parent.id),
+            "subject": name::to_text(&self.subject),
+            "keyAlgorithm": self.key_algorithm,
+            "ttl": self.ttl,
+            "maxTtl": self.max_ttl,
         })
     }
 

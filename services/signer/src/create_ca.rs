@@ -74,7 +74,8 @@ impl Signer {
         let tried = plan.intent(KeyId(Uuid::nil()), stand_in.spki(), &signing)?;
         plan.id = CaId(self.names.reserve(&context, CaEvent::CATEGORY, &plan.name, plan.id.uuid()).await?);
         if context.dry_run {
-            let changes = differences(&Value::Null, &Ca::Pending(tried).describe());
+            let shown = [Ca::Pending(tried).describe(), plan.describe()];
+            let changes = shown.iter().flat_map(|shown| differences(&Value::Null, shown)).collect();
             return Ok(Answer::Dry(DryRun { would_change: true, changes }));
         }
         self.intend_ca(&context, &plan).await?;

@@ -52,7 +52,7 @@ impl Signer {
             return Ok(held.then_some(Answer::Waits(Waits { position: first.position, replayed: true })));
         }
         self.catch_up().await?;
-        let Some(rule) = self.approval_rule(context.tenant, act.kind, None) else { return Ok(None) };
+        let Some(rule) = self.approval_rule(context.tenant, act.kind) else { return Ok(None) };
         let Some(requested_by) = requester(context) else { return Ok(None) };
         let Answer::Dry(DryRun { would_change, mut changes }) = tried.await? else {
             return Err(Problem::internal()); // a dry run is answered as one
@@ -90,6 +90,7 @@ impl Signer {
         unmatched: Vec<UnmatchedRule>,
         command: &SubmitCertificateRequest,
     ) -> Result<Begun, Problem> {
+        let beyond = accepted.beyond_names();
         let mut submitted = accepted.submitted;
         let id: ApprovalId = self.ids.id();
         if context.dry_run {
@@ -117,7 +118,8 @@ impl Signer {
         };
         let summary =
             format!("certificate for {names} by the profile '{}'", accepted.submit.rules.profile_name);
-        let changes = tried(submitted.clone()).changes;
+        let mut changes = tried(submitted.clone()).changes;
+        changes.extend(beyond);
         let (required, submission) = (rule.required, submitted.id.uuid());
         submitted.issuance = None;
         submitted.approval =

@@ -15,11 +15,12 @@ use contracts::{
 use eventlog::{AppendError, Expected};
 use pki::serial::Serial;
 use runtime::{
-    aggregate::Aggregate,
+    aggregate::{Aggregate, differences},
     authority::Target,
     command::{append, append_problem, event, read_problem},
 };
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use crate::{
     certificate_request::{CertificateRequest, NewIds, RequestCommand, Submit},
@@ -29,6 +30,27 @@ use crate::{
     signer::Signer,
     submit::{Begun, intent_step, read},
 };
+
+/// Whether what would be signed now is what those who decided saw. Errors: `invalid_state`.
+fn as_approved(
+    now: &CertificateRequestSubmitted,
+    approved: &CertificateRequestSubmitted,
+) -> Result<(), Problem> {
+    let seen = |request: &CertificateRequestSubmitted| {
+        let CertificateRequestSubmitted { common_name, sans, subject_changes, key_algorithm, ttl, .. } =
+            request;
+        json!({"commonName": common_name, "sans": sans, "subjectChanges": subject_changes,
+            "keyAlgorithm": key_algorithm, "ttl": ttl})
+    };
+    let changed = differences(&seen(approved), &seen(now));
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let what: Vec<&str> = changed.iter().map(|change| change.pointer.trim_start_matches('/')).collect();
+    let words =
+        format!("what would be signed is not what was approved any more: {} changed", what.join(", "));
+    Err(Problem::new(Code::InvalidState, words))
+}
 
 impl Signer {
     /// Does what was approved, and says what came of it. `context`: that of the act, its command id from the approval.
@@ -109,7 +131,8 @@ impl Signer {
         let known = self.requests.reload(id.uuid()).await?;
         let CertificateRequest::Approved(submitted) = &known.state else { return Ok(id) };
         if let Some(intent) = self.approved_intent(context).await? {
-            self.issue(context, &intent).await?;
+            // It stands in the log: it is finished later, whatever is in the way now.
+            self.issue(context, &intent).await.map_err(|problem| Problem { retryable: true, ..problem })?;
             return Ok(id);
         }
         let command: SubmitCertificateRequest = body(held)?;
@@ -176,6 +199,7 @@ impl Signer {
             None => self.accept_managed(context, submit, now).await,
         };
         let mut accepted = accepted.map_err(&judged)?;
+        as_approved(&accepted.submitted, submitted).map_err(&judged)?;
         accepted.submitted.approval.clone_from(&submitted.approval);
         let begun = self.record(context, accepted, None).await.map_err(&judged)?;
         let intent = match begun {

@@ -29,7 +29,8 @@ use runtime::{
     authority::{Caller, Target},
     command::{append, append_problem},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     applicant::Applicant,
@@ -53,6 +54,18 @@ pub(crate) struct Accepted {
     now: Timestamp,
     pub(crate) submitted: CertificateRequestSubmitted,
     draft: Draft,
+}
+
+impl Accepted {
+    /// What those who decide see beside names and lifetime: whom the certificate is about, and which key it is for.
+    pub(crate) fn beyond_names(&self) -> Vec<Change> {
+        let (subject, _) = self.submit.subject();
+        let key = match self.submit.applicant.source() {
+            RequestSource::Csr => json!(hex::encode(Sha256::digest(&self.spki))),
+            RequestSource::Managed => Value::Null, // it is made afterwards
+        };
+        differences(&Value::Null, &json!({"subject": subject, "publicKeySha256": key}))
+    }
 }
 
 /// What became of a request before anything was signed.

@@ -43,6 +43,10 @@ fn request(delegate: Delegate, types: &[CertificateType]) -> DomainCommand {
     DomainCommand::Request { delegate, types: Some(types.into()) }
 }
 
+fn approve(delegate: Delegate) -> DomainCommand {
+    DomainCommand::Approve { delegate, shown: None }
+}
+
 fn reject(reason: &str) -> DomainCommand {
     DomainCommand::Reject(DomainDelegationRefused { delegate: HQ, reason: reason.into() })
 }
@@ -128,7 +132,7 @@ fn a_masters_word_counts_at_once_and_settles_what_was_asked_for() {
     example([requested(HQ, &[Server, Client])])
         .when(delegate(HQ, &[Server]), NOON)
         .then([delegated(HQ, &[Server])])
-        .when(DomainCommand::Approve(HQ), NOON)
+        .when(approve(HQ), NOON)
         .refused(DomainRefusal::NothingWaits);
     example([delegated(HQ, &[Server])]).when(delegate(HQ, &[Server]), NOON).changes_nothing();
     let none = DomainCommand::Delegate { delegate: HQ, types: None };
@@ -146,15 +150,23 @@ fn a_request_waits_and_is_decided_once() {
         .when(request(HQ, &[Server]), NOON)
         .changes_nothing();
     example([requested(HQ, &[Server])])
-        .when(DomainCommand::Approve(HQ), NOON)
+        .when(approve(HQ), NOON)
         .then([approved(HQ, &[Server])])
-        .when(DomainCommand::Approve(HQ), NOON)
+        .when(approve(HQ), NOON)
         .refused(DomainRefusal::NothingWaits);
     example([requested(HQ, &[Server])])
         .when(reject("not yours"), NOON)
         .then([refused.into()])
         .when(reject("again"), NOON)
         .refused(DomainRefusal::NothingWaits);
+    let shown =
+        |types: &[CertificateType]| DomainCommand::Approve { delegate: HQ, shown: Some(types.to_vec()) };
+    example([requested(HQ, &[Server, Client])])
+        .when(shown(&[Server]), NOON)
+        .refused(DomainRefusal::NothingWaits);
+    example([requested(HQ, &[Server, Client])])
+        .when(shown(&[Server, Client]), NOON)
+        .then([approved(HQ, &[Server, Client])]);
     let nameless = example([requested(HQ, &[Server])]).when(reject(" "), NOON);
     assert!(format!("{nameless:?}").contains("missing_reason"), "{nameless:?}");
 }
@@ -165,7 +177,7 @@ fn asking_for_more_types_adds_them_to_those_there_are() {
     example([delegated(HQ, &[Client])])
         .when(request(HQ, &[Server]), NOON)
         .then([requested(HQ, &[Server])])
-        .when(DomainCommand::Approve(HQ), NOON)
+        .when(approve(HQ), NOON)
         .then([approved(HQ, &[Server, Client])]);
 }
 

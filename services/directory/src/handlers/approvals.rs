@@ -5,9 +5,9 @@ use contracts::{
     ApprovalId, OrganizationId, Problem,
     directory::{ApprovalView, DeclineApproval, GiveApproval, RequestApproval, WithdrawApproval},
 };
-use runtime::repository::Executed;
+use runtime::{authority::Target, repository::Executed};
 
-use super::{Handlers, deciders::target, hidden, within};
+use super::{Handlers, INSTALLATION, deciders::target, hidden, within};
 use crate::approval::{self, Approval, ApprovalCommand, Known};
 
 impl Handlers {
@@ -63,7 +63,15 @@ impl Handlers {
         let context = &within(context, tenant);
         let caller = self.authority.caller::<WithdrawApproval>(context).await;
         let caller = caller.map_err(|denied| hidden(denied, "approval", &approval))?;
-        caller.permit(&target(&known, tenant)).map_err(|denied| hidden(denied, "approval", &approval))?;
+        // Also where others decide it for the installation: they asked for it in their own place.
+        let matter = &known.requested.matter;
+        let place = match matter.place.installation && tenant != INSTALLATION {
+            true => {
+                Target { owner: matter.requested_by, ..Target::within(tenant, matter.place.department_id) }
+            }
+            false => target(&known, tenant),
+        };
+        caller.permit(&place).map_err(|denied| hidden(denied, "approval", &approval))?;
         let by = caller.principal().map(|principal| principal.administrator);
         let withdraw = ApprovalCommand::Withdraw { by, reason };
         let done = self.approvals.execute(context, approval.uuid(), withdraw).await?;

@@ -7,7 +7,7 @@ use contracts::{
 };
 use runtime::authority::{Principal, Target, permitted};
 
-use super::{Handlers, INSTALLATION, hidden, within};
+use super::{Handlers, INSTALLATION, delegations, hidden, within};
 use crate::approval::Known;
 
 impl Handlers {
@@ -84,7 +84,10 @@ pub(super) fn target(known: &Known, tenant: OrganizationId) -> Target {
 /// Whether somebody's rights and the rule let them decide. Errors: `forbidden`.
 fn judge(known: &Known, principal: &Principal, target: &Target) -> Result<(), Problem> {
     permitted(principal, Permission::ApprovalDecide, target)?;
-    if let Some(permission) = known.requested.matter.kind.guards() {
+    let matter = &known.requested.matter;
+    let of_policy = matter.subject_id.starts_with(delegations::POLICY);
+    let guards = if of_policy { Some(Permission::ApprovalWrite) } else { matter.kind.guards() };
+    if let Some(permission) = guards {
         permitted(principal, permission, target)?;
     }
     let among = |approvers: &Approvers| {

@@ -5,13 +5,13 @@ use contracts::{
     command::Change,
     directory::{
         ApprovalKind, ApprovalMatter, ApprovalPlace, ApprovalPolicyProposed, ApprovalRule, Delegate,
-        DelegateReference, RequestApproval,
+        DelegateReference, KindRule, RequestApproval,
     },
     id::Reference,
 };
 use eventlog::Recorded;
 use runtime::{command::read_problem, domains};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Handlers, INSTALLATION};
 
@@ -67,8 +67,7 @@ impl Handlers {
         delegate: Delegate,
         id: ApprovalId,
     ) -> Result<RequestApproval, Problem> {
-        let types =
-            domain.delegations.get(&delegate).map(|known| known.requested.clone()).unwrap_or_default();
+        let known = domain.delegations.get(&delegate).cloned().unwrap_or_default();
         let whom = match delegate.reference() {
             DelegateReference::Organization(Reference::Id(id)) => {
                 let known = self.authority.organization(id);
@@ -91,7 +90,11 @@ impl Handlers {
             id,
             matter,
             summary: format!("delegate the domain '{}' to {whom}", domain.name),
-            changes: vec![Change { pointer: "/types".to_owned(), from: Value::Null, to: json!(types) }],
+            changes: vec![Change {
+                pointer: "/types".to_owned(),
+                from: json!(known.types),
+                to: json!(known.requested),
+            }],
             rule: self.delegation_rule(delegate.organization_id).await?,
             unmatched: vec![],
         })
@@ -101,6 +104,7 @@ impl Handlers {
     pub(crate) async fn policy_approval(
         &self,
         recorded: &Recorded,
+        now: &[KindRule],
         proposed: ApprovalPolicyProposed,
         whose: OrganizationId,
     ) -> Result<RequestApproval, Problem> {
@@ -123,7 +127,7 @@ impl Handlers {
             summary: format!("change which acts of {words} need approval"),
             changes: vec![Change {
                 pointer: "/rules".to_owned(),
-                from: Value::Null,
+                from: json!(now),
                 to: json!(proposed.rules),
             }],
             rule: rule.unwrap_or_else(|| ApprovalRule::requiring(1)),

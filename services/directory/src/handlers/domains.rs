@@ -155,7 +155,7 @@ impl Handlers {
             };
             return self.delegation_answer(waits, delegate).await;
         }
-        let approve = DomainCommand::Approve(delegate);
+        let approve = DomainCommand::Approve { delegate, shown: None };
         let done = self.domains.execute(&within(context, INSTALLATION), id.uuid(), approve).await?;
         self.delegation_answer(done, delegate).await
     }
@@ -212,7 +212,10 @@ impl Handlers {
         let open = self.open_delegation(domain, delegate).await?;
         let Some(approval) = open.last().copied() else {
             let rule = self.approval_rule(delegate.organization_id, ApprovalKind::Delegation).await?;
-            if rule.is_some() {
+            let known = self.domains.reload(domain.uuid()).await?;
+            let delegation = known.state.0.as_ref().and_then(|domain| domain.delegations.get(&delegate));
+            let waits = delegation.is_some_and(|delegation| !delegation.requested.is_empty());
+            if rule.is_some() && waits {
                 return Err(Problem::unavailable("the approval is being recorded; try again"));
             }
             return Ok(true);

@@ -36,6 +36,12 @@ impl Handlers {
         let id = command.administrator;
         let seen = self.seen::<WantLink>(context, id).await?;
         self.may_give(&seen.caller, &seen.principal, seen.grants.clone())?;
+        let known = self.administrators.load(id.uuid()).await?;
+        if known.state.appointed().is_some_and(|(appointed, _)| appointed.kind == AdministratorKind::Service)
+        {
+            let words = "a service has no password: give it an API token or a client certificate";
+            return Err(Problem::new(Code::InvalidState, words));
+        }
         let purpose = LinkPurpose::SetPassword;
         if command.show {
             let (link, done) = self.drawn(&seen.context, id, purpose, AdministratorCommand::ShowLink).await?;

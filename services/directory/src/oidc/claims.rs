@@ -69,7 +69,9 @@ fn groups<'a>(setup: &ProviderSetup, claims: &'a Map<String, Value>) -> HashSet<
 pub fn person(claims: &Map<String, Value>) -> Person {
     let text =
         |name: &str| claims.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
-    let unverified = claims.get("email_verified") == Some(&Value::Bool(false));
+    // Some write it as a text; whatever is not a clear yes is a no.
+    let unverified =
+        claims.get("email_verified").is_some_and(|said| *said != Value::Bool(true) && said != "true");
     let display_name = text("name").filter(|name| fields::text("", name, 200).is_none());
     let email = text("email").filter(|email| !unverified && fields::email("", email).is_none());
     Person { display_name: display_name.map(str::to_owned), email: email.map(str::to_owned) }

@@ -21,7 +21,7 @@ use super::{
     keys::{Keys, KeysError},
 };
 
-/// How many providers are waited for at once: one that hangs keeps nobody else from working.
+/// How many answers of providers are waited for at once: those that hang keep nobody from anything but signing in there.
 const AT_ONCE: usize = 16;
 /// How long all of one step of a sign-in may take.
 const PATIENCE: Duration = Duration::from_secs(15);

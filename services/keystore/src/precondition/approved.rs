@@ -40,6 +40,9 @@ fn is_for(requested: &ApprovalRequested, intended: &CaIntended) -> bool {
         && intended.approval_id == Some(requested.id)
         && shown("/name") == Some(&json!(intended.name))
         && shown("/kind") == Some(&json!(intended.kind))
+        && shown("/parentId").cloned().unwrap_or_default() == json!(intended.parent_id)
+        && shown("/keyAlgorithm") == Some(&json!(intended.key_algorithm))
+        && shown("/maxTtl").cloned().unwrap_or_default() == json!(intended.max_ttl)
 }
 
 #[cfg(test)]
@@ -83,7 +86,11 @@ mod tests {
             id: APPROVAL,
             matter: ApprovalMatter { kind, subject_id: APPROVAL.to_string(), requested_by: None, place },
             summary: "make a CA".into(),
-            changes: vec![change("/name", json!(name)), change("/kind", json!(CaKind::Root))],
+            changes: vec![
+                change("/name", json!(name)),
+                change("/kind", json!(CaKind::Root)),
+                change("/keyAlgorithm", json!(KeyAlgorithm::EcdsaP256)),
+            ],
             required: 1,
             approvers: Approvers::default(),
             four_eyes: true,
@@ -115,6 +122,16 @@ mod tests {
             ("none is there", root.clone(), vec![]),
             ("it is not granted yet", root.clone(), history[..1].to_vec()),
             ("it is for another CA", intended("other", Some(APPROVAL)), history.clone()),
+            (
+                "it is for one with another key",
+                CaIntended { key_algorithm: KeyAlgorithm::Rsa2048, ..root.clone() },
+                history.clone(),
+            ),
+            (
+                "it is for one by itself",
+                CaIntended { parent_id: Some(CaId(Uuid::from_u128(9))), ..root.clone() },
+                history.clone(),
+            ),
             ("it is for another act", root.clone(), whole(OURS, PolicyChange, "root")),
             ("it is another organization's", root.clone(), whole(THEIRS, CaCreation, "root")),
         ] {

@@ -45,6 +45,7 @@ pub fn facts(
         requester: Some(requested.matter.requested_by.map_or_else(|| "Chancery".to_owned(), &name_of)),
         until: Some(moment(requested.expires_at)),
         link: Some(format!("{public_url}/api/v1/approvals/{id}")),
+        command: Some(format!("chancery approval show {id}")),
         ..Facts::default()
     };
     match event {
@@ -164,6 +165,7 @@ mod tests {
             assert!(text.contains("2026-12-05 09:00 UTC"), "{text}");
             let link = format!("https://pki.example.com/api/v1/approvals/{}", requested().id);
             assert!(text.contains(&link), "{text}");
+            assert!(text.contains(&format!("chancery approval show {}", requested().id)), "{text}");
             assert!(matches!(told(&event), Some(Told::Deciders(_))));
         }
     }
