@@ -1,6 +1,7 @@
 //! One example of each event, as the kept files under `schemas/` were first written.
 
 mod approvals;
+mod inventory;
 
 use std::collections::BTreeMap;
 
@@ -544,15 +545,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         }),
     );
     push(&mut all, s::SignerNameEvent::from(name("profile", "internal-web", uuid(8))));
-    push(
-        &mut all,
-        i::CertificateEvent::from(i::CertificateAnnotated {
-            labels: labels(),
-            owner: Some("web@example.com".into()),
-            note: None,
-            belongs: belongs(),
-        }),
-    );
+    inventory::log_events(&mut all);
     approvals::log_events(&mut all);
     all
 }

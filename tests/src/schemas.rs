@@ -53,6 +53,8 @@ pub fn log_events() -> Vec<EventDescription> {
         s::GuardedActEvent::descriptions(),
         s::SignerNameEvent::descriptions(),
         i::CertificateEvent::descriptions(),
+        i::TrustSetEvent::descriptions(),
+        i::InventoryNameEvent::descriptions(),
     ]
     .concat()
 }

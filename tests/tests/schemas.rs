@@ -80,6 +80,8 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("guarded_act", read_as::<s::GuardedActEvent>),
         ("signer_name", read_as::<s::SignerNameEvent>),
         ("certificate", read_as::<i::CertificateEvent>),
+        ("trust_set", read_as::<i::TrustSetEvent>),
+        ("inventory_name", read_as::<i::InventoryNameEvent>),
     ]);
     for (kind, version, _) in examples::log_events() {
         let kept = read(&format!("log/{kind}/{version}.example.json"));

@@ -162,6 +162,8 @@ ids! {
     PolicyId = "pol", "a certificate policy";
     /// A certificate request.
     CertificateRequestId = "req", "a certificate request";
+    /// A trusted CA set.
+    TrustSetId = "trs", "a trust set";
     /// A certificate.
     CertificateId = "crt", "a certificate";
     /// An operation: the id of the command it follows.

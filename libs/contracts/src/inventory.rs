@@ -1,15 +1,24 @@
 //! `inventory`: every certificate known, however it came.
 
+mod trust_set;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::trust_set::{
+    AddTrustedCertificates, ArchiveTrustSet, CreateTrustSet, MOST_TRUSTED, RemoveTrustedCertificate,
+    TRUSTED_PER_EVENT, TrustSetArchived, TrustSetCertificatesAdded, TrustSetCertificatesRemoved,
+    TrustSetChanges, TrustSetCreated, TrustSetDefaultEnded, TrustSetEdited, TrustSetEvent, TrustSetKind,
+    TrustSetMadeDefault, TrustSetUpdated, TrustSetView, TrustSource, TrustedCertificate,
+    TrustedCertificateView, UpdateTrustSet,
+};
 use crate::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, KeyId, OrganizationId,
     Permission, ProfileId, Timestamp, command,
-    directory::Belonging,
-    events,
+    directory::{Belonging, NameReserved},
+    events, only_event,
     x509::{CertificateType, SubjectAltName},
 };
 
@@ -37,6 +46,14 @@ events! {
         Annotated(CertificateAnnotated) = "certificate.annotated" v 1,
     }
 }
+
+events! {
+    /// Names of trust sets.
+    InventoryNameEvent in "inventory_name" {
+        Reserved(NameReserved) = "inventory_name.reserved" v 1,
+    }
+}
+only_event!(InventoryNameEvent::Reserved => NameReserved);
 
 /// Changes what is recorded about a certificate; a missing field stays as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

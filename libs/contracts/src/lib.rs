@@ -35,7 +35,7 @@ pub use event::{Event, EventError};
 pub use id::{
     AdministratorId, ApprovalId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId,
     DomainId, EventId, IdError, IdentityProviderId, KeyId, NotificationId, OperationId, OrganizationId,
-    PersonId, PolicyId, ProfileId, RoleId, SessionId, TokenId, ValidationId,
+    PersonId, PolicyId, ProfileId, RoleId, SessionId, TokenId, TrustSetId, ValidationId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};

@@ -57,6 +57,8 @@ permissions! {
     RequestRead = "certificate_request.read", "Read certificate requests.";
     CertificateRead = "certificate.read", "Read certificates.";
     CertificateWrite = "certificate.write", "Label, own and annotate certificates.";
+    TrustSetRead = "trust_set.read", "Read trusted CA sets.";
+    TrustSetWrite = "trust_set.write", "Create, change and archive trusted CA sets.";
     SettingsRead = "settings.read", "Read the installation's settings.";
     SettingsWrite = "settings.write", "Change the installation's settings and try them.";
     NotificationRead = "notification.read", "Read what was sent to whom.";

@@ -36,3 +36,4 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod timer;
 pub mod transport_ca;
+pub mod trusted_roots;

@@ -10,7 +10,7 @@ use contracts::{
         IdentityProviderEvent, OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent,
         SignInEvent, TokenEvent, ValidationMethod,
     },
-    inventory::CertificateEvent,
+    inventory::{CertificateEvent, InventoryNameEvent, TrustSetEvent},
     keystore::{CredentialEvent, KeyEvent},
     notifier::{MailSettingsEvent, NotificationEvent},
     public::{self, CloudEvent, PublicEvent},
@@ -241,6 +241,8 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | DirectoryNameEvent::CATEGORY
         | DomainEvent::CATEGORY
         | SignerNameEvent::CATEGORY
+        | TrustSetEvent::CATEGORY
+        | InventoryNameEvent::CATEGORY
         | CredentialEvent::CATEGORY
         | MailSettingsEvent::CATEGORY
         | NotificationEvent::CATEGORY => None,

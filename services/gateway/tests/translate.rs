@@ -85,6 +85,8 @@ fn what_is_ours_alone_is_told_to_nobody() {
         "denial.recorded",
         "administrator.appointed",
         "signer_name.reserved",
+        "inventory_name.reserved",
+        "trust_set.created",
         "directory_name.reserved",
         "organization.updated",
     ] {

@@ -48,6 +48,7 @@ const SHARED: PermissionSet = PermissionSet::of(&[
     P::RoleRead,
     P::CaRead,
     P::ProfileRead,
+    P::TrustSetRead,
 ]);
 
 /// What a department officer may do; an organization officer may, too.
@@ -89,6 +90,7 @@ pub const ROLES: &[RoleRow] = &[
             P::DepartmentWrite,
             P::RoleWrite,
             P::KeyRead,
+            P::TrustSetWrite,
             P::NotificationRead,
             P::NotificationResend,
         ])),

@@ -1,0 +1,57 @@
+//! Examples of what inventory decides.
+
+use contracts::TrustSetId;
+
+use super::*;
+
+/// Kind, schema version and payload of each event.
+pub(super) fn log_events(all: &mut Vec<(&'static str, i16, Value)>) {
+    push(
+        all,
+        i::CertificateEvent::from(i::CertificateAnnotated {
+            labels: labels(),
+            owner: Some("web@example.com".into()),
+            note: None,
+            belongs: belongs(),
+        }),
+    );
+    push(all, i::InventoryNameEvent::from(name("trust_set", "private", uuid(20))));
+    trust_set(all);
+}
+
+fn trust_set(all: &mut Vec<(&'static str, i16, Value)>) {
+    let source = || i::TrustSource {
+        name: "Mozilla Root Program".into(),
+        url: "https://www.ccadb.org/resources".into(),
+        version: "webpki-root-certs 1.0.11".into(),
+        date: "2026-11-21".into(),
+        license: "CDLA-Permissive-2.0".into(),
+    };
+    let fingerprint = "9b".repeat(32);
+    let events: [i::TrustSetEvent; 8] = [
+        i::TrustSetCreated {
+            id: TrustSetId(uuid(20)),
+            organization_id: Some(OrganizationId(uuid(1))),
+            name: "private".into(),
+            description: Some("what our own servers show".into()),
+            source: Some(source()),
+        }
+        .into(),
+        i::TrustSetUpdated { name: "internal".into(), description: None }.into(),
+        i::TrustSetEdited { source: source() }.into(),
+        i::TrustSetCertificatesAdded {
+            certificates: vec![i::TrustedCertificate {
+                fingerprint_sha256: fingerprint.clone(),
+                certificate: "MIIB".into(),
+            }],
+        }
+        .into(),
+        i::TrustSetCertificatesRemoved { fingerprints: vec![fingerprint] }.into(),
+        i::TrustSetMadeDefault {}.into(),
+        i::TrustSetDefaultEnded {}.into(),
+        i::TrustSetArchived {}.into(),
+    ];
+    for event in events {
+        push(all, event);
+    }
+}
