@@ -269,6 +269,14 @@ impl Writer {
         self.nest(tag::SEQUENCE, fill)
     }
 
+    /// A whole number.
+    pub(crate) fn unsigned(&mut self, number: u32) -> &mut Self {
+        let octets = [&[0][..], &number.to_be_bytes()].concat();
+        // The shortest form: no zero in front but the one that keeps the number positive.
+        let zeros = octets.windows(2).take_while(|pair| pair[0] == 0 && pair[1] < 0x80).count();
+        self.put(tag::INTEGER, &octets[zeros..])
+    }
+
     pub(crate) fn oid(&mut self, oid: const_oid::ObjectIdentifier) -> &mut Self {
         self.put(tag::OID, oid.as_bytes())
     }

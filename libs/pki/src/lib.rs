@@ -25,6 +25,7 @@
 //! spki::PublicKey::read (C-6)  spki::key_algorithm  spki::spki_sha256  spki::key_identifier
 //! name::subject_to_name  name::name_to_subject  name::to_text (RFC 4514)  name::common_name
 //! pem::read / write / certificate     pkcs7::write     san::faults        hostname::check
+//! file::read(bytes, &Passphrases) → Contents     file::pkcs12::write     file::pkcs8::write
 //! ```
 
 mod algorithm;
@@ -35,6 +36,7 @@ pub mod chain;
 pub mod csr;
 pub mod description;
 mod extension;
+pub mod file;
 mod glob;
 pub mod hostname;
 mod kind;
