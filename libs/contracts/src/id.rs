@@ -172,6 +172,12 @@ ids! {
     EventId = "evt", "an event";
 }
 
+impl OrganizationId {
+    /// Stands where an organization's id would for what belongs to the installation as a whole: names of organizations,
+    /// say, are unique in all of it.
+    pub const INSTALLATION: Self = Self(Uuid::nil());
+}
+
 /// A thing named by id or, where its kind has unique names, by `name:web-prod`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reference<Id> {

@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 
 use contracts::{
-    OrganizationId,
+    Code, OrganizationId, Problem,
     directory::{ApprovalKind, ApprovalPolicyEvent, ApprovalRule, KindRule},
 };
-use uuid::Uuid;
-
 /// The rules that may be about an act, from the narrowest to the widest.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules<'a> {
@@ -51,6 +49,18 @@ pub fn together(asking: Vec<ApprovalRule>) -> Option<ApprovalRule> {
     asking.into_iter().reduce(both)
 }
 
+/// Whether a rule can be met: rules that can each be met may together name fewer than they ask for. Errors:
+/// `invalid_state`.
+pub fn can_be_met(rule: &ApprovalRule) -> Result<(), Problem> {
+    let Some(named) = rule.too_few() else { return Ok(()) };
+    let words = format!(
+        "the approval rules about this ask together for {} approvals, and name {named} administrator(s) who may approve: \
+         one of the rules has to change first",
+        rule.required
+    );
+    Err(Problem::new(Code::InvalidState, words))
+}
+
 /// What a narrower and a wider rule ask for together: as many as the one that asks for more, somebody else than who asks
 /// if either says so, by the earlier end; and by whom the wider one names, or else the narrower one.
 fn both(narrow: ApprovalRule, wide: ApprovalRule) -> ApprovalRule {
@@ -74,15 +84,13 @@ fn both(narrow: ApprovalRule, wide: ApprovalRule) -> ApprovalRule {
 #[derive(Debug, Default)]
 pub struct ApprovalPolicies(HashMap<OrganizationId, Vec<KindRule>>);
 
-/// What belongs to the installation rather than to an organization.
-pub const INSTALLATION: OrganizationId = OrganizationId(Uuid::nil());
-
 impl ApprovalPolicies {
     /// Follows an event.
     pub fn apply(&mut self, event: ApprovalPolicyEvent) {
         match event {
             ApprovalPolicyEvent::Replaced(replaced) => {
-                self.0.insert(replaced.organization_id.unwrap_or(INSTALLATION), replaced.rules);
+                self.0
+                    .insert(replaced.organization_id.unwrap_or(OrganizationId::INSTALLATION), replaced.rules);
             }
             ApprovalPolicyEvent::Proposed(_) | ApprovalPolicyEvent::Dropped(_) => {}
         }
@@ -94,21 +102,38 @@ impl ApprovalPolicies {
         self.0.get(&organization).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether rules can be met beside the policies of others: an organization's beside the installation's, those of the
+    /// installation beside each organization's. Errors: `invalid_state`.
+    pub fn can_be_met_with(&self, owner: OrganizationId, rules: &[KindRule]) -> Result<(), Problem> {
+        let installation = OrganizationId::INSTALLATION;
+        let beside = self.0.iter().filter(|(other, _)| (**other == installation) != (owner == installation));
+        for (kind, others) in
+            ApprovalKind::ALL.iter().flat_map(|kind| beside.clone().map(move |(_, one)| (kind, one)))
+        {
+            let (organization, installation) =
+                if owner == installation { (others.as_slice(), rules) } else { (rules, others.as_slice()) };
+            let both = rule(*kind, Rules { organization, installation, ..Rules::default() });
+            both.as_ref().map_or(Ok(()), can_be_met)?;
+        }
+        Ok(())
+    }
+
     /// That of the installation.
     #[must_use]
     pub fn installation(&self) -> &[KindRule] {
-        self.of(INSTALLATION)
+        self.of(OrganizationId::INSTALLATION)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use contracts::{
-        Lifetime,
+        AdministratorId, Lifetime,
         directory::{Approvers, AutomaticRule, BuiltInRole, Role},
     };
 
     use super::*;
+    use uuid::Uuid;
 
     #[test]
     fn the_rule_that_asks_for_most_counts() {
@@ -176,6 +201,19 @@ mod tests {
         // Where it asks for nothing, the narrower one counts as it is.
         let installation = [KindRule { kind, rule: ApprovalRule::requiring(0) }];
         assert_eq!(rule(kind, Rules { installation: &installation, ..rules }), Some(narrow.clone()));
+    }
+
+    #[test]
+    fn rules_that_name_too_few_together_are_told() {
+        let maud = AdministratorId(Uuid::from_u128(1));
+        let named = Approvers { administrators: vec![maud], ..Approvers::default() };
+        let by_maud = ApprovalRule { approvers: named, ..ApprovalRule::requiring(1) };
+        assert_eq!(can_be_met(&by_maud), Ok(()));
+        assert_eq!(can_be_met(&ApprovalRule::requiring(3)), Ok(()));
+        let both = together(vec![ApprovalRule::requiring(3), by_maud]).unwrap();
+        let refused = can_be_met(&both).unwrap_err();
+        assert_eq!(refused.code, Code::InvalidState);
+        assert!(refused.detail.contains("3 approvals, and name 1 "), "{refused}");
     }
 
     #[test]

@@ -73,8 +73,8 @@ use crate::{
     waiting::Waiting,
 };
 
-/// What belongs to the installation rather than to an organization: names of organizations, say, are unique in all of it.
-pub const INSTALLATION: OrganizationId = OrganizationId(Uuid::nil());
+/// Short for it.
+pub const INSTALLATION: OrganizationId = OrganizationId::INSTALLATION;
 
 /// How long what is not known yet is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -9,7 +9,6 @@ use contracts::{
 };
 use parking_lot::Mutex;
 use runtime::database::{DatabaseError, Scope, scoped_read};
-use uuid::Uuid;
 
 use crate::gateway::Gateway;
 
@@ -113,7 +112,7 @@ pub async fn tell(gateway: Arc<Gateway>) {
         let uses = gateway.rests.take(gateway.clock.now());
         if !uses.is_empty() {
             let deadline = gateway.clock.now().plus(time::Duration::seconds(if go_on { 10 } else { 1 }));
-            let (actor, nobody) = (Actor::Service(Service::Gateway), OrganizationId(Uuid::nil()));
+            let (actor, nobody) = (Actor::Service(Service::Gateway), OrganizationId::INSTALLATION);
             let context = Context::new(gateway.ids.uuid(), nobody, actor, deadline);
             if let Err(problem) = gateway.bus.call(&context, &RecordSessionUse { uses }).await {
                 // A sample: the next use tells again.
@@ -128,6 +127,8 @@ pub async fn tell(gateway: Arc<Gateway>) {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     const NOON: Timestamp = Timestamp(time::macros::datetime!(2026-11-21 12:00 UTC));

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use bus::Context;
 use contracts::{Actor, OrganizationId, Service, directory::RecordTokenUse};
-use uuid::Uuid;
 
 use crate::gateway::Gateway;
 
@@ -20,7 +19,7 @@ pub async fn tell(gateway: Arc<Gateway>) {
         }
         let deadline = gateway.clock.now().plus(time::Duration::seconds(10));
         let actor = Actor::Service(Service::Gateway);
-        let context = Context::new(gateway.ids.uuid(), OrganizationId(Uuid::nil()), actor, deadline);
+        let context = Context::new(gateway.ids.uuid(), OrganizationId::INSTALLATION, actor, deadline);
         if let Err(problem) = gateway.bus.call(&context, &RecordTokenUse { uses }).await {
             // A sample: the next use tells again.
             tracing::debug!(%problem, "uses of API tokens not recorded");

@@ -47,7 +47,7 @@ pub struct Owned<T> {
 
 impl<T: Default> Default for Owned<T> {
     fn default() -> Self {
-        Self { organization: OrganizationId(Uuid::nil()), state: T::default() }
+        Self { organization: OrganizationId::INSTALLATION, state: T::default() }
     }
 }
 

@@ -6,12 +6,11 @@ use contracts::{
 };
 use runtime::{aggregate::Aggregate, roots};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::{address::MailAddress, shown};
 
-/// What belongs to the installation rather than to an organization.
-pub const INSTALLATION: OrganizationId = OrganizationId(Uuid::nil());
+/// Short for it.
+pub const INSTALLATION: OrganizationId = OrganizationId::INSTALLATION;
 
 /// The settings, once there are any.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -132,6 +131,8 @@ fn is_host(text: &str) -> bool {
 mod tests {
     use contracts::notifier::MailTls;
     use runtime::aggregate::test::given;
+
+    use uuid::Uuid;
 
     use super::*;
 

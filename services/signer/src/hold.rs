@@ -11,7 +11,10 @@ use contracts::{
     },
 };
 use eventlog::{Expected, Outcome};
-use runtime::command::{append, append_problem};
+use runtime::{
+    approvals,
+    command::{append, append_problem},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -53,6 +56,7 @@ impl Signer {
         }
         self.catch_up().await?;
         let Some(rule) = self.approval_rule(context.tenant, act.kind) else { return Ok(None) };
+        approvals::can_be_met(&rule)?;
         let Some(requested_by) = requester(context) else { return Ok(None) };
         let Answer::Dry(DryRun { would_change, mut changes }) = tried.await? else {
             return Err(Problem::internal()); // a dry run is answered as one
@@ -90,6 +94,7 @@ impl Signer {
         unmatched: Vec<UnmatchedRule>,
         command: &SubmitCertificateRequest,
     ) -> Result<Begun, Problem> {
+        approvals::can_be_met(&rule)?;
         let beyond = accepted.beyond_names();
         let mut submitted = accepted.submitted;
         let id: ApprovalId = self.ids.id();

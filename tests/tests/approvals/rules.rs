@@ -56,6 +56,23 @@ pub async fn a_rule_that_cannot_be_met_is_refused(world: &mut World) {
         let pointer = json!(format!("#/rules/0/rule/{field}"));
         assert_eq!((&error["pointer"], &error["code"]), (&pointer, &json!(code)), "{problem}");
     }
+    // Each can be met, both together cannot: three approvals, and one person who may give them.
+    let by_one = json!({"rules": [{"kind": "certificate_request", "rule": {"required": 1, "approvers": {"administrators": [one]}}}]});
+    let three = json!({"rules": [{"kind": "certificate_request", "rule": {"required": 3}}]});
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.json");
+    std::fs::write(&file, by_one.to_string()).unwrap();
+    let set =
+        world.cli(&["approval-policy", "set", file.to_str().unwrap(), "--organization", "default"]).await;
+    assert_eq!(set.code, 0, "{}", set.stderr);
+    let problem = put(world, "/api/v1/approval-policy", &three).await;
+    assert_eq!(problem["code"], json!("invalid_state"), "{problem}");
+    let got = world.cli(&["approval-policy", "get", "--organization", "default"]).await;
+    let shown: Value = serde_json::from_str(&got.stdout).unwrap();
+    assert_eq!(shown["rules"][0]["rule"]["approvers"]["administrators"], json!([one]), "{shown}");
+    let (set, token) = (["approval-policy", "set", "-", "--organization", "default"], world.token());
+    let emptied = world.cli_with(&set, &[("CHANCERY_TOKEN", &token)], br#"{"rules": []}"#).await;
+    assert_eq!(emptied.code, 0, "{}", emptied.stderr);
     // A kind of act that does not exist yet is no word of a policy.
     for kind in ["revocation", "key_export"] {
         let rules = json!({"rules": [{"kind": kind, "rule": {"required": 1}}]});

@@ -39,19 +39,20 @@ pub enum AccessList {
     },
 }
 
-/// Whose list.
+/// Whose: the installation's or an organization's.
 #[derive(Args, Debug)]
 pub struct Whose {
-    /// Organization by id or name; the whole installation's list when not given
+    /// Organization by id or name; the installation's when not given
     #[arg(long)]
     organization: Option<String>,
 }
 
 impl Whose {
-    fn path(&self) -> String {
+    /// The path of what the installation and organizations have one of each.
+    pub(super) fn path(&self, what: &str) -> String {
         match &self.organization {
-            None => "/api/v1/access-list".into(),
-            Some(text) => format!("/api/v1/organizations/{}/access-list", reference("org", text)),
+            None => format!("/api/v1/{what}"),
+            Some(text) => format!("/api/v1/organizations/{}/{what}", reference("org", text)),
         }
     }
 }
@@ -60,7 +61,7 @@ impl AccessList {
     pub(super) async fn run(self, api: &Api) -> Result<(), Failure> {
         match self {
             Self::Get { whose } => {
-                let list = api.get(&whose.path(), &[]).await?.json()?;
+                let list = api.get(&whose.path("access-list"), &[]).await?.json()?;
                 if api.format() != Format::Table {
                     return output::one(api.format(), &list, COLUMNS);
                 }
@@ -76,7 +77,7 @@ impl AccessList {
                 let text = String::from_utf8(bytes)
                     .map_err(|_| Failure::Usage(format!("{file} is not text in UTF-8")))?;
                 let body = json!({"text": text, "force": force});
-                change(api, Method::PUT, &whose.path(), Some(&body), COLUMNS).await
+                change(api, Method::PUT, &whose.path("access-list"), Some(&body), COLUMNS).await
             }
         }
     }

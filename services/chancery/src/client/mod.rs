@@ -13,6 +13,7 @@ mod admin;
 mod admin_certificate;
 mod api;
 mod approval;
+mod approval_policy;
 mod ca;
 mod cert;
 pub mod context;
@@ -172,6 +173,9 @@ pub enum ClientCommand {
     /// From which addresses people may come
     #[command(subcommand)]
     AccessList(access_list::AccessList),
+    /// Which acts need how many approvals, and by whom
+    #[command(subcommand)]
+    ApprovalPolicy(approval_policy::ApprovalPolicy),
     /// Settings of the installation
     #[command(subcommand)]
     Settings(mail::Settings),
@@ -233,6 +237,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::IdentityProvider(provider) => provider.run(&api).await,
         ClientCommand::Domain(domain) => domain.run(&api).await,
         ClientCommand::AccessList(list) => list.run(&api).await,
+        ClientCommand::ApprovalPolicy(policy) => policy.run(&api).await,
         ClientCommand::Settings(settings) => settings.run(&api).await,
         ClientCommand::Notification(notification) => notification.run(&api).await,
         ClientCommand::Approval(approval) => approval.run(&api).await,

@@ -20,7 +20,6 @@ use runtime::{
     service::{ServiceContext, StartError},
 };
 use time::Duration;
-use uuid::Uuid;
 
 use super::options;
 
@@ -86,7 +85,7 @@ impl CheckpointSigner for Keystore {
     async fn sign(&self, request: CheckpointRequest) -> Result<String, SignError> {
         let deadline = self.clock.now().plus(PATIENCE);
         // The log is every organization's, so this command is nobody's.
-        let nobody = OrganizationId(Uuid::nil());
+        let nobody = OrganizationId::INSTALLATION;
         let context = Context::new(self.ids.uuid(), nobody, Actor::Service(Service::Relay), deadline);
         let reply = self.bus.call(&context, &command(&request)).await.map_err(|problem| refusal(&problem))?;
         let SignedCheckpoint { signed_size, note } = reply.result;

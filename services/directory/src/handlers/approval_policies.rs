@@ -37,6 +37,7 @@ impl Handlers {
         };
         let organization = (owner != INSTALLATION).then_some(owner);
         let needs = self.approval_rule(owner, ApprovalKind::PolicyChange).await?;
+        self.waiting.read(|waiting| waiting.policies().can_be_met_with(owner, &rules))?;
         let asks = matches!(context.actor, Actor::Administrator { .. }) && needs.is_some();
         let approval: ApprovalId = self.ids.id();
         let change = if asks && !context.dry_run {

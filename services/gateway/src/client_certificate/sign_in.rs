@@ -10,7 +10,6 @@ use runtime::{
     authority::{Denied, Principal},
     config::ClientCertificates as Mode,
 };
-use uuid::Uuid;
 
 use super::connection::PeerChain;
 use crate::{authenticate::refuse, gateway::Gateway};
@@ -77,7 +76,7 @@ pub async fn on_top(
 /// Tells the thumbprint of a certificate that is bound by its SHA-1. What fails is tried again at the next use.
 async fn keep_thumbprint(gateway: &Gateway, certificate: ShownCertificate, now: Timestamp) {
     let actor = Actor::Service(Service::Gateway);
-    let context = Context::new(gateway.ids.uuid(), OrganizationId(Uuid::nil()), actor, now.plus(PATIENCE));
+    let context = Context::new(gateway.ids.uuid(), OrganizationId::INSTALLATION, actor, now.plus(PATIENCE));
     match gateway.bus.call(&context, &RecordCertificateUse { certificate }).await {
         Ok(reply) => gateway.doorkeeper.reached(reply.position).await,
         Err(problem) => tracing::warn!(%problem, "thumbprint of a client certificate not kept"),

@@ -8,10 +8,7 @@ use contracts::{
     id::Reference,
 };
 use http::StatusCode;
-use runtime::{
-    approvals::INSTALLATION,
-    authority::{Target, permitted},
-};
+use runtime::authority::{Target, permitted};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -84,7 +81,7 @@ pub fn operations() -> Vec<Operation> {
 async fn show(call: &Call, whose: Option<OrganizationId>) -> Result<Answer, Problem> {
     let target = whose.map_or(Target::INSTALLATION, Target::organization);
     permitted(call.caller()?, Permission::ApprovalRead, &target)?;
-    let stream = approval_policy_stream(whose.unwrap_or(INSTALLATION));
+    let stream = approval_policy_stream(whose.unwrap_or(OrganizationId::INSTALLATION));
     let history = call.gateway.reader.read_stream(stream, 0).await;
     let mut view = ApprovalPolicyView { organization_id: whose, ..ApprovalPolicyView::default() };
     for recorded in &history.map_err(|error| events::unreadable(&error))? {

@@ -15,7 +15,6 @@ use runtime::database::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::{Page, admins::ADMINS, page};
 use crate::{
@@ -245,7 +244,7 @@ pub fn at_the_door(call: &Call) -> Context {
         traceparent: Some(call.trace.traceparent.to_string()),
         ..Context::new(
             call.gateway.ids.uuid(),
-            OrganizationId(Uuid::nil()),
+            OrganizationId::INSTALLATION,
             Actor::Service(Service::Gateway),
             call.now.plus(patience),
         )

@@ -7,7 +7,7 @@ use contracts::{
 };
 use eventlog::Recorded;
 use runtime::{
-    approvals::{self, ApprovalPolicies, INSTALLATION},
+    approvals::{self, ApprovalPolicies},
     command::{event, read_problem},
 };
 use uuid::Uuid;
@@ -28,7 +28,7 @@ impl Signing {
         }
         let at = self.history(intended.id.uuid()).await?.first().map(|first| first.position);
         let mut policies = ApprovalPolicies::default();
-        for owner in [INSTALLATION, organization] {
+        for owner in [OrganizationId::INSTALLATION, organization] {
             let history = self.history(approval_policy_stream(owner)).await?;
             for recorded in history.iter().filter(|recorded| Some(recorded.position) < at) {
                 policies.apply(event::<ApprovalPolicyEvent>(recorded)?);

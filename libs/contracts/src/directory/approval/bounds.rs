@@ -29,9 +29,7 @@ impl ApprovalRule {
             let detail = format!("{} approvals; at most {MOST} are allowed", self.required);
             errors.push(at("required", "too_many", detail));
         }
-        if let Some(named) = self.most_approvals()
-            && usize::from(self.required) > named
-        {
+        if let Some(named) = self.too_few() {
             let detail = format!("{} approvals, and the rule names {named} administrator(s)", self.required);
             errors.push(at("required", "too_few_approvers", detail));
         }
@@ -62,6 +60,12 @@ impl ApprovalRule {
         }
         errors.extend(self.automatic_violations(pointer));
         errors
+    }
+
+    /// How many administrators it names, where they are too few for the approvals that it asks for.
+    #[must_use]
+    pub fn too_few(&self) -> Option<usize> {
+        self.most_approvals().filter(|named| usize::from(self.required) > *named)
     }
 
     fn automatic_violations(&self, pointer: &str) -> Vec<Violation> {
