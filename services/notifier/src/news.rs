@@ -148,7 +148,16 @@ impl News {
             },
         };
         let recipients = self.recipients(recorded, wanted).await?;
-        let facts = approval::facts(id, &requested, &happened, &self.public_url, |who| self.name_of(who));
+        let mut facts = approval::facts(id, &requested, &happened, &self.public_url, |who| self.name_of(who));
+        if let ApprovalEvent::Granted(granted) = &happened {
+            let mut given = vec![];
+            for earlier in history.iter().filter(|earlier| earlier.position < recorded.position) {
+                if let ApprovalEvent::Given(one) = event(earlier)? {
+                    given.push(one);
+                }
+            }
+            facts.message = approval::said(granted, &given, |who| self.name_of(who));
+        }
         Ok(approval::plans(told.kind(), &facts, recipients))
     }
 

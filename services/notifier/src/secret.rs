@@ -32,7 +32,7 @@ impl Secrets {
             bus: context.bus.clone(),
             ids: context.ids.clone(),
             clock: context.clock.clone(),
-            public_url: context.config.server.public_url.trim_end_matches('/').to_owned(),
+            public_url: context.config.server.public_url.clone(),
         }
     }
 

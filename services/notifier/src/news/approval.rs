@@ -1,8 +1,10 @@
 //! Approvals: those who may decide are told that something waits for them, whoever asked what became of it.
 
 use contracts::{
-    ApprovalId,
-    directory::{ApprovalDeclined, ApprovalEvent, ApprovalGranted, ApprovalRequested, Recipient},
+    AdministratorId, ApprovalId,
+    directory::{
+        ApprovalDeclined, ApprovalEvent, ApprovalGiven, ApprovalGranted, ApprovalRequested, Recipient,
+    },
     notifier::NotificationKind,
 };
 
@@ -38,7 +40,7 @@ pub fn facts(
     requested: &ApprovalRequested,
     event: &ApprovalEvent,
     public_url: &str,
-    name_of: impl Fn(contracts::AdministratorId) -> String,
+    name_of: impl Fn(AdministratorId) -> String,
 ) -> Facts {
     let mut facts = Facts {
         what: Some(requested.summary.clone()),
@@ -66,6 +68,27 @@ pub fn facts(
         | ApprovalEvent::Withdrawn(_) => {}
     }
     facts
+}
+
+/// What those who approved say, each by name where there are several.
+#[must_use]
+pub fn said(
+    granted: &ApprovalGranted,
+    given: &[ApprovalGiven],
+    name_of: impl Fn(AdministratorId) -> String,
+) -> Option<String> {
+    let earlier = given.iter().filter(|given| granted.by.contains(&given.by));
+    let words = earlier.filter_map(|given| Some((given.by, given.message.as_deref()?)));
+    let last = granted.by.last().copied().zip(granted.message.as_deref());
+    let all: Vec<_> = words.filter(|(by, _)| last.is_none_or(|(who, _)| who != *by)).chain(last).collect();
+    match all.as_slice() {
+        [] => None,
+        [(_, words)] => Some((*words).to_owned()),
+        several => {
+            let each = several.iter().map(|(by, words)| format!("{}: {words}", name_of(*by)));
+            Some(each.collect::<Vec<_>>().join("; "))
+        }
+    }
 }
 
 /// A mail to each recipient.
@@ -177,6 +200,29 @@ mod tests {
         let (subject, text) = mail(&granted.into());
         assert_eq!(subject, "Approved: delegate shop.example to Example");
         assert!(text.contains("by ben") && text.contains("welcome"), "{text}");
+        let given = |by, message: Option<&str>| ApprovalGiven {
+            matter: matter(),
+            by,
+            message: message.map(str::to_owned),
+            lapsed: vec![],
+            remaining: 1,
+        };
+        let granted = |message: Option<&str>| ApprovalGranted {
+            matter: matter(),
+            by: vec![ANN, BEN],
+            message: message.map(str::to_owned),
+        };
+        let name = |who| if who == BEN { "ben".to_owned() } else { "ann".to_owned() };
+        let all = [given(ANN, Some("fine")), given(BEN, Some("welcome"))];
+        let table = [
+            (Some("welcome"), &all[..], Some("ann: fine; ben: welcome")),
+            (Some("welcome"), &[], Some("welcome")),
+            (None, &all[..1], Some("fine")),
+            (None, &[], None),
+        ];
+        for (last, given, expected) in table {
+            assert_eq!(said(&granted(last), given, name).as_deref(), expected);
+        }
         let declined = ApprovalDeclined { matter: matter(), by: BEN, reason: "not ours".into() };
         let (subject, text) = mail(&declined.into());
         assert_eq!(subject, "Declined: delegate shop.example to Example");
