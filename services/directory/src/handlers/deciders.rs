@@ -31,7 +31,8 @@ impl Handlers {
         };
         let principal = caller.principal().ok_or_else(Problem::internal)?;
         caller.permit(&target).map_err(|denied| {
-            let sees = permitted(principal, Permission::ApprovalRead, &target).is_ok();
+            let own = known.requested.matter.requested_by == Some(principal.administrator);
+            let sees = own || permitted(principal, Permission::ApprovalRead, &target).is_ok();
             if sees { denied } else { hidden(denied, "approval", &approval) }
         })?;
         if self.authority.is_lent(principal.credential) {

@@ -103,11 +103,12 @@ impl Handlers {
             self.keep_client_secret(context, after, secret).await?;
         }
         let done = self.identity_providers.execute(context, id, update).await?;
-        if done.dry_run.is_none() && !done.replayed {
-            if after != before.credential {
+        if done.dry_run.is_none() {
+            if !done.replayed && after != before.credential {
                 self.destroy_client_secret(context, before.credential).await;
             }
-            if !setup.active || setup.issuer != before.issuer {
+            // A repeat may come because the first was cut off before they had ended.
+            if done.replayed || !setup.active || setup.issuer != before.issuer {
                 self.end_sessions_through(context, provider).await?;
             }
         }
@@ -124,7 +125,7 @@ impl Handlers {
         let seen = self.at_provider::<ArchiveIdentityProvider>(context, command.provider).await?;
         let (context, id) = (&seen.context, command.provider.uuid());
         let done = self.identity_providers.execute(context, id, IdentityProviderCommand::Archive).await?;
-        if done.dry_run.is_none() && !done.replayed {
+        if done.dry_run.is_none() {
             self.destroy_client_secret(context, seen.now.setup.credential).await;
             self.end_sessions_through(context, command.provider).await?;
         }

@@ -268,7 +268,7 @@ impl Handlers {
     }
 
     fn redirect(&self, provider: &IdentityProviderCreated) -> String {
-        format!("{}{}", self.public_url.trim_end_matches('/'), provider.id.redirect_path())
+        format!("{}{}", self.public_url, provider.id.redirect_path())
     }
 }
 
