@@ -248,7 +248,11 @@ fn permit(call: &Call) -> Result<(), Problem> {
         let sure = !call.operation.step_up || caller.may_act_sensitively(call.now);
         return if sure { Ok(()) } else { Err(step_up_required()) };
     }
-    let words = format!("this needs the permission '{permission}', which the API token does not carry");
+    let holder = match caller.credential {
+        Credential::Token(_) => "the API token does not carry",
+        _ => "your roles do not give",
+    };
+    let words = format!("this needs the permission '{permission}', which {holder}");
     let refused = Problem::new(Code::Forbidden, words);
     if let Some(witness) = denial::Witness::of(call) {
         witness.record(&refused);

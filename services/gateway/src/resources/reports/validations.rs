@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use contracts::{
     DomainId, OrganizationId, Permission, Problem, Timestamp,
     directory::{
-        DelegationView, DomainStatus, DomainValidationStatus, DomainValidationView, DomainView,
-        ValidationMethod,
+        DelegationStatus, DelegationView, DomainStatus, DomainValidationStatus, DomainValidationView,
+        DomainView, ValidationMethod,
     },
     x509::CertificateType,
 };
@@ -38,7 +38,9 @@ pub struct Validated {
     domain_status: DomainStatus,
     /// Whose; `null`: delegated to nobody.
     organization_id: Option<OrganizationId>,
-    /// The types of certificates that it is delegated for, to the organization or its departments.
+    /// Whether it is delegated to the organization or its departments; `null`: nobody asked for it.
+    delegation: Option<DelegationStatus>,
+    /// The types of certificates that it is delegated for; where it is not, those that were asked for.
     types: Vec<CertificateType>,
     /// How control is proved; `null`: it was never begun.
     method: Option<ValidationMethod>,
@@ -63,6 +65,7 @@ impl Row for Validated {
             "domain",
             "domainStatus",
             "organizationId",
+            "delegation",
             "types",
             "method",
             "status",
@@ -82,6 +85,7 @@ impl Row for Validated {
             self.domain.clone(),
             word(&self.domain_status),
             self.organization_id.map(|id| id.to_string()).unwrap_or_default(),
+            self.delegation.map(|status| status.as_str().to_owned()).unwrap_or_default(),
             types.join(" "),
             self.method.as_ref().map(word).unwrap_or_default(),
             self.status.as_ref().map(word).unwrap_or_default(),
@@ -119,9 +123,9 @@ fn rows(
     validations: &[DomainValidationView],
     undelegated: bool,
 ) -> Vec<Validated> {
-    let mut types: BTreeMap<OrganizationId, BTreeSet<CertificateType>> = BTreeMap::new();
+    let mut types: BTreeMap<OrganizationId, Delegated> = BTreeMap::new();
     for delegation in delegations.iter().filter(|delegation| delegation.domain_id == domain.id) {
-        types.entry(delegation.organization_id).or_default().extend(delegation.types.iter().copied());
+        types.entry(delegation.organization_id).or_default().add(delegation);
     }
     let mut last: BTreeMap<OrganizationId, BTreeMap<String, &DomainValidationView>> = BTreeMap::new();
     for validation in validations.iter().filter(|validation| validation.domain_id == domain.id) {
@@ -133,6 +137,7 @@ fn rows(
         domain: domain.display_name.clone(),
         domain_status: domain.status,
         organization_id: None,
+        delegation: None,
         types: vec![],
         method: None,
         status: None,
@@ -145,10 +150,11 @@ fn rows(
     if types.is_empty() {
         return if undelegated { vec![empty] } else { vec![] };
     }
-    let of_organization = |(organization, types): (OrganizationId, BTreeSet<CertificateType>)| {
+    let of_organization = |(organization, delegated): (OrganizationId, Delegated)| {
         let row = Validated {
             organization_id: Some(organization),
-            types: types.into_iter().collect(),
+            delegation: delegated.status,
+            types: delegated.types.into_iter().collect(),
             ..empty.clone()
         };
         match last.get(&organization) {
@@ -157,6 +163,31 @@ fn rows(
         }
     };
     types.into_iter().flat_map(of_organization).collect()
+}
+
+/// What an organization's delegations of a domain come to: one that counts outdoes those that wait, and these the refused.
+#[derive(Default)]
+struct Delegated {
+    status: Option<DelegationStatus>,
+    types: BTreeSet<CertificateType>,
+}
+
+impl Delegated {
+    fn add(&mut self, delegation: &DelegationView) {
+        let rank = |status| match status {
+            None => 0,
+            Some(DelegationStatus::Refused) => 1,
+            Some(DelegationStatus::Requested) => 2,
+            Some(DelegationStatus::Approved) => 3,
+        };
+        let its = Some(delegation.status);
+        if rank(its) > rank(self.status) {
+            (self.status, self.types) = (its, BTreeSet::new());
+        }
+        if its == self.status {
+            self.types.extend(delegation.types.iter().copied());
+        }
+    }
 }
 
 fn with(row: Validated, validation: &DomainValidationView) -> Validated {
@@ -175,7 +206,7 @@ fn with(row: Validated, validation: &DomainValidationView) -> Validated {
 /// An example of a row.
 pub fn example() -> Value {
     json!({"domainId": "dom_01jdp4q2x8f7mb3v5kz6n9w0ae", "domain": "example.com", "domainStatus": "active",
-        "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae", "types": ["server"], "method": "dns_txt",
+        "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae", "delegation": "approved", "types": ["server"], "method": "dns_txt",
         "status": "validated", "coversNamesBelow": true, "validatedAt": "2026-11-21T09:00:00Z",
         "validUntil": "2027-06-09T09:00:00Z", "nextAttemptAt": "2027-05-10T09:00:00Z", "reason": null})
 }
