@@ -45,10 +45,11 @@ const ACT: f32 = 0.8;
 /// The longest pause between two attempts.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Creates the tables of processes; a repeat changes nothing.
+/// Creates the tables of processes; a repeat changes nothing, and of two at once one waits.
 pub(crate) fn schema(service: Service) -> String {
     format!(
-        "create table if not exists {service}.process (name text primary key, position bigint not null default 0);\n\
+        "select pg_advisory_xact_lock(hashtextextended('{service}.process', 0));\n\
+         create table if not exists {service}.process (name text primary key, position bigint not null default 0);\n\
          create table if not exists {service}.timer (\
            process text not null, name text not null, due timestamptz not null, payload json not null, \
            not_before timestamptz not null, attempts int not null default 0, \

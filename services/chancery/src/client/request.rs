@@ -23,6 +23,8 @@ const COLUMNS: &[Column] = &[
     Column("ID", "/id", false),
     Column("CERTIFICATE", "/certificateId", true),
     Column("PROFILE", "/profileId", true),
+    Column("REASON", "/reason", true),
+    Column("PROBLEM", "/problem/detail", true),
 ];
 
 /// `chancery request …`

@@ -48,7 +48,8 @@ impl ServerOptions {
         Ok((config, settings, environment))
     }
 
-    fn flags(&self) -> Result<Vec<(String, String, String)>, Failure> {
+    /// What flags say: flag, key, value.
+    pub(super) fn flags(&self) -> Result<Vec<(String, String, String)>, Failure> {
         let data_dir = self.data_dir.as_ref().map(|folder| folder.display().to_string());
         let named = [
             ("--data-dir", "server.data_dir", &data_dir),

@@ -45,15 +45,15 @@ impl Init {
         make_data_folder(&config.server.data_dir)?;
         Secrets::at(&config.server.secrets_dir).make_missing(&SystemEntropy)?;
         let file = self.folder.join("chancery.toml");
-        write_new(&file, &example())?;
+        write_new(&file, &example(&self.options.flags()?))?;
         terminal::line(&format!("Configuration: {}", file.display()));
         terminal::line(&format!("Secrets:       {}", config.server.secrets_dir.display()));
         Ok(())
     }
 }
 
-/// Every key, explained and with its default, as a comment.
-fn example() -> String {
+/// Every key, explained: as a comment with its default, or with the value that a flag gives it.
+fn example(flags: &[(String, String, String)]) -> String {
     let mut text =
         String::from("# Chancery's configuration. Each line shows a default; remove the # to change it.\n");
     let mut section = "";
@@ -70,9 +70,24 @@ fn example() -> String {
             Kind::Secret => (file, "\"\""),
             _ => (name.to_owned(), key.default),
         };
-        _ = writeln!(text, "# {}\n# {name} = {default}", key.about);
+        let (its, name_here) = key.parts();
+        let given = flags.iter().rev().find(|(_, key, _)| key.split_once('.') == Some((its, name_here)));
+        _ = match given {
+            Some((_, _, value)) => writeln!(text, "# {}\n{name} = {}", key.about, written(key.kind, value)),
+            None => writeln!(text, "# {}\n# {name} = {default}", key.about),
+        };
     }
     text
+}
+
+/// A flag's value as TOML has it: a JSON string is a basic string of TOML, too.
+fn written(kind: Kind, value: &str) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text.trim()).to_string();
+    match kind {
+        Kind::Boolean | Kind::Integer { .. } => value.to_owned(),
+        Kind::Networks => format!("[{}]", value.split(',').map(quoted).collect::<Vec<_>>().join(", ")),
+        _ => quoted(value),
+    }
 }
 
 /// `compose/secrets`, `compose/nats.conf` (public halves only) and `.env` with the owner of the secrets.
@@ -150,11 +165,26 @@ mod tests {
             let loaded = Config::load(&Sources { file: Some(file), environment, ..Sources::default() });
             format!("{:?}", loaded.map(|(config, _)| config).map_err(|error| error.to_string()).unwrap())
         };
-        let uncommented: String = example()
+        let uncommented: String = example(&[])
             .lines()
             .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line))
             .map(|line| format!("{line}\n"))
             .collect();
         assert_eq!(load(&uncommented), load(""));
+    }
+
+    #[test]
+    fn what_flags_say_stands_in_the_file() {
+        let flag = |key: &str, value: &str| ("--set".to_owned(), key.to_owned(), value.to_owned());
+        let text = example(&[
+            flag("server.data_dir", "/srv/ch\"ancery"),
+            flag("database.pool_size", "7"),
+            flag("server.production", "true"),
+        ]);
+        let table: toml::Table = text.parse().unwrap();
+        assert_eq!(table["server"]["data_dir"].as_str(), Some("/srv/ch\"ancery"));
+        assert_eq!(table["database"]["pool_size"].as_integer(), Some(7));
+        assert_eq!(table["server"]["production"].as_bool(), Some(true));
+        assert!(!table["server"].as_table().unwrap().contains_key("listen"), "{text}");
     }
 }
