@@ -18,7 +18,7 @@ use contracts::{
 use eventlog::Recorded;
 use serde::de::Error as _;
 
-use crate::{approvals::INSTALLATION, fold::Fold};
+use crate::fold::Fold;
 
 /// Every trust set.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ impl TrustedRoots {
     /// The set that counts in an organization where none is named: its own default, or else the installation's.
     #[must_use]
     pub fn default_of(&self, organization: OrganizationId) -> Option<&RootSet> {
-        let chosen = [organization, INSTALLATION].into_iter().find_map(|place| self.defaults.get(&place));
+        let chosen = [organization, OrganizationId::INSTALLATION].into_iter().find_map(|place| self.defaults.get(&place));
         chosen.and_then(|id| self.set(*id))
     }
 
@@ -134,7 +134,7 @@ impl RootSet {
     }
 
     fn place(&self) -> OrganizationId {
-        self.organization.unwrap_or(INSTALLATION)
+        self.organization.unwrap_or(OrganizationId::INSTALLATION)
     }
 }
 
