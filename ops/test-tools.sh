@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests run beside the product: openssl, curl, promtool, named, nginx, smtpd and exim4, and in `.private/venv` the Python programs of
+# What the tests run beside the product: openssl, certtool, pk12util, keytool, curl, promtool, named, nginx, smtpd and exim4, and in `.private/venv` the Python programs of
 # test-requirements.txt (pkilint, schemathesis, the NATS client), in `.private/venv-openid` the OpenID provider of
 # openid-requirements.txt. Run again it changes nothing.
 set -euo pipefail
@@ -7,6 +7,13 @@ cd "$(dirname "$0")/.."
 source ops/packages.sh
 
 provide_commands openssl=openssl curl=curl xmllint=libxml2-utils
+provide_commands certtool=gnutls-bin pk12util=libnss3-tools certutil=libnss3-tools
+# Java's packages set themselves up when they are installed, so unpacking alone gives no keytool.
+if ! command -v keytool >/dev/null; then
+  [[ $EUID -eq 0 ]] || die "keytool was not found: install a Java runtime, such as default-jre-headless"
+  mkdir -p /usr/share/man/man1 # its packages fail without it
+  install_packages default-jre-headless
+fi
 provide_program promtool prometheus
 provide_servers named=bind9 nginx=nginx-light smtpd=opensmtpd exim4=exim4-daemon-light
 # To these the mail servers, which start as root, drop their rights.

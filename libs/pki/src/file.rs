@@ -7,13 +7,16 @@
 //!
 //! ```text
 //! file::read(bytes, &Passphrases) → Contents{format, certificates, keys, requests, crls, members, notes, problems}
+//! pkcs12::write  pkcs8::write  jks::write  pkcs12::write_trusted  jks::write_trusted  key_ring::steps
 //! contents.rs     what is found             passphrases.rs  what may open it        error.rs   why it does not
 //! private_key.rs  PKCS #8, PKCS #1, SEC 1   encryption.rs   PBES2, PBES1, PKCS #12's and Java's; kdf.rs, cipher.rs
 //! armour.rs       PEM                       der.rs          one structure           ber.rs     BER → DER
 //! signed_data.rs  PKCS #7                   pkcs12.rs      PKCS #12, both ways
-//! pkcs8.rs        a locked key, written
+//! pkcs8.rs        a locked key, written     jks.rs         JKS both ways, JCEKS read
+//! archive.rs      ZIP                       key_ring.rs    Domino's, recognized
 //! ```
 
+mod archive;
 mod armour;
 mod ber;
 mod cipher;
@@ -22,14 +25,16 @@ mod der;
 mod effort;
 mod encryption;
 mod error;
+pub mod jks;
 mod kdf;
+pub mod key_ring;
 mod passphrases;
 pub mod pkcs12;
 pub mod pkcs8;
 mod private_key;
 mod signed_data;
 
-pub use contents::{Contents, Format, FoundCertificate, FoundKey, Note, Problem};
+pub use contents::{Contents, Format, FoundCertificate, FoundKey, Member, Note, Problem};
 pub use effort::{Effort, MAX_ITERATIONS};
 pub use error::{FileError, WriteError};
 pub use passphrases::Passphrases;
@@ -48,10 +53,11 @@ pub fn read(bytes: &[u8], passphrases: &Passphrases) -> Result<Contents, FileErr
     if bytes.len() > MAX_FILE_BYTES {
         return Err(FileError::too_large("the file, in bytes,", bytes.len(), MAX_FILE_BYTES));
     }
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(FileError::Empty);
+    let mut reading = Reading { passphrases, effort: Effort::for_a_file() };
+    if archive::is_archive(bytes) {
+        return archive::read(bytes, &mut reading);
     }
-    read_with(bytes, &mut Reading { passphrases, effort: Effort::for_a_file() })
+    read_with(bytes, &mut reading)
 }
 
 /// A key with its certificates, to be written.
@@ -82,9 +88,36 @@ pub(crate) struct Reading<'a> {
 }
 
 fn read_with(bytes: &[u8], reading: &mut Reading<'_>) -> Result<Contents, FileError> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(FileError::Empty);
+    }
     let contents = match bytes {
         [0x30, ..] => der::read(bytes, reading)?,
-        _ => armour::read(bytes, reading)?,
+        bytes if jks::is_store(bytes) => jks::read(bytes, reading)?,
+        bytes => match armour::read(bytes, reading) {
+            Err(FileError::Unrecognized) => return Err(unrecognized(bytes)),
+            read => read?,
+        },
     };
     contents.or_first_problem()
+}
+
+/// What a file is that is not read.
+fn unrecognized(bytes: &[u8]) -> FileError {
+    const KNOWN: &[(&[u8], &str)] = &[
+        (b"\x1f\x8b", "a gzip archive"),
+        (b"BZh", "a bzip2 archive"),
+        (b"\xfd7zXZ", "an xz archive"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+        (b"Rar!", "a RAR archive"),
+        (b"%PDF", "a PDF document"),
+        (b"PuTTY-User-Key-File", "a key of PuTTY"),
+    ];
+    if let Some((_, name)) = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return FileError::UnsupportedFormat { name: (*name).into() };
+    }
+    if bytes.get(257..262) == Some(b"ustar") {
+        return FileError::UnsupportedFormat { name: "a tar archive".into() };
+    }
+    if key_ring::is_key_ring(bytes) { FileError::KeyRing } else { FileError::Unrecognized }
 }

@@ -110,6 +110,15 @@ pub struct Problem {
     pub error: FileError,
 }
 
+/// A file of an archive.
+#[derive(Debug)]
+pub struct Member {
+    /// Its name as the archive has it: text to show, of which no path is made.
+    pub name: String,
+    /// What it holds.
+    pub result: Result<Contents, FileError>,
+}
+
 /// What a file holds. Certificates stand in the order of the file, each once.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -124,6 +133,8 @@ pub struct Contents {
     pub requests: Vec<Vec<u8>>,
     /// How many revocation lists were ignored.
     pub crls: usize,
+    /// The files of an archive; certificates, keys and CSRs stand there.
+    pub members: Vec<Member>,
     /// What a user should know.
     pub notes: Vec<Note>,
     /// What was not read.
@@ -138,6 +149,7 @@ impl Contents {
             keys: vec![],
             requests: vec![],
             crls: 0,
+            members: vec![],
             notes: vec![],
             problems: vec![],
         }
@@ -152,7 +164,10 @@ impl Contents {
     /// Whether nothing was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.certificates.is_empty() && self.keys.is_empty() && self.requests.is_empty()
+        self.certificates.is_empty()
+            && self.keys.is_empty()
+            && self.requests.is_empty()
+            && self.members.is_empty()
     }
 
     pub(crate) fn or_first_problem(mut self) -> Result<Self, FileError> {

@@ -24,6 +24,11 @@ pub enum FileError {
         /// What it is.
         name: Cow<'static, str>,
     },
+    /// A key ring of Domino: [`super::key_ring::steps`] says what to do.
+    #[error(
+        "the file looks like a key ring of Domino (.kyr), whose format is not published: take out what it holds with kyrtool"
+    )]
+    KeyRing,
     /// Locked, and no passphrase was given.
     #[error("{what} is locked with a passphrase, and none was given")]
     PassphraseNeeded {
@@ -85,6 +90,7 @@ impl FileError {
             Self::Empty => "file_empty",
             Self::Unrecognized => "file_unrecognized",
             Self::UnsupportedFormat { .. } => "file_format_unsupported",
+            Self::KeyRing => "file_is_key_ring",
             Self::PassphraseNeeded { .. } => "passphrase_needed",
             Self::WrongPassphrase { .. } => "wrong_passphrase",
             Self::Damaged { .. } => "file_damaged",

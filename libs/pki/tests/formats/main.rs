@@ -4,9 +4,13 @@
 
 extern crate chancery_pki as pki;
 
+mod archives;
+mod broken;
+mod java_files;
 #[path = "../openssl/support.rs"]
 #[allow(dead_code)] // the other test's half
 mod openssl;
+mod other_tools;
 mod pem_files;
 mod pkcs12_files;
 mod support;

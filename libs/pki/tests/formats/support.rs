@@ -1,5 +1,7 @@
 //! A chain of three with its key, and what programs make of it.
 
+use std::process::Command;
+
 use contracts::x509::KeyAlgorithm;
 use pki::file::{self, Contents, FileError, Passphrases};
 
@@ -73,5 +75,30 @@ pub fn draw() -> impl FnMut(&mut [u8]) {
             next = next.wrapping_mul(5).wrapping_add(17);
             *byte = next;
         }
+    }
+}
+
+/// Another program, run where the chain's files are.
+pub struct Tool<'a> {
+    program: &'static str,
+    chain: &'a Chain,
+}
+
+impl<'a> Tool<'a> {
+    pub const fn new(program: &'static str, chain: &'a Chain) -> Self {
+        Self { program, chain }
+    }
+
+    /// What it prints; fails the test if it fails.
+    pub fn run(&self, words: &str) -> String {
+        let output = Command::new(self.program)
+            .args(words.split_whitespace())
+            .current_dir(self.chain.openssl.path(""))
+            .output()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.program));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{} {words}\n{stdout}\n{stderr}", self.program);
+        stdout
     }
 }
