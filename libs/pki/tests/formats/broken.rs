@@ -115,6 +115,10 @@ fn a_thousand_broken_files_of_each_format_do_no_harm() {
             assert!(begun.elapsed() < MOST, "{format}, seed {seed}");
             // A piece said twice may name a block twice, never more.
             assert!(count(&result) <= whole, "{format}, seed {seed}");
+            // Without a passphrase no checksum stands before what is inside.
+            let begun = Instant::now();
+            let unchecked = file::read(&broken, &Passphrases::none());
+            assert!(begun.elapsed() < MOST && count(&unchecked) <= whole, "{format}, seed {seed}");
             refused += usize::from(result.is_err());
         }
         println!("{format}: {refused} of {FILES_PER_FORMAT} refused as a whole, at most {longest:?} each");
