@@ -411,7 +411,20 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             spki_sha256: "11".repeat(32),
         }),
     );
+    let reason = "found in a public repository";
+    push(
+        &mut all,
+        k::KeyEvent::from(k::KeyCompromised { spki_sha256: "11".repeat(32), reason: reason.into() }),
+    );
     push(&mut all, k::KeyEvent::from(k::KeyDestroyed { reason: Some("no longer needed".into()) }));
+    push(
+        &mut all,
+        k::CompromisedKeyEvent::from(k::CompromisedKeyListed {
+            spki_sha256: "11".repeat(32),
+            everywhere: true,
+            reason: reason.into(),
+        }),
+    );
     let purpose = k::CredentialPurpose::Smtp;
     push(&mut all, k::CredentialEvent::from(k::CredentialKept { id: CredentialId(uuid(15)), purpose }));
     push(&mut all, k::CredentialEvent::from(k::CredentialUsed { purpose }));
@@ -587,6 +600,11 @@ pub fn public_events() -> Vec<(&'static str, u8, Value)> {
             algorithm: KeyAlgorithm::EcdsaP256,
             purpose: k::KeyPurpose::Ca,
             spki_sha256: "11".repeat(32),
+        }),
+        PublicEvent::KeyCompromised(p::KeyCompromised {
+            key_id: KeyId(uuid(5)),
+            spki_sha256: "11".repeat(32),
+            reason: "found in a public repository".into(),
         }),
         PublicEvent::KeyDestroyed(p::KeyDestroyed { key_id: KeyId(uuid(5)) }),
         PublicEvent::CaCreated(p::CaCreated {

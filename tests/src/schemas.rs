@@ -42,6 +42,7 @@ pub fn log_events() -> Vec<EventDescription> {
         d::DomainEvent::descriptions(),
         d::DomainValidationEvent::descriptions(),
         k::KeyEvent::descriptions(),
+        k::CompromisedKeyEvent::descriptions(),
         k::CredentialEvent::descriptions(),
         n::MailSettingsEvent::descriptions(),
         n::NotificationEvent::descriptions(),

@@ -12,7 +12,8 @@ use contracts::{
     id::Reference,
     signer::{
         CaChoice, CaKind, CaStatus, CreateCa, CreatePolicy, CreateProfile, IssuedCertificate, KeyChoice,
-        RequestSource, RequestStatus, ResumeCa, SubmitCertificateRequest, SuspendCa, UpdatePolicy,
+        RequestKey, RequestSource, RequestStatus, ResumeCa, SubmitCertificateRequest, SuspendCa,
+        UpdatePolicy,
     },
     x509::{
         CertificateType, ExtendedKeyUsage, KeyAlgorithm, KeyUsage, PolicyRules, Subject, SubjectAltName,
@@ -182,7 +183,7 @@ async fn a_repeat_is_answered_though_the_rules_have_become_stricter() {
 async fn a_managed_key_needs_no_csr_and_may_sign_itself() {
     let house = House::start(ALL).await;
     let managed = SubmitCertificateRequest {
-        key: Some(KeyChoice { algorithm: KeyAlgorithm::EcdsaP384 }),
+        key: Some(RequestKey { algorithm: Some(KeyAlgorithm::EcdsaP384), id: None }),
         subject: Some(Subject { common_name: Some("shop.example.com".into()), ..Subject::default() }),
         ..SubmitCertificateRequest::default()
     };

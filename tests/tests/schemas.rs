@@ -69,6 +69,7 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("sign_in", read_as::<d::SignInEvent>),
         ("directory_name", read_as::<d::DirectoryNameEvent>),
         ("key", read_as::<k::KeyEvent>),
+        ("compromised_key", read_as::<k::CompromisedKeyEvent>),
         ("credential", read_as::<k::CredentialEvent>),
         ("mail_settings", read_as::<n::MailSettingsEvent>),
         ("notification", read_as::<n::NotificationEvent>),

@@ -150,6 +150,8 @@ ids! {
     SessionId = "ses", "a session";
     /// A private key in the keystore.
     KeyId = "key", "a key";
+    /// An entry of the list of compromised keys.
+    CompromisedKeyId = "cmp", "a compromised key";
     /// A credential in the keystore: a password or another secret that people gave us.
     CredentialId = "cred", "a credential";
     /// A notification: one mail to one recipient.

@@ -1,6 +1,8 @@
 //! `keystore`: private keys. It gives out handles and signatures; no message here has room for key bytes.
 
+mod compromised;
 mod credential;
+pub use compromised::*;
 pub use credential::*;
 
 use schemars::JsonSchema;
@@ -53,10 +55,21 @@ pub struct KeyDestroyed {
     pub reason: Option<String>,
 }
 
+/// A key is known to others, or may be: it signs nothing any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyCompromised {
+    /// SHA-256 of its SubjectPublicKeyInfo, hexadecimal.
+    pub spki_sha256: String,
+    /// Why, in the words of who said so.
+    pub reason: String,
+}
+
 events! {
     /// What happened to a key.
     KeyEvent in "key" {
         Generated(KeyGenerated) = "key.generated" v 1,
+        Compromised(KeyCompromised) = "key.compromised" v 1,
         Destroyed(KeyDestroyed) = "key.destroyed" v 1,
     }
 }
@@ -196,7 +209,7 @@ pub struct KeyView {
     pub exportable: bool,
     /// What people call it.
     pub label: Option<String>,
-    /// `active` or `destroyed`.
+    /// Whether it is usable.
     pub status: KeyStatus,
     /// SubjectPublicKeyInfo as PEM (`PUBLIC KEY`).
     pub public_key: String,
@@ -204,6 +217,10 @@ pub struct KeyView {
     pub spki_sha256: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it was destroyed.
+    pub destroyed_at: Option<Timestamp>,
+    /// When the last backup that could hold it is gone: 35 days after it was destroyed.
+    pub backups_until: Option<Timestamp>,
     /// Version of the aggregate.
     pub version: i32,
 }
@@ -214,6 +231,8 @@ pub struct KeyView {
 pub enum KeyStatus {
     /// Usable.
     Active,
+    /// Known to others, or perhaps: it signs nothing.
+    Compromised,
     /// Shredded.
     Destroyed,
 }

@@ -33,9 +33,9 @@ pub use code::{Class, Code};
 pub use command::{Actor, Command, Credential};
 pub use event::{Event, EventError};
 pub use id::{
-    AdministratorId, ApprovalId, CaId, CertificateId, CertificateRequestId, CredentialId, DepartmentId,
-    DomainId, EventId, IdError, IdentityProviderId, KeyId, NotificationId, OperationId, OrganizationId,
-    PersonId, PolicyId, ProfileId, RoleId, SessionId, TokenId, TrustSetId, ValidationId,
+    AdministratorId, ApprovalId, CaId, CertificateId, CertificateRequestId, CompromisedKeyId, CredentialId,
+    DepartmentId, DomainId, EventId, IdError, IdentityProviderId, KeyId, NotificationId, OperationId,
+    OrganizationId, PersonId, PolicyId, ProfileId, RoleId, SessionId, TokenId, TrustSetId, ValidationId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};

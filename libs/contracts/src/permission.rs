@@ -47,6 +47,7 @@ permissions! {
     TokenWrite = "token.write", "Issue, rotate and revoke API tokens.";
     KeyRead = "key.read", "Read keys' descriptions and public halves.";
     KeyCreate = "key.create", "Generate keys.";
+    KeyCompromise = "key.compromise", "Say that a key is compromised.";
     KeyDestroy = "key.destroy", "Destroy keys.";
     CaRead = "ca.read", "Read certification authorities.";
     CaCreate = "ca.create", "Create certification authorities.";

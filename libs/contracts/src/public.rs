@@ -151,6 +151,18 @@ pub struct KeyGenerated {
     pub spki_sha256: String,
 }
 
+/// `key.compromised`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyCompromised {
+    /// Which.
+    pub key_id: KeyId,
+    /// SHA-256 of the SubjectPublicKeyInfo, hexadecimal: it is refused from now on.
+    pub spki_sha256: String,
+    /// Why, in the words of who said so.
+    pub reason: String,
+}
+
 /// `key.destroyed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -348,6 +360,7 @@ public_events! {
     TokenIssued(TokenIssued) = "token.issued" v 1 by Directory, "An API token was issued.";
     TokenRevoked(TokenRevoked) = "token.revoked" v 1 by Directory, "An API token was revoked.";
     KeyGenerated(KeyGenerated) = "key.generated" v 1 by Keystore, "A key was generated.";
+    KeyCompromised(KeyCompromised) = "key.compromised" v 1 by Keystore, "A key is compromised and signs nothing any more.";
     KeyDestroyed(KeyDestroyed) = "key.destroyed" v 1 by Keystore, "A key was destroyed.";
     CaCreated(CaCreated) = "ca.created" v 1 by Signer, "A certification authority was created.";
     CaSuspended(CaStateChanged) = "ca.suspended" v 1 by Signer, "A certification authority was suspended.";

@@ -33,7 +33,7 @@ pub use profile::{
     CaChoice, CreateProfile, ProfileCreated, ProfileEvent, ProfileUpdated, ProfileView, UpdateProfile,
 };
 
-use crate::{directory::NameReserved, events, x509::KeyAlgorithm};
+use crate::{KeyId, directory::NameReserved, events, x509::KeyAlgorithm};
 
 events! {
     /// Names of CAs, profiles and policies.
@@ -49,4 +49,17 @@ crate::only_event!(SignerNameEvent::Reserved => NameReserved);
 pub struct KeyChoice {
     /// Kind and size.
     pub algorithm: KeyAlgorithm,
+}
+
+/// The managed key of a certificate request: a new one, unless `id` names one there is. Reusing a key takes the permission
+/// `key.read` in its organization.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RequestKey {
+    /// Kind and size of a new key; ECDSA on P-256 if missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<KeyAlgorithm>,
+    /// A key of the keystore that is used again, in place of a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<KeyId>,
 }

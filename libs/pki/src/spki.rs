@@ -55,6 +55,7 @@ impl KeyError {
             Self::RsaExponent => "rsa_exponent_unsupported",
             Self::WeakRsa(WeakModulus::SmallFactor(_)) => "rsa_small_factor",
             Self::WeakRsa(WeakModulus::Roca) => "rsa_roca",
+            Self::WeakRsa(WeakModulus::SharedFactor) => "rsa_shared_factor",
             Self::WeakRsa(WeakModulus::CloseFactors) => "rsa_close_factors",
             Self::Curve(_) => "curve_unsupported",
             Self::Point => "point_invalid",

@@ -1,5 +1,7 @@
 //! RSA moduli that can be factored without effort.
 
+mod known_factors;
+
 use num_bigint::BigUint;
 
 /// How a modulus gives itself away.
@@ -11,6 +13,9 @@ pub enum WeakModulus {
     /// The fingerprint of keys made by the flawed library of CVE-2017-15361.
     #[error("the modulus has the fingerprint of ROCA (CVE-2017-15361)")]
     Roca,
+    /// A prime that other keys share, or one below 65,536, divides it.
+    #[error("the modulus shares a factor with other keys, or has a small one")]
+    SharedFactor,
     /// Fermat's method finds the factors at once: they are too close to each other.
     #[error("the two factors of the modulus are too close to each other")]
     CloseFactors,
@@ -18,8 +23,9 @@ pub enum WeakModulus {
 
 /// Checks a modulus, big-endian.
 ///
-/// The three checks are those of the CA/Browser Forum's Baseline Requirements, 6.1.1.3 and 6.1.6: trial division up
-/// to 752, ROCA, and at least 100 rounds of Fermat's method (110 here).
+/// Three of the checks are those of the CA/Browser Forum's Baseline Requirements, 6.1.1.3 and 6.1.6: trial division up
+/// to 752, ROCA, and at least 100 rounds of Fermat's method (110 here). The fourth looks for factors that are known from
+/// other keys.
 pub fn check(modulus: &[u8]) -> Result<(), WeakModulus> {
     let residues = residues(modulus);
     if let Some((prime, _)) = residues.iter().find(|(_, residue)| *residue == 0) {
@@ -28,7 +34,11 @@ pub fn check(modulus: &[u8]) -> Result<(), WeakModulus> {
     if is_roca(&residues) {
         return Err(WeakModulus::Roca);
     }
-    if factors_are_close(modulus) { Err(WeakModulus::CloseFactors) } else { Ok(()) }
+    let n = BigUint::from_bytes_be(modulus);
+    if known_factors::divide(&n) {
+        return Err(WeakModulus::SharedFactor);
+    }
+    if factors_are_close(&n) { Err(WeakModulus::CloseFactors) } else { Ok(()) }
 }
 
 /// The primes below 752.
@@ -91,13 +101,12 @@ fn is_roca(residues: &[(u32, u32)]) -> bool {
     })
 }
 
-fn factors_are_close(modulus: &[u8]) -> bool {
-    let n = BigUint::from_bytes_be(modulus);
+fn factors_are_close(n: &BigUint) -> bool {
     let mut a = n.sqrt();
-    if &a * &a < n {
+    if &a * &a < *n {
         a += 1_u8;
     }
-    let mut difference = &a * &a - &n;
+    let mut difference = &a * &a - n;
     for _ in 0..110 {
         if may_be_square(&difference) {
             let root = difference.sqrt();
@@ -164,8 +173,18 @@ mod tests {
         let p = number("170141183460469231731687303715884105727"); // 2^127 − 1
         for gap in [0_u32, 2, 1000] {
             let modulus = &p * (&p + gap);
-            assert!(factors_are_close(&modulus.to_bytes_be()), "{gap}");
+            assert!(factors_are_close(&modulus), "{gap}");
         }
+    }
+
+    #[test]
+    fn a_factor_that_is_known_is_found() {
+        let prime = (BigUint::from(1_u8) << 521_u32) - 1_u8;
+        for factor in [757_u32, 65_521] {
+            assert_eq!(check(&(&prime * factor).to_bytes_be()), Err(WeakModulus::SharedFactor), "{factor}");
+        }
+        // The next prime after 65,536.
+        assert_eq!(check(&(&prime * 65_537_u32).to_bytes_be()), Ok(()));
     }
 
     #[test]

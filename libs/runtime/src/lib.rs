@@ -4,6 +4,7 @@
 pub mod aggregate;
 pub mod approvals;
 pub mod authority;
+pub mod blocked_keys;
 pub mod clock;
 pub mod command;
 pub mod config;

@@ -245,7 +245,12 @@ mod tests {
             (r#"{"ttl":"90 d"}"#, Code::ValidationFailed, "invalid_value", "#/ttl"),
             (r#"{"csr":"a","ttl":"90 d"}"#, Code::ValidationFailed, "invalid_value", "#/ttl"),
             (r#"{"key":{"algorithm":"rsa_1024"}}"#, Code::ValidationFailed, "not_allowed", "#/key/algorithm"),
-            (r#"{"key":{}}"#, Code::ValidationFailed, "required", "#/key/algorithm"),
+            (
+                r#"{"key":{"id":"crt_01jdp4q2x8f7mb3v5kz6n9w0ae"}}"#,
+                Code::WrongIdType,
+                "wrong_id_type",
+                "#/key/id",
+            ),
             (
                 r#"{"key":{"algorithm":"ed25519","size":1}}"#,
                 Code::ValidationFailed,

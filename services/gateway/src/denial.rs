@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bus::Context;
 use contracts::{
-    Code, Problem,
+    Code, KeyId, Problem,
     directory::{DenialRecorded, RecordDenial},
 };
 use runtime::authority::Principal;
@@ -50,16 +50,27 @@ impl Witness {
         Self { gateway: call.gateway.clone(), context, denial }
     }
 
+    /// Records a call about a key of another organization, which does not exist for the caller.
+    pub fn record_foreign(mut self, key: KeyId, problem: &Problem) {
+        // It is the key that was wrong, no permission was missing.
+        (self.denial.permission, self.denial.target) = (None, Some(key.to_string()));
+        self.keep(problem.code);
+    }
+
     /// Records the call, if this is a denial.
-    pub fn record(self, problem: &Problem) {
-        let Self { gateway, context, mut denial } = self;
+    pub fn record(mut self, problem: &Problem) {
         match problem.code {
             Code::Forbidden => {}
             // It is the place that was wrong, no permission was missing.
-            Code::AddressDenied => denial.permission = None,
+            Code::AddressDenied => self.denial.permission = None,
             _ => return,
         }
-        denial.code = problem.code.as_str().to_owned();
+        self.keep(problem.code);
+    }
+
+    fn keep(self, code: Code) {
+        let Self { gateway, context, mut denial } = self;
+        denial.code = code.as_str().to_owned();
         tracing::warn!(operation = denial.operation, actor = %context.actor, code = denial.code, "call denied");
         tokio::spawn(async move {
             if let Err(problem) = gateway.bus.call(&context, &RecordDenial { denial }).await {

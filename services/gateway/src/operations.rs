@@ -13,6 +13,7 @@ pub fn table() -> Vec<Operation> {
         resources::profiles::operations(),
         resources::policies::operations(),
         resources::keys::operations(),
+        resources::compromised_keys::operations(),
         resources::organizations::operations(),
         resources::admins::operations(),
         resources::admin_certificates::operations(),

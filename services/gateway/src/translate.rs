@@ -11,7 +11,7 @@ use contracts::{
         SignInEvent, TokenEvent, ValidationMethod,
     },
     inventory::{CertificateEvent, InventoryNameEvent, TrustSetEvent},
-    keystore::{CredentialEvent, KeyEvent},
+    keystore::{CompromisedKeyEvent, CredentialEvent, KeyEvent},
     notifier::{MailSettingsEvent, NotificationEvent},
     public::{self, CloudEvent, PublicEvent},
     signer::{
@@ -109,6 +109,12 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                     spki_sha256: e.spki_sha256,
                 }),
             ),
+            KeyEvent::Compromised(e) => {
+                let key_id = KeyId(stream);
+                let compromised =
+                    public::KeyCompromised { key_id, spki_sha256: e.spki_sha256, reason: e.reason };
+                told(key_id.to_string(), P::KeyCompromised(compromised))
+            }
             KeyEvent::Destroyed(_) => {
                 let key_id = KeyId(stream);
                 told(key_id.to_string(), P::KeyDestroyed(public::KeyDestroyed { key_id }))
@@ -243,6 +249,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | SignerNameEvent::CATEGORY
         | TrustSetEvent::CATEGORY
         | InventoryNameEvent::CATEGORY
+        | CompromisedKeyEvent::CATEGORY
         | CredentialEvent::CATEGORY
         | MailSettingsEvent::CATEGORY
         | NotificationEvent::CATEGORY => None,

@@ -50,6 +50,7 @@ fn ids_are_a_verb_and_a_noun_and_stand_once() {
         "submit",
         "validate",
         "annotate",
+        "mark",
         "bind",
         "check",
         "resend",

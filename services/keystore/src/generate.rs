@@ -3,9 +3,10 @@
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
     rsa,
-    signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
+    signature::{EcdsaKeyPair, Ed25519KeyPair},
 };
 use contracts::x509::KeyAlgorithm;
+use pki::spki::{KeyError, PublicKey};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -31,9 +32,9 @@ pub enum GenerateError {
     /// The key was made and is not what was asked (C-6).
     #[error("the new key is not usable")]
     Unusable(#[from] SigningError),
-    /// The RSA exponent is not 65537 (C-6).
-    #[error("the new RSA key has another exponent than 65537")]
-    Exponent,
+    /// The key was made, and others would not accept it (C-6).
+    #[error("the new key is weak")]
+    Weak(#[from] KeyError),
     /// The process is stopping.
     #[error("key generation was cut off")]
     Stopped,
@@ -84,14 +85,12 @@ pub fn generate(algorithm: KeyAlgorithm) -> Result<NewKey, GenerateError> {
     };
     // Read back as it will be read from the table: what cannot be used is not kept.
     let spki = SigningKey::from_pkcs8(algorithm, &pkcs8)?.spki()?;
+    PublicKey::read(&spki)?;
     Ok(NewKey { pkcs8, spki })
 }
 
 fn rsa(size: rsa::KeySize) -> Result<SecretBytes, GenerateError> {
     let pair = rsa::KeyPair::generate(size).map_err(|_| GenerateError::Failed)?;
-    if pair.public_key().exponent().big_endian_without_leading_zero() != [1, 0, 1] {
-        return Err(GenerateError::Exponent);
-    }
     let document: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| GenerateError::Failed)?;
     Ok(SecretBytes::copy_of(document.as_ref()))
 }

@@ -2,13 +2,13 @@
 
 use contracts::{
     Code, Problem, Timestamp,
-    keystore::{KeyDestroyed, KeyEvent, KeyGenerated, KeyPurpose, KeyStatus},
+    keystore::{KeyCompromised, KeyDestroyed, KeyEvent, KeyGenerated, KeyPurpose, KeyStatus},
 };
 use runtime::aggregate::Aggregate;
 use serde_json::{Value, json};
 
-/// A key. Its private half is no part of this: that stands, wrapped, in `keystore.wrapped_key` as long as the key is
-/// active, and nowhere afterwards.
+/// A key. Its private half is no part of this: that stands, wrapped, in `keystore.wrapped_key` until the key is destroyed,
+/// and nowhere afterwards.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Key {
     /// Not made yet.
@@ -16,6 +16,8 @@ pub enum Key {
     Absent,
     /// Usable.
     Active(Box<KeyGenerated>),
+    /// Known to others, or perhaps: it signs nothing.
+    Compromised(Box<KeyGenerated>),
     /// Shredded: what it was stays known.
     Destroyed(Box<KeyGenerated>),
 }
@@ -25,6 +27,8 @@ pub enum Key {
 pub enum Command {
     /// Record a key that was made.
     Generate(Box<KeyGenerated>),
+    /// Let it sign nothing any more: others know it.
+    Compromise(KeyCompromised),
     /// Destroy it.
     Destroy {
         /// Why.
@@ -72,13 +76,18 @@ impl Aggregate for Key {
             (Self::Absent, Command::Generate(key)) => vec![(*key).into()],
             (_, Command::Generate(_)) => return Err(Refusal::AlreadyGenerated),
             (Self::Absent, Command::Destroy { .. }) => return Err(Refusal::NotGenerated),
+            (Self::Absent, Command::Compromise(_)) => return Err(Refusal::NotGenerated),
+            (Self::Active(_), Command::Compromise(why)) => vec![why.into()],
+            (Self::Compromised(_) | Self::Destroyed(_), Command::Compromise(_)) => vec![], // it signs nothing already
             (Self::Active(key), Command::Destroy { .. }) if key.purpose == KeyPurpose::Checkpoint => {
                 return Err(Refusal::SealsTheLog);
             }
             (Self::Active(_), Command::Destroy { signs_for_a_ca: true, .. }) => {
                 return Err(Refusal::SignsForACa);
             }
-            (Self::Active(_), Command::Destroy { reason, .. }) => vec![KeyDestroyed { reason }.into()],
+            (Self::Active(_) | Self::Compromised(_), Command::Destroy { reason, .. }) => {
+                vec![KeyDestroyed { reason }.into()]
+            }
             (Self::Destroyed(_), Command::Destroy { .. }) => vec![], // gone already: nothing changes
         })
     }
@@ -86,8 +95,12 @@ impl Aggregate for Key {
     fn evolve(self, event: KeyEvent) -> Self {
         match event {
             KeyEvent::Generated(key) => Self::Active(Box::new(key)),
+            KeyEvent::Compromised(_) => match self {
+                Self::Active(key) | Self::Compromised(key) => Self::Compromised(key),
+                other @ (Self::Absent | Self::Destroyed(_)) => other, // never recorded: `decide` refuses
+            },
             KeyEvent::Destroyed(_) => match self {
-                Self::Active(key) | Self::Destroyed(key) => Self::Destroyed(key),
+                Self::Active(key) | Self::Compromised(key) | Self::Destroyed(key) => Self::Destroyed(key),
                 Self::Absent => Self::Absent, // never recorded: `decide` refuses
             },
         }
@@ -97,6 +110,7 @@ impl Aggregate for Key {
         let (key, status) = match self {
             Self::Absent => return Value::Null,
             Self::Active(key) => (key, KeyStatus::Active),
+            Self::Compromised(key) => (key, KeyStatus::Compromised),
             Self::Destroyed(key) => (key, KeyStatus::Destroyed),
         };
         json!({
@@ -115,7 +129,7 @@ impl Key {
     pub fn description(&self) -> Option<&KeyGenerated> {
         match self {
             Self::Absent => None,
-            Self::Active(key) | Self::Destroyed(key) => Some(key),
+            Self::Active(key) | Self::Compromised(key) | Self::Destroyed(key) => Some(key),
         }
     }
 }
@@ -171,6 +185,22 @@ mod tests {
         given::<Key>([key.clone().into(), destroyed()]).when(destroy(false), NOON).changes_nothing();
         let again = Command::Generate(Box::new(key.clone()));
         given::<Key>([key.into(), destroyed()]).when(again, NOON).refused(Refusal::AlreadyGenerated);
+    }
+
+    #[test]
+    fn a_compromised_key_can_only_be_destroyed() {
+        let key = made(KeyPurpose::EndEntity);
+        let why = KeyCompromised { spki_sha256: "00".repeat(32), reason: "on a paste site".into() };
+        let compromise = || Command::Compromise(why.clone());
+        let compromised: KeyEvent = why.clone().into();
+        given::<Key>([key.clone().into()])
+            .when(compromise(), NOON)
+            .then([compromised.clone()])
+            .is(&Key::Compromised(Box::new(key.clone())));
+        given::<Key>([key.clone().into(), compromised.clone()]).when(compromise(), NOON).changes_nothing();
+        given::<Key>([key.clone().into(), destroyed()]).when(compromise(), NOON).changes_nothing();
+        given::<Key>([key.into(), compromised]).when(destroy(false), NOON).then([destroyed()]);
+        given::<Key>([]).when(compromise(), NOON).refused(Refusal::NotGenerated);
     }
 
     #[test]

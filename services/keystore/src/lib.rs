@@ -3,16 +3,17 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_` |
-//! | events written | `key.*` `credential.*` |
+//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `mark_key_compromised` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_` |
+//! | events written | `key.*` `compromised_key.*` `credential.*` |
 //! | events read | `issuance.*` `ca.*` `key.*`, from the log, just before a signature (N-5) |
-//! | tables owned | `keystore.wrapped_key` `organization_key` `master_key` (keys), `wrapped_credential`, `signature` (the journal), `checkpoint` `checkpoint_key`; `key` (read model) |
+//! | tables owned | `keystore.wrapped_key` `organization_key` `master_key` (keys), `wrapped_credential`, `signature` (the journal), `checkpoint` `checkpoint_key`; `key` `compromised_key` (read models) |
 //!
 //! | file | says |
 //! |---|---|
 //! | [`master_key`], [`wrapping`], [`vault`], [`rotation`] | where the master key comes from; envelope encryption; the blobs; new organization keys |
 //! | [`secret`], [`signing_key`], [`memory`] | what key bytes are in memory |
 //! | [`key`], [`generate`], [`commands`], [`commit`] | the aggregate; making keys; making and destroying them, with their events |
+//! | [`compromise`], [`compromised_key`], [`compromised_view`] | keys that others know: the command, the aggregate, what users see |
 //! | [`credential`], [`credentials`] | secrets that people gave us: the aggregate; keeping, using and destroying them |
 //! | [`precondition`], [`tbs`], [`ca`] | what must stand in the log before a signature, as pure functions |
 //! | [`facts`], [`sign`], [`journal`], [`guard`] | reading the log; signing; releasing once; not by a wrong clock |
@@ -23,6 +24,9 @@ pub mod ca;
 pub mod checkpoint;
 pub mod commands;
 pub mod commit;
+pub mod compromise;
+pub mod compromised_key;
+pub mod compromised_view;
 pub mod credential;
 pub mod credentials;
 pub mod database;

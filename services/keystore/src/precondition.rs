@@ -110,6 +110,9 @@ pub enum Refusal {
     /// There is no such key.
     #[error("there is no such key")]
     NoKey,
+    /// Others know the key.
+    #[error("the key is compromised")]
+    KeyCompromised,
     /// The key is gone.
     #[error("the key is destroyed")]
     KeyDestroyed,
@@ -131,9 +134,11 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
             Refusal::NoIntent | Refusal::OtherOrganization | Refusal::NoKey => Code::NotFound,
-            Refusal::NoCa | Refusal::Suspended | Refusal::KeyDestroyed | Refusal::NotApproved => {
-                Code::InvalidState
-            }
+            Refusal::NoCa
+            | Refusal::Suspended
+            | Refusal::KeyCompromised
+            | Refusal::KeyDestroyed
+            | Refusal::NotApproved => Code::InvalidState,
             Refusal::WrongKey => Code::KeyMismatch,
             Refusal::WrongStream
             | Refusal::WrongOperation
@@ -273,6 +278,7 @@ struct Use {
 fn usable(key: &Owned<Key>, id: KeyId, wanted: Use) -> Result<&KeyGenerated, Refusal> {
     let description = match &key.state {
         Key::Absent => return Err(Refusal::NoKey),
+        Key::Compromised(_) => return Err(Refusal::KeyCompromised),
         Key::Destroyed(_) => return Err(Refusal::KeyDestroyed),
         Key::Active(description) => description,
     };

@@ -23,7 +23,7 @@ const TABLE: &str = "key";
 
 impl Projection for KeyProjection {
     const NAME: &'static str = "key";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const CATEGORIES: &'static [&'static str] = &[KeyEvent::CATEGORY];
     const TABLES: &'static [&'static str] = &[TABLE];
 
@@ -32,14 +32,15 @@ impl Projection for KeyProjection {
         format!(
             "create table {table} (id uuid primary key, organization uuid not null, version int not null, \
              created_at timestamptz not null, status text not null, algorithm text not null, purpose text not null, \
-             document jsonb not null);\n\
-             create index on {table} (organization, created_at, id);\n"
+             spki_sha256 text not null, document jsonb not null);\n\
+             create index on {table} (organization, created_at, id);\n\
+             create index on {table} (spki_sha256);\n"
         )
     }
 
     fn views(&self, generation: &Generation) -> Vec<View> {
         let select = format!(
-            "select id, organization, version, created_at, status, algorithm, purpose, document from {}",
+            "select id, organization, version, created_at, status, algorithm, purpose, spki_sha256, document from {}",
             generation.table(TABLE)
         );
         vec![View { name: "key", select, scope: Scope::Organization("organization") }]
@@ -92,6 +93,7 @@ async fn write(
     let mut statuses: Vec<&str> = vec![];
     let mut algorithms: Vec<&str> = vec![];
     let mut purposes: Vec<&str> = vec![];
+    let mut hashes: Vec<String> = vec![];
     let mut documents: Vec<Json<KeyView>> = vec![];
     for row in rows {
         ids.push(row.id.uuid());
@@ -100,22 +102,34 @@ async fn write(
         times.push(row.created_at.0);
         statuses.push(match row.status {
             KeyStatus::Active => "active",
+            KeyStatus::Compromised => "compromised",
             KeyStatus::Destroyed => "destroyed",
         });
         algorithms.push(row.algorithm.as_str());
         purposes.push(purpose_text(row.purpose));
+        hashes.push(row.spki_sha256.clone());
         documents.push(Json(row));
     }
     let sql = format!(
         "insert into {table} select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::timestamptz[], $5::text[], \
-         $6::text[], $7::text[], $8::jsonb[]) on conflict (id) do update set version = excluded.version, \
+         $6::text[], $7::text[], $8::text[], $9::jsonb[]) on conflict (id) do update set version = excluded.version, \
          status = excluded.status, document = excluded.document"
     );
     let statement = transaction.prepare_cached(&sql).await?;
     transaction
         .execute(
             &statement,
-            &[&ids, &organizations, &versions, &times, &statuses, &algorithms, &purposes, &documents],
+            &[
+                &ids,
+                &organizations,
+                &versions,
+                &times,
+                &statuses,
+                &algorithms,
+                &purposes,
+                &hashes,
+                &documents,
+            ],
         )
         .await?;
     Ok(())

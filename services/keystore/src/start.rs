@@ -9,13 +9,14 @@ use contracts::{
     keystore::{
         DestroyKey, DestroyMailCredential, DestroySignInCredential, GenerateCaKey, GenerateKey,
         GenerateRequestKey, KeepMailCredential, KeepSignInCredential, KeyEvent, KeyPurpose,
-        SignCaCertificate, SignCertificate, SignCheckpoint, SignSelfSigned, SignedCheckpoint,
-        UseMailCredential, UseSignInCredential,
+        MarkKeyCompromised, SignCaCertificate, SignCertificate, SignCheckpoint, SignSelfSigned,
+        SignedCheckpoint, UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
 };
 use eventlog::{ReadError, Recorded};
 use runtime::{
+    blocked_keys::BlockedKeys,
     fold::Live,
     follower::{FollowOptions, Follower},
     health::Dependency,
@@ -26,6 +27,8 @@ use uuid::Uuid;
 use crate::{
     checkpoint::{self, Checkpoints},
     commands::{Keys, Wanted},
+    compromise::Compromises,
+    compromised_view::CompromisedKeyProjection,
     credentials::Credentials,
     database::DatabaseError,
     facts,
@@ -62,6 +65,7 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
     protect_memory(&context)?;
     let source = Arc::new(Source::read(&context.config.keystore, context.config.server.production)?);
     runtime::projection::start(&context, KeyProjection);
+    runtime::projection::start(&context, CompromisedKeyProjection);
     let ca_keys = Live::start(
         "ca_keys",
         &context.reader,
@@ -70,8 +74,16 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         &context.shutdown,
         Duration::from_secs(5),
     );
+    let blocked = Live::start(
+        "compromised_keys",
+        &context.reader,
+        &context.bus,
+        &context.health,
+        &context.shutdown,
+        Duration::from_secs(1),
+    );
     let vault = context.health.register("vault");
-    context.shutdown.clone().spawn_droppable(run(context, source, ca_keys, vault));
+    context.shutdown.clone().spawn_droppable(run(context, source, Folds { ca_keys, blocked }, vault));
     Ok(())
 }
 
@@ -99,9 +111,16 @@ fn protect_memory(context: &ServiceContext) -> Result<(), StartError> {
 /// Pause before the next try.
 const PAUSE: Duration = Duration::from_millis(500);
 
-async fn run(context: ServiceContext, source: Arc<Source>, ca_keys: Live<CaKeys>, health: Dependency) {
+/// What keystore knows from memory.
+#[derive(Clone)]
+struct Folds {
+    ca_keys: Live<CaKeys>,
+    blocked: Live<BlockedKeys>,
+}
+
+async fn run(context: ServiceContext, source: Arc<Source>, folds: Folds, health: Dependency) {
     loop {
-        match open(&context, &source, ca_keys.clone()).await {
+        match open(&context, &source, folds.clone()).await {
             Ok(service) => {
                 let keyring = service.keys.keyring.clone();
                 context.shutdown.spawn_droppable(forget_destroyed(context.clone(), keyring));
@@ -149,17 +168,14 @@ enum NotYet {
 /// What answers commands.
 struct Keystore {
     keys: Keys,
+    compromises: Compromises,
     credentials: Credentials,
     signing: Signing,
     /// Missing while the master key is the wrong one.
     checkpoints: Option<Checkpoints>,
 }
 
-async fn open(
-    context: &ServiceContext,
-    source: &Arc<Source>,
-    ca_keys: Live<CaKeys>,
-) -> Result<Keystore, NotYet> {
+async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> Result<Keystore, NotYet> {
     let vault = Vault::open(context.pool.clone(), source.clone(), context.entropy.clone()).await?;
     let vault = Arc::new(vault);
     let keyring = Arc::new(Keyring::new(vault.clone()));
@@ -178,11 +194,21 @@ async fn open(
         generator: Generator::new(),
         vault: vault.clone(),
         keyring: keyring.clone(),
-        ca_keys,
+        ca_keys: folds.ca_keys,
     };
     let checkpoints = match vault.check() {
         Ok(()) => Some(open_checkpoints(context, &keys).await?),
         Err(_) => None,
+    };
+    let compromises = Compromises {
+        reader: context.reader.clone(),
+        appender: context.appender.clone(),
+        listed: context.repository(1_000),
+        keys: context.repository(1_000),
+        pool: pool.clone(),
+        authority: context.authority.clone(),
+        keyring: keyring.clone(),
+        blocked: folds.blocked,
     };
     let signing = Signing {
         clock: context.clock.clone(),
@@ -201,7 +227,7 @@ async fn open(
         wake: Box::new(move |head| bus.wake(head)),
         vault,
     };
-    Ok(Keystore { keys, credentials, signing, checkpoints })
+    Ok(Keystore { keys, compromises, credentials, signing, checkpoints })
 }
 
 /// Makes the checkpoint key unless it is there, and takes it.
@@ -239,7 +265,7 @@ async fn newest_event(context: &ServiceContext) -> Result<Option<Timestamp>, Rea
     Ok(last.last().map(|event| event.recorded_at))
 }
 
-/// Wipes keys that other instances destroyed.
+/// Wipes keys that sign nothing any more, because other instances destroyed them or say so.
 async fn forget_destroyed(context: ServiceContext, keyring: Arc<Keyring>) {
     // Keys are taken into the ring from here on; what was destroyed before is never taken.
     let head = context.reader.head().await.unwrap_or(0);
@@ -256,7 +282,8 @@ async fn forget_destroyed(context: ServiceContext, keyring: Arc<Keyring>) {
 }
 
 fn is_end(event: &Recorded) -> bool {
-    matches!(KeyEvent::from_payload(&event.kind, event.schema, &event.payload), Ok(KeyEvent::Destroyed(_)))
+    let read = KeyEvent::from_payload(&event.kind, event.schema, &event.payload);
+    matches!(read, Ok(KeyEvent::Destroyed(_) | KeyEvent::Compromised(_)))
 }
 
 impl Keystore {
@@ -277,6 +304,7 @@ impl Keystore {
             GenerateKey => keys.generate,
             GenerateCaKey => keys.generate_for_ca,
             GenerateRequestKey => keys.generate_for_request,
+            MarkKeyCompromised => compromises.mark,
             DestroyKey => keys.destroy,
             KeepMailCredential => credentials.keep_for_mail,
             UseMailCredential => credentials.use_for_mail,

@@ -7,6 +7,10 @@ use contracts::{
     keystore::{KeyEvent, KeyGenerated, KeyStatus, KeyView},
 };
 use eventlog::Recorded;
+use time::Duration;
+
+/// How long backups of the keystore are kept at most (K-8).
+const BACKUPS: Duration = Duration::days(35);
 
 /// The view after an event of the key's stream, given the view before it. An event that changes nothing known (there
 /// is none such) leaves it missing.
@@ -14,9 +18,16 @@ pub fn after(before: Option<KeyView>, recorded: &Recorded) -> Result<Option<KeyV
     let event = KeyEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)?;
     Ok(match event {
         KeyEvent::Generated(key) => Some(generated(&key, recorded)),
-        KeyEvent::Destroyed(_) => {
-            before.map(|view| KeyView { status: KeyStatus::Destroyed, version: recorded.version, ..view })
+        KeyEvent::Compromised(_) => {
+            before.map(|view| KeyView { status: KeyStatus::Compromised, version: recorded.version, ..view })
         }
+        KeyEvent::Destroyed(_) => before.map(|view| KeyView {
+            status: KeyStatus::Destroyed,
+            destroyed_at: Some(recorded.recorded_at),
+            backups_until: Some(recorded.recorded_at.plus(BACKUPS)),
+            version: recorded.version,
+            ..view
+        }),
     })
 }
 
@@ -32,6 +43,8 @@ fn generated(key: &KeyGenerated, recorded: &Recorded) -> KeyView {
         public_key: pem(&key.spki),
         spki_sha256: key.spki_sha256.clone(),
         created_at: recorded.recorded_at,
+        destroyed_at: None,
+        backups_until: None,
         version: recorded.version,
     }
 }

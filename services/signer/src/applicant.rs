@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use contracts::{
-    Code, Lifetime, Problem, Violation,
+    Code, KeyId, Lifetime, Problem, Violation,
     signer::RequestSource,
     x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, PolicyRules, Subject, SubjectAltName},
 };
@@ -15,15 +15,19 @@ use pki::{
     san,
 };
 
+use crate::managed_key::ChosenKey;
+
 /// Key, subject and names of the certificate that is asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Applicant {
     /// As in a CSR, and from nowhere else (C-7).
     Csr(CertificationRequest),
-    /// For a key that the keystore makes.
+    /// For a key of the keystore.
     Managed {
         /// Kind of the key.
         key_algorithm: KeyAlgorithm,
+        /// The key that is used again; missing: a new one is made.
+        key: Option<ChosenKey>,
         /// The subject.
         subject: Subject,
         /// The names.
@@ -42,6 +46,24 @@ impl Applicant {
         match self {
             Self::Csr(csr) => Some(csr),
             Self::Managed { .. } => None,
+        }
+    }
+
+    /// The SubjectPublicKeyInfo of the key, DER, unless it is not made yet.
+    #[must_use]
+    pub fn spki(&self) -> Option<&[u8]> {
+        match self {
+            Self::Csr(csr) => Some(csr.spki()),
+            Self::Managed { key, .. } => key.as_ref().map(|key| &*key.spki),
+        }
+    }
+
+    /// The key of the keystore that is used again.
+    #[must_use]
+    pub fn chosen_key(&self) -> Option<KeyId> {
+        match self {
+            Self::Managed { key: Some(key), .. } => Some(key.id),
+            Self::Managed { key: None, .. } | Self::Csr(_) => None,
         }
     }
 

@@ -102,6 +102,8 @@ pub struct Submit {
     pub issuer: Option<Arc<Issuer>>,
     /// Names that the organization may not have certified.
     pub refused_names: Vec<Violation>,
+    /// Why its key is refused, if it is.
+    pub refused_key: Option<Violation>,
     /// What the organization has for a subject.
     pub values: OrganizationValues,
     /// What the subscriber may choose.
@@ -249,7 +251,7 @@ impl Submit {
 
     fn judge(self, now: Timestamp) -> Result<CertificateRequestSubmitted, Refusal> {
         let (subject, subject_changes) = self.subject();
-        let Self { applicant, rules, issuer, refused_names, choice, belongs, ids, .. } = self;
+        let Self { applicant, rules, issuer, refused_names, refused_key, choice, belongs, ids, .. } = self;
         if rules.is_self_signed() && applicant.csr().is_some() {
             return Err(Refusal::SelfSignedWithCsr);
         }
@@ -267,6 +269,7 @@ impl Submit {
         });
         violations.extend(applicant.policy_violations(&rules.policy, &subject));
         violations.extend(refused_names);
+        violations.extend(refused_key);
         if !violations.is_empty() {
             return Err(Refusal::Rules { policy: rules.policy_name.clone(), violations });
         }

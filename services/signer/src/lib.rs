@@ -14,6 +14,7 @@
 //! | [`submit`] | the command: judge, record, issue, answer; [`repeat`]: the same command again |
 //! | [`select`], [`catalog`] | which profile, policy and CA it is judged by, from memory; [`rules`], [`issuer`]: those, read once |
 //! | [`certificate_request`], [`applicant`], [`names`] | what is refused, all at once |
+//! | [`managed_key`] | the managed key that a request names; which keys are refused because others know them |
 //! | [`subject`], [`organizations`] | what the organization's values change of the subject |
 //! | [`draft`], [`throwaway`] | the bytes that will be signed, judged before they are |
 //! | [`issue`] | keystore's signature, the last checks, the certificate in the log |
@@ -48,6 +49,7 @@ pub mod hold;
 pub mod issue;
 pub mod issuer;
 pub mod log;
+pub mod managed_key;
 pub mod metrics;
 pub mod micro_ca;
 pub mod names;

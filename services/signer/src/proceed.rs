@@ -161,7 +161,9 @@ impl Signer {
         self.still_may(context, Permission::RequestCreate, &target).map_err(early)?;
         self.authority.in_use(context.tenant, belongs.department_id).map_err(early)?;
         self.level(self.domains.catch_up()).await.map_err(early)?;
-        let (applicant, _, choice) = read(command).map_err(early)?;
+        let wanted = command.key.unwrap_or_default();
+        let managed = self.managed_key(context, None, wanted).await.map_err(early)?;
+        let (applicant, _, choice) = read(command, managed).map_err(early)?;
         let profile = Reference::Id(submitted.profile_id);
         let selection = self.select(context, Some(&profile)).await.map_err(early)?;
         let policy_version = selection.rules.policy_version;
@@ -180,8 +182,8 @@ impl Signer {
         let kind = selection.rules.profile.certificate_type;
         let submit = Submit {
             refused_names: self.refused_names(delegate, &applicant, kind).await.map_err(&judged)?,
+            refused_key: self.refused_key(context.tenant, &applicant).map_err(&judged)?,
             values: self.catalog.read(|catalog| catalog.organizations().values(delegate)),
-            applicant: Arc::new(applicant),
             rules: selection.rules,
             issuer: selection.issuer,
             choice,
@@ -190,11 +192,12 @@ impl Signer {
                 request: submitted.id,
                 certificate: submitted.certificate_id,
                 serial: Serial::new(self.ids.serial_number()),
-                key: None,
+                key: applicant.chosen_key(),
             },
+            applicant: Arc::new(applicant),
         };
         let now = self.clock.now();
-        let accepted = match submit.applicant.csr().map(|csr| csr.spki().to_vec()) {
+        let accepted = match submit.applicant.spki().map(<[u8]>::to_vec) {
             Some(spki) => self.accept(submit, spki, now).await,
             None => self.accept_managed(context, submit, now).await,
         };

@@ -6,8 +6,8 @@ use bus::Bus;
 use contracts::signer::SignerNameEvent;
 use eventlog::{Appender, Reader};
 use runtime::{
-    authority::Authority, clock::Clock, domains::Domains, fold::Live, ids::Ids, names::Names,
-    repository::Repository, service::ServiceContext,
+    authority::Authority, blocked_keys::BlockedKeys, clock::Clock, domains::Domains, fold::Live, ids::Ids,
+    names::Names, repository::Repository, service::ServiceContext,
 };
 
 use tokio::sync::Mutex;
@@ -29,6 +29,7 @@ pub struct Signer {
     pub(crate) authority: Authority,
     pub(crate) catalog: Live<Catalog>,
     pub(crate) domains: Live<Domains>,
+    pub(crate) blocked: Live<BlockedKeys>,
     pub(crate) appender: Appender,
     pub(crate) reader: Reader,
     pub(crate) bus: Bus,
@@ -55,10 +56,12 @@ impl Signer {
             context.clone();
         let catalog = Live::start("catalog_in_memory", &reader, &bus, &health, &shutdown, DOUBT);
         let domains = Live::start("domains_in_memory", &reader, &bus, &health, &shutdown, DOMAINS_DOUBT);
+        let blocked = Live::start("compromised_keys", &reader, &bus, &health, &shutdown, DOUBT);
         Arc::new(Self {
             authority,
             catalog,
             domains,
+            blocked,
             appender,
             bus,
             ids,

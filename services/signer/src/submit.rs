@@ -38,6 +38,7 @@ use crate::{
     certificate_request::{CertificateRequest, Choice, NewIds, Submit},
     draft::{Contents, Draft, Signatory},
     issue::{Intent, Issued},
+    managed_key::Managed,
     rules::Rules,
     signer::Signer,
     throwaway::ThrowawayKey,
@@ -60,9 +61,9 @@ impl Accepted {
     /// What those who decide see beside names and lifetime: whom the certificate is about, and which key it is for.
     pub(crate) fn beyond_names(&self) -> Vec<Change> {
         let (subject, _) = self.submit.subject();
-        let key = match self.submit.applicant.source() {
-            RequestSource::Csr => json!(hex::encode(Sha256::digest(&self.spki))),
-            RequestSource::Managed => Value::Null, // it is made afterwards
+        let key = match self.submit.applicant.spki() {
+            Some(spki) => json!(hex::encode(Sha256::digest(spki))),
+            None => Value::Null, // it is made afterwards
         };
         differences(&Value::Null, &json!({"subject": subject, "publicKeySha256": key}))
     }
@@ -131,15 +132,16 @@ impl Signer {
         command: SubmitCertificateRequest,
     ) -> Result<Begun, Problem> {
         let (department, as_sent) = (command.department.clone(), command.clone());
-        let (applicant, profile, choice) = read(command)?;
+        let managed = self.managed_key(context, Some(caller), command.key.unwrap_or_default()).await?;
+        let (applicant, profile, choice) = read(command, managed)?;
         let selection = self.select(context, profile.as_ref()).await?;
         let belongs = self.belongs(context, caller, department.as_ref(), &selection.rules).await?;
         let delegate = Delegate { organization_id: context.tenant, department_id: belongs.department_id };
         let kind = selection.rules.profile.certificate_type;
         let submit = Submit {
             refused_names: self.refused_names(delegate, &applicant, kind).await?,
+            refused_key: self.refused_key(context.tenant, &applicant)?,
             values: self.catalog.read(|catalog| catalog.organizations().values(delegate)),
-            applicant: Arc::new(applicant),
             rules: selection.rules,
             issuer: selection.issuer,
             choice,
@@ -148,19 +150,20 @@ impl Signer {
                 request: self.ids.id(),
                 certificate: self.ids.id(),
                 serial: Serial::new(self.ids.serial_number()),
-                key: None,
+                key: applicant.chosen_key(),
             },
+            applicant: Arc::new(applicant),
         };
         let (now, need) = (self.clock.now(), self.need(context, &submit));
-        let csr = submit.applicant.csr().map(|csr| csr.spki().to_vec());
+        let known = submit.applicant.spki().map(<[u8]>::to_vec);
         if let Need::Approvals { rule, unmatched } = need {
-            let accepted = match csr {
+            let accepted = match known {
                 Some(spki) => self.accept(submit, spki, now).await?,
                 None => self.accept_in_advance(submit, now).await?,
             };
             return self.hold_request(context, accepted, rule, unmatched, &as_sent).await;
         }
-        let mut accepted = match csr {
+        let mut accepted = match known {
             Some(spki) => self.accept(submit, spki, now).await?,
             None => self.accept_managed(context, submit, now).await?,
         };
@@ -371,12 +374,14 @@ fn signatory(submit: &Submit) -> Signatory<'_> {
 /// Reads what is asked for. With a CSR, key, subject and names come from it and from nowhere else (C7).
 pub(crate) fn read(
     command: SubmitCertificateRequest,
+    (key_algorithm, key): Managed,
 ) -> Result<(Applicant, Option<Reference<ProfileId>>, Choice), Problem> {
     let source = source(&command);
     let SubmitCertificateRequest { profile, csr, ttl, not_after, labels, note, .. } = command;
     let applicant = match csr {
         None if source == RequestSource::Managed => Applicant::Managed {
-            key_algorithm: command.key.map_or(KeyAlgorithm::EcdsaP256, |key| key.algorithm),
+            key_algorithm,
+            key,
             subject: command.subject.unwrap_or_default(),
             sans: command.sans,
             key_usages: command.key_usages,

@@ -172,7 +172,10 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     let beside = certificate(&api, Some(&mail)).await;
     let foreign = certificate(&abroad_client, None).await;
     let whole = async |client: &Https, name: &str| {
+        let known = json!({"spkiSha256": "0a".repeat(32), "reason": "a drill"});
+        let known = call(client, "POST", "/api/v1/compromised-keys", Some(&known)).await.expect(200).json();
         Things::from([
+            ("compromised-keys", id(&known)),
             ("keys", make(client, "keys", json!({"algorithm": "ecdsa_p256"})).await),
             ("cas", make(client, "cas", json!({"name": name, "kind": "root"})).await),
             ("policies", make(client, "policies", json!({"name": name})).await),

@@ -91,6 +91,7 @@ pub const ROLES: &[RoleRow] = &[
             P::RoleWrite,
             P::KeyRead,
             P::TrustSetWrite,
+            P::KeyCompromise,
             P::NotificationRead,
             P::NotificationResend,
         ])),

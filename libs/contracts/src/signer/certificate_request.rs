@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::KeyChoice;
+use super::RequestKey;
 use crate::{
     AdministratorId, ApprovalId, CertificateId, CertificateRequestId, DepartmentId, KeyId, Lifetime,
     OrganizationId, Permission, Problem, ProfileId, Timestamp, command,
@@ -222,9 +222,9 @@ pub struct SubmitCertificateRequest {
     /// PKCS #10 as PEM or bare base64 DER. Subject, names and key come from it and from nowhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csr: Option<String>,
-    /// Without a CSR: the key to make.
+    /// Without a CSR: the key to make, or to use again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<KeyChoice>,
+    pub key: Option<RequestKey>,
     /// Without a CSR: the subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,

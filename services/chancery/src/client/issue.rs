@@ -32,7 +32,7 @@ pub struct Issue {
     #[arg(long)]
     department: Option<String>,
     /// CSR file, `-` for standard input; without it the keystore makes a key
-    #[arg(long, conflicts_with_all = ["common_name", "dns", "ip", "email", "uri", "key"])]
+    #[arg(long, conflicts_with_all = ["common_name", "dns", "ip", "email", "uri", "key", "key_id"])]
     csr: Option<String>,
     /// Common name; the first DNS name when not given
     #[arg(long = "cn")]
@@ -52,6 +52,9 @@ pub struct Issue {
     /// Key to make
     #[arg(long, default_value = "ecdsa_p256")]
     key: KeyAlgorithm,
+    /// Key of the keystore to use again, by its id, in place of a new one
+    #[arg(long, conflicts_with = "key")]
+    key_id: Option<String>,
     /// Lifetime, such as 90d
     #[arg(long)]
     ttl: Option<Lifetime>,
@@ -104,7 +107,10 @@ impl Issue {
                 body["subject"] = json!({"commonName": name});
             }
             body["sans"] = sans.into();
-            body["key"] = json!({"algorithm": self.key});
+            body["key"] = match &self.key_id {
+                Some(id) => json!({"id": id}),
+                None => json!({"algorithm": self.key}),
+            };
         }
         if let Some(profile) = &self.profile {
             body["profile"] = reference("prf", profile).into();

@@ -23,6 +23,30 @@ const COLUMNS: &[Column] = &[
     Column("SPKI SHA-256", "/spkiSha256", true),
 ];
 
+const COMPROMISED: &[Column] = &[
+    Column("SPKI SHA-256", "/spkiSha256", false),
+    Column("EVERYWHERE", "/everywhere", false),
+    Column("REASON", "/reason", false),
+    Column("SINCE", "/createdAt", false),
+    Column("ID", "/id", true),
+];
+
+const CERTIFICATES: &[Column] = &[
+    Column("COMMON NAME", "/commonName", false),
+    Column("STATUS", "/status", false),
+    Column("EXPIRES", "/notAfter", false),
+    Column("CERTIFICATE", "/id", false),
+    Column("SERIAL NUMBER", "/serialNumber", true),
+];
+
+const USES: &[Column] = &[
+    Column("KIND", "/kind", false),
+    Column("NAME", "/name", false),
+    Column("STATUS", "/status", false),
+    Column("EXPIRES", "/notAfter", false),
+    Column("ID", "/id", false),
+];
+
 /// `chancery key …`
 #[derive(Subcommand, Debug)]
 pub enum Key {
@@ -51,6 +75,29 @@ pub enum Key {
         /// Its id
         id: String,
     },
+    /// Show what a key is used for: certificates, requests, CAs
+    Uses {
+        /// Its id
+        id: String,
+    },
+    /// Say that a key is compromised: it is refused from then on. Prints every certificate with it
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    Compromise {
+        /// A key of the keystore, by its id
+        #[arg(group = "which")]
+        id: Option<String>,
+        /// File with a public key, a certificate, or a CSR signed by the key, as PEM; `-` for standard input
+        #[arg(long, group = "which")]
+        file: Option<String>,
+        /// SHA-256 of its SubjectPublicKeyInfo, hexadecimal
+        #[arg(long, group = "which")]
+        spki_sha256: Option<String>,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// List compromised keys
+    Compromised(List),
     /// Destroy a key for good
     Destroy {
         /// Its id
@@ -78,6 +125,29 @@ impl Key {
                 let answer = api.get(&format!("{path}/{id}/public-key"), &[]).await?;
                 output::pem(api.format(), &answer.body)
             }
+            Self::Uses { id } => uses(api, &format!("{path}/{id}/uses")).await,
+            Self::Compromise { id, file, spki_sha256, reason } => {
+                confirm(api, "Say that the key is compromised? It is refused for good.")?;
+                let mut body = json!({"reason": reason});
+                let path = match id {
+                    Some(id) => format!("{path}/{id}/compromise"),
+                    None => "/api/v1/compromised-keys".to_owned(),
+                };
+                if let Some(file) = file {
+                    body["pem"] = String::from_utf8_lossy(&listing::read_input(&file)?).into();
+                }
+                if let Some(hash) = spki_sha256 {
+                    body["spkiSha256"] = hash.into();
+                }
+                let answer = api.change(Method::POST, &path, Some(&body)).await?.json()?;
+                match answer["certificates"].as_array() {
+                    Some(certificates) => {
+                        output::many(api.format(), certificates, CERTIFICATES, Some(&answer))
+                    }
+                    None => listing::changed(api, &answer, COMPROMISED),
+                }
+            }
+            Self::Compromised(list) => list.run(api, "/api/v1/compromised-keys", COMPROMISED).await,
             Self::Destroy { id, reason } => {
                 confirm(api, &format!("Destroy key {id}? Nothing brings it back."))?;
                 let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
@@ -85,4 +155,22 @@ impl Key {
             }
         }
     }
+}
+
+/// Prints what a key is used for, a line each.
+async fn uses(api: &Api, path: &str) -> Result<(), Failure> {
+    let answer = api.get(path, &[]).await?.json()?;
+    let mut rows = vec![];
+    for (member, kind, name) in [
+        ("certificates", "certificate", "commonName"),
+        ("certificateRequests", "request", "commonName"),
+        ("cas", "CA", "name"),
+    ] {
+        for one in answer[member].as_array().into_iter().flatten() {
+            let mut row = one.clone();
+            (row["kind"], row["name"]) = (kind.into(), one[name].clone());
+            rows.push(row);
+        }
+    }
+    output::many(api.format(), &rows, USES, Some(&answer))
 }

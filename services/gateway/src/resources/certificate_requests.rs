@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::{
     Page, Reason,
     approvals::{self, Message, Refusal},
+    foreign_key,
     operations::{OperationView, accepted, example as operation_example},
     page,
 };
@@ -49,6 +50,7 @@ pub static REQUESTS: View = View {
         Field::text("commonName", "common_name").optional(),
         Field::id("profileId", "profile_id", "prf"),
         Field::id("certificateId", "certificate_id", "crt"),
+        Field::id("keyId", "key_id", "key").optional(),
         Field::id("departmentId", "department", "dep").optional(),
         Field::word::<CertificateType>("certificateType", "certificate_type").optional(),
     ],
@@ -243,7 +245,9 @@ async fn submit(call: Call) -> Result<Answer, Problem> {
     if call.query.flag("dryRun") {
         return Answer::dry(&call.gateway.bus.dry_run(&context, &command).await?);
     }
-    match patience::send(&call, &context, &command).await? {
+    let key = command.key.and_then(|key| key.id);
+    let outcome = patience::send(&call, &context, &command).await;
+    match foreign_key::watched(&call, key, outcome).await? {
         Waited::Done(reply) => {
             fail::fail_point!("X02-replied-unanswered");
             let (position, version, replayed) = (reply.position, reply.version, reply.replayed);

@@ -8,7 +8,7 @@ use contracts::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Page, Reason, page};
+use super::{Page, Reason, foreign_key, key_uses, page};
 use crate::{
     answer::Answer,
     call::Call,
@@ -57,7 +57,8 @@ pub fn operations() -> Vec<Operation> {
         KEYS.shows(Operation::get("/api/v1/keys/{id}", "getKey", "Show a key"))
             .needs(Permission::KeyRead)
             .answers::<KeyView>(StatusCode::OK, "The key, without its private half.", example())
-            .handled_by(|call| read::show(call, &KEYS)),
+            .handled_by(show),
+        key_uses::operation(),
         Operation::get("/api/v1/keys/{id}/public-key", "getPublicKey", "Show a key's public half as PEM")
             .needs(Permission::KeyRead)
             .answers_any::<String>(
@@ -87,6 +88,13 @@ pub fn operations() -> Vec<Operation> {
     operations.into_iter().map(|operation| operation.tagged("Keys")).collect()
 }
 
+async fn show(call: Call) -> Result<Answer, Problem> {
+    let found = read::one(&call, &KEYS, "id").await;
+    let key = call.parse("id").ok();
+    let found = foreign_key::watched(&call, key, found).await?;
+    read::answer(&call, found)
+}
+
 async fn generate(call: Call) -> Result<Answer, Problem> {
     let command: GenerateKey = call.json()?;
     call.send(command, |key, _| {
@@ -103,13 +111,14 @@ async fn public_key(call: Call) -> Result<Answer, Problem> {
 
 async fn destroy(call: Call) -> Result<Answer, Problem> {
     let Reason { reason } = call.json()?;
-    let command = DestroyKey { key: call.parse("id")?, reason };
-    call.send(command, |key, _| Answer::json(StatusCode::OK, &key)).await
+    let key = call.parse("id")?;
+    let destroyed = call.send(DestroyKey { key, reason }, |key, _| Answer::json(StatusCode::OK, &key)).await;
+    foreign_key::watched(&call, Some(key), destroyed).await
 }
 
 fn example() -> Value {
     json!({"id": "key_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "algorithm": "ecdsa_p256", "purpose": "end_entity", "exportable": false, "label": "shop", "status": "active",
         "publicKey": "-----BEGIN PUBLIC KEY-----\nMFkw…\n-----END PUBLIC KEY-----\n", "spkiSha256": "77aa41d2…",
-        "createdAt": "2026-11-21T09:00:00Z", "version": 1})
+        "createdAt": "2026-11-21T09:00:00Z", "destroyedAt": null, "backupsUntil": null, "version": 1})
 }

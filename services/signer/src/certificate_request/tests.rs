@@ -42,6 +42,7 @@ fn shop() -> Arc<Applicant> {
 
 fn managed(subject: Subject, sans: &[SubjectAltName]) -> Arc<Applicant> {
     Arc::new(Applicant::Managed {
+        key: None,
         key_algorithm: KeyAlgorithm::EcdsaP256,
         subject,
         sans: sans.to_vec(),
@@ -91,6 +92,7 @@ fn submit(applicant: Arc<Applicant>, policy: PolicyRules) -> Submit {
         rules: Arc::new(rules(policy)),
         issuer: Some(Arc::new(micro_ca())),
         refused_names: vec![],
+        refused_key: None,
         values: OrganizationValues::default(),
         choice: Choice::default(),
         belongs: contracts::directory::Belonging::default(),
