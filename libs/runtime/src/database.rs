@@ -1,6 +1,12 @@
 //! PostgreSQL: one pool per service role, every wait bounded, and reading transactions that see one scope.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use contracts::{OrganizationId, Service};
 use deadpool_postgres::{
@@ -169,6 +175,27 @@ impl Endpoint {
         let mut other = self.clone();
         other.config.dbname(name);
         other
+    }
+
+    /// The place as PostgreSQL's own programs take it from their environment; a password is no part of it.
+    #[must_use]
+    pub fn libpq(&self) -> Vec<(&'static str, OsString)> {
+        let hosts = self.config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => OsString::from(name),
+            Host::Unix(folder) => folder.clone().into_os_string(),
+        });
+        let ports: Vec<String> = self.config.get_ports().iter().map(ToString::to_string).collect();
+        let (mode, roots) = match &self.roots {
+            None => ("disable", None),
+            Some(roots) => ("verify-full", Some(("PGSSLROOTCERT", roots.clone().into_os_string()))),
+        };
+        let name = self.config.get_dbname().unwrap_or_default();
+        let hosts = hosts.collect::<Vec<_>>().join(OsStr::new(","));
+        [("PGHOST", hosts), ("PGDATABASE", name.into()), ("PGSSLMODE", mode.into())]
+            .into_iter()
+            .chain((!ports.is_empty()).then(|| ("PGPORT", ports.join(",").into())))
+            .chain(roots)
+            .collect()
     }
 
     /// Opens one connection outside any pool: for session locks, LISTEN and migrations.

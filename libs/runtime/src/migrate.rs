@@ -131,6 +131,13 @@ pub async fn migrate(
     Ok(())
 }
 
+/// Makes the roles and sets their passwords, as `chancery_admin`: what a dump that is read in gives its tables to.
+pub async fn make_roles(endpoint: &Endpoint, secrets: &Secrets) -> Result<(), MigrateError> {
+    let admin = endpoint.connect(ADMIN_ROLE, &secrets.database_password(ADMIN_ROLE)?).await?;
+    batch(&admin, &eventlog::schema::roles_sql()).await?;
+    set_passwords(endpoint, &admin, secrets).await
+}
+
 async fn batch(client: &Client, sql: &str) -> Result<(), DatabaseError> {
     Ok(client.batch_execute(sql).await?)
 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod lane;
+mod replay;
 mod runner;
 
 use contracts::{Service, event::EventError};
@@ -14,7 +15,10 @@ use deadpool_postgres::Transaction;
 use eventlog::Recorded;
 use uuid::Uuid;
 
-pub use self::runner::start;
+pub use self::{
+    replay::{ReplayError, Replayed, replay},
+    runner::start,
+};
 
 /// Events to rows. Without side effects, ever.
 pub trait Projection: Send + Sync + 'static {

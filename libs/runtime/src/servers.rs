@@ -14,7 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use self::{program::ProgramError, runner::Runner};
+pub use self::{
+    program::{ProgramError, postgres_client},
+    runner::Runner,
+};
 use crate::{database::DatabaseError, secrets::SecretError};
 
 /// A private server cannot be had.

@@ -78,7 +78,9 @@ impl TrustedRoots {
     /// The set that counts in an organization where none is named: its own default, or else the installation's.
     #[must_use]
     pub fn default_of(&self, organization: OrganizationId) -> Option<&RootSet> {
-        let chosen = [organization, OrganizationId::INSTALLATION].into_iter().find_map(|place| self.defaults.get(&place));
+        let chosen = [organization, OrganizationId::INSTALLATION]
+            .into_iter()
+            .find_map(|place| self.defaults.get(&place));
         chosen.and_then(|id| self.set(*id))
     }
 

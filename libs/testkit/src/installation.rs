@@ -54,6 +54,12 @@ impl Plan {
         self
     }
 
+    /// What it will be: its place, its commands.
+    #[must_use]
+    pub fn unstarted(&self) -> &Installation {
+        &self.0
+    }
+
     /// Starts `chancery up` and waits until it is ready.
     pub async fn up(mut self) -> Installation {
         self.0.start().await;

@@ -1,5 +1,6 @@
 //! The server side of the command line: starting services, bringing the database up to date, looking after the log.
 
+mod backup;
 mod config;
 mod context_file;
 mod failure;
@@ -37,6 +38,9 @@ pub enum ServerCommand {
     /// The event log
     #[command(subcommand)]
     Log(log_verify::LogCommand),
+    /// Backups of everything: made while it is in use, verified, restored
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// Build a read model again from the log, beside the one in use
     Rebuild(rebuild::Rebuild),
 }
@@ -50,6 +54,7 @@ pub async fn run(command: ServerCommand) -> ExitCode {
         ServerCommand::Migrate(migrate) => migrate.run().await,
         ServerCommand::Config(config) => config.run(),
         ServerCommand::Log(log) => log.run().await,
+        ServerCommand::Backup(backup) => backup.run().await,
         ServerCommand::Rebuild(rebuild) => rebuild.run().await,
     };
     match result {

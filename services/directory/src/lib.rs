@@ -91,13 +91,15 @@ pub const MIGRATIONS: &[&str] = &[
 #[error("auth.breached_passwords cannot be read: {0}")]
 struct UnreadablePasswords(#[source] std::io::Error);
 
+runtime::projections!(
+    contracts::Service::Directory,
+    [DirectoryProjection, DomainProjection, PeopleProjection, ValidationProjection, ApprovalProjection]
+);
+
 /// Starts the service: it answers commands as soon as its servers are there.
 pub async fn start(context: ServiceContext) -> Result<(), StartError> {
     first_start::spawn(&context);
-    runtime::projection::start(&context, DirectoryProjection);
-    runtime::projection::start(&context, DomainProjection);
-    runtime::projection::start(&context, PeopleProjection);
-    runtime::projection::start(&context, ValidationProjection);
+    start_projections(&context);
     let outbound = Outbound::new(&context.config).map_err(StartError::refused)?;
     runtime::process::start(&context, ValidationProcess::new(&context, outbound.clone()));
     let breached = context.config.auth.breached_passwords.as_deref();
@@ -105,7 +107,6 @@ pub async fn start(context: ServiceContext) -> Result<(), StartError> {
         .map_err(|error| StartError::refused(UnreadablePasswords(error)))?;
     let handlers = Arc::new(Handlers::new(&context, outbound, passwords));
     people::importer::start(&context, handlers.clone());
-    runtime::projection::start(&context, ApprovalProjection);
     approval_process::start(&context, handlers.clone());
     waiting::tell(&context, handlers.waiting.clone());
     let bus = &context.bus;

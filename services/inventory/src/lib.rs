@@ -23,9 +23,11 @@ use crate::{annotate::Annotations, projection::CertificateProjection};
 /// What the views need beside the read model.
 pub const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_pem.sql")];
 
+runtime::projections!(contracts::Service::Inventory, [CertificateProjection]);
+
 /// Starts the service.
 pub async fn start(context: ServiceContext) -> Result<(), BusError> {
-    runtime::projection::start(&context, CertificateProjection);
+    start_projections(&context);
     let annotations = Arc::new(Annotations::new(&context));
     context
         .bus

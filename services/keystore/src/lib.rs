@@ -18,6 +18,7 @@
 //! | [`precondition`], [`tbs`], [`ca`] | what must stand in the log before a signature, as pure functions |
 //! | [`facts`], [`sign`], [`journal`], [`guard`] | reading the log; signing; releasing once; not by a wrong clock |
 //! | [`checkpoint`] | heads of the log |
+//! | [`custody`] | whether what is kept is all that the log knows, and opens: for backups |
 //! | [`projection`], [`view`], [`in_use`] | what users see; which keys CAs need |
 
 pub mod ca;
@@ -29,6 +30,7 @@ pub mod compromised_key;
 pub mod compromised_view;
 pub mod credential;
 pub mod credentials;
+pub mod custody;
 pub mod database;
 pub mod facts;
 pub mod generate;
@@ -54,7 +56,7 @@ pub mod view;
 pub mod wrapping;
 
 pub use secret::SecretBytes;
-pub use start::{StartError, start};
+pub use start::{StartError, replay, start};
 
 /// The tables beside the read model.
 pub const MIGRATIONS: &[&str] =

@@ -60,12 +60,13 @@ pub enum StartError {
     Memory(MemoryError),
 }
 
+runtime::projections!(contracts::Service::Keystore, [KeyProjection, CompromisedKeyProjection]);
+
 /// Starts the service. What is missing for now (PostgreSQL, NATS) shows in the health and is waited for.
 pub async fn start(context: ServiceContext) -> Result<(), StartError> {
     protect_memory(&context)?;
     let source = Arc::new(Source::read(&context.config.keystore, context.config.server.production)?);
-    runtime::projection::start(&context, KeyProjection);
-    runtime::projection::start(&context, CompromisedKeyProjection);
+    start_projections(&context);
     let ca_keys = Live::start(
         "ca_keys",
         &context.reader,

@@ -57,11 +57,12 @@ use crate::{
 /// The tables beside the read models.
 pub const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_tables.sql")];
 
+runtime::projections!(contracts::Service::Notifier, [SettingsProjection, NotificationProjection]);
+
 /// Starts the service.
 pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     let post = Arc::new(Post::new(&context));
-    runtime::projection::start(&context, SettingsProjection);
-    runtime::projection::start(&context, NotificationProjection);
+    start_projections(&context);
     runtime::process::start(&context, News::new(&context));
     runtime::process::start(&context, Outbox::new(&context, post.clone()));
     forgetting::spawn(&context);

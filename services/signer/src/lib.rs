@@ -87,12 +87,17 @@ pub const MIGRATIONS: &[&str] = &[];
 /// Pause before the next try.
 const PAUSE: Duration = Duration::from_millis(500);
 
+runtime::projections!(
+    contracts::Service::Signer,
+    [projection::requests::Requests, projection::catalog::Catalog]
+);
+
 /// Starts the service. What is missing for now (PostgreSQL, NATS, keystore) shows in the health and is waited for.
 ///
 /// Errors: NATS does not let it answer its commands.
 pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     let signer = Signer::start(&context);
-    projection::start(&context);
+    start_projections(&context);
     finisher::start(&context, signer.clone());
     guarded_acts::start(&context, signer.clone());
     expiry::start(&context, signer.clone());

@@ -9,16 +9,7 @@ pub mod catalog;
 pub mod requests;
 
 use contracts::event::EventError;
-use runtime::{
-    projection::{self, ProjectionError},
-    service::ServiceContext,
-};
-
-/// Keeps the read models up to date until shutdown.
-pub fn start(context: &ServiceContext) {
-    projection::start(context, requests::Requests);
-    projection::start(context, catalog::Catalog);
-}
+use runtime::projection::ProjectionError;
 
 fn event<E: contracts::Event>(recorded: &eventlog::Recorded) -> Result<E, EventError> {
     E::from_payload(&recorded.kind, recorded.schema, &recorded.payload)

@@ -26,6 +26,12 @@ pub enum ProgramError {
         /// Those that were found and did not fit.
         found: String,
     },
+    /// No programs for dumps.
+    #[error(
+        "pg_dump and pg_restore of PostgreSQL {0} or newer were not found in CHANCERY_POSTGRES_BIN, \
+         /usr/lib/postgresql/*/bin or PATH; install them (Debian: apt-get install postgresql-client)"
+    )]
+    PostgresClient(u32),
     /// No NATS server.
     #[error(
         "nats-server 2.12.9 or newer (not 2.14.0) was not found in CHANCERY_NATS_SERVER or PATH{found}; install it \
@@ -52,6 +58,17 @@ pub(super) async fn postgres(environment: &Environment, major: Option<u32>) -> R
     let wanted = major
         .map_or_else(|| format!("{OLDEST_POSTGRES} or newer"), |v| format!("{v} (it made the data folder)"));
     Err(ProgramError::Postgres { wanted, found: list(&found) })
+}
+
+/// The folder with `pg_dump` and `pg_restore` that understand a server of this version.
+pub async fn postgres_client(environment: &Environment, major: u32) -> Result<PathBuf, ProgramError> {
+    for folder in postgres_folders(environment) {
+        let found = version(&folder.join("pg_dump")).await.as_deref().and_then(major_of);
+        if found.is_some_and(|found| found >= major) && folder.join("pg_restore").exists() {
+            return Ok(folder);
+        }
+    }
+    Err(ProgramError::PostgresClient(major))
 }
 
 /// `nats-server`, new enough.

@@ -25,6 +25,9 @@ pub(super) enum Failure {
     /// The log is not what was recorded.
     #[error("error[log_altered]: {0}")]
     Altered(String),
+    /// A backup is not what was made, or does not hold all that it should.
+    #[error("error[backup_unsound]: {0}")]
+    Unsound(String),
     /// PostgreSQL is away.
     #[error(
         "error[unreachable]: no PostgreSQL answers at {place}: {cause}; start it: 'chancery up' (from the sources 'make up'), \
@@ -47,7 +50,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Config(_) | Self::Usage(_) => 2,
             Self::Unreachable { .. } => 9,
-            Self::Altered(_) => 10,
+            Self::Altered(_) | Self::Unsound(_) => 10,
             Self::Other(_) => 1,
         })
     }

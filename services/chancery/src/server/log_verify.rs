@@ -94,7 +94,7 @@ impl Verify {
 }
 
 /// The key that keystore published; none before its first start.
-async fn published_key(pool: &deadpool_postgres::Pool) -> Result<Option<VerifierKey>, Failure> {
+pub(super) async fn published_key(pool: &deadpool_postgres::Pool) -> Result<Option<VerifierKey>, Failure> {
     let client = pool.get().await.map_err(DatabaseError::from)?;
     let query = "select verifier_key from api_keystore.checkpoint_key where shard = $1";
     let row = client.query_opt(query, &[&SHARD]).await?;
@@ -130,7 +130,7 @@ fn style() -> ProgressStyle {
 }
 
 /// A number of things.
-fn counted(number: u64, thing: &str) -> String {
+pub(super) fn counted(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -38,14 +38,16 @@ impl ServerOptions {
     /// Reads the configuration: flags, then environment, then the file, then defaults.
     pub(super) fn load(&self) -> Result<(Config, Settings, Environment), Failure> {
         let environment = Environment::of_process();
-        let named = self.config.clone().or_else(|| environment.get("CHANCERY_CONFIG").map(PathBuf::from));
-        let sources = Sources {
-            flags: self.flags()?,
-            file: named.or_else(|| default_file(&environment)),
-            environment: environment.clone(),
-        };
+        let file = self.file(&environment);
+        let sources = Sources { flags: self.flags()?, file, environment: environment.clone() };
         let (config, settings) = Config::load(&sources)?;
         Ok((config, settings, environment))
+    }
+
+    /// The configuration file: the one that is named, else the one in its usual place.
+    pub(super) fn file(&self, environment: &Environment) -> Option<PathBuf> {
+        let named = self.config.clone().or_else(|| environment.get("CHANCERY_CONFIG").map(PathBuf::from));
+        named.or_else(|| default_file(environment))
     }
 
     /// What flags say: flag, key, value.

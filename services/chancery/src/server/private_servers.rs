@@ -143,7 +143,8 @@ async fn keep_running<S: PrivateServer>(server: Arc<Mutex<S>>, secrets: Secrets)
     }
 }
 
-async fn start_postgres(
+/// Starts the private PostgreSQL; none where one is configured.
+pub(super) async fn start_postgres(
     config: &Config,
     secrets: &Secrets,
     environment: &Environment,

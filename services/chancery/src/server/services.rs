@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use contracts::Service;
+use deadpool_postgres::Pool;
 use runtime::{
     migrate::ServiceSchema,
+    projection::{ReplayError, Replayed},
     service::{Running, ServiceContext, StartError},
 };
 
@@ -36,6 +38,18 @@ pub(super) const STOP_ORDER: &[(Service, Duration)] = &[
 pub(super) fn schema(service: Service) -> ServiceSchema {
     let known = SCHEMAS.iter().find(|schema| schema.service == service);
     known.copied().unwrap_or(ServiceSchema { service, migrations: &[] })
+}
+
+/// Builds every read model of a service again and compares it with the one that is read.
+pub(super) async fn replay(service: Service, pool: &Pool) -> Result<Vec<Replayed>, ReplayError> {
+    match service {
+        Service::Directory => directory::replay(pool).await,
+        Service::Keystore => keystore::replay(pool).await,
+        Service::Inventory => inventory::replay(pool).await,
+        Service::Signer => signer::replay(pool).await,
+        Service::Notifier => notifier::replay(pool).await,
+        Service::Relay | Service::Gateway => Ok(vec![]),
+    }
 }
 
 /// Starts a service.
