@@ -13,7 +13,7 @@ use std::{
 use contracts::Service;
 use runtime::secrets::ADMIN_ROLE;
 use serde_json::{Value, json};
-use testkit::{Https, Installation};
+use testkit::{Https, Installation, installation::Plan};
 use tokio::time::{Instant, sleep};
 
 use crate::tool::{Ran, run_with};
@@ -48,6 +48,11 @@ impl World {
     /// The same with these keys of the configuration.
     pub async fn start_with(mode: Mode, settings: &[(&str, &str)]) -> Self {
         let plan = settings.iter().fold(Installation::plan(), |plan, (key, value)| plan.set(key, value));
+        Self::start_planned(mode, plan).await
+    }
+
+    /// The same as it was planned.
+    pub async fn start_planned(mode: Mode, plan: Plan) -> Self {
         let installation = match mode {
             Mode::OneProcess => plan.up().await,
             Mode::ProcessPerService => plan.serve().await,

@@ -96,10 +96,15 @@ pub fn order<'a>(leaf: &'a Certificate, pool: &'a [Certificate]) -> Vec<&'a Cert
 /// Whether `issuer` issued `subject`: same name, same key identifier where both have one, and the signature verifies.
 #[must_use]
 pub fn issued(issuer: &Certificate, subject: &Certificate) -> bool {
+    is_named(issuer, subject) && subject.is_signed_by(issuer.spki())
+}
+
+/// Whether `subject` names `issuer` as who issued it: same name, and same key identifier where both have one.
+#[must_use]
+pub fn is_named(issuer: &Certificate, subject: &Certificate) -> bool {
     let identifiers = (issuer.subject_key_identifier(), subject.authority_key_identifier());
     issuer.subject_der() == subject.issuer_der()
         && !matches!(identifiers, (Some(own), Some(wanted)) if own != wanted)
-        && subject.is_signed_by(issuer.spki())
 }
 
 /// Whether a relying party that trusts `anchors` believes `leaf` at this time for this purpose, helped by

@@ -22,6 +22,7 @@
 //! ```text
 //! certificate::Certificate::read / read_all / read_der, accessors, .describe() → description::Description
 //! chain::order(&leaf, &pool)   chain::issued(&issuer, &subject)   chain::verify(leaf, intermediates, anchors, at, usage)
+//! path::paths(&leaf, &known, &anchors, at) → every way up, each link with its faults
 //! spki::PublicKey::read (C-6)  spki::key_algorithm  spki::spki_sha256  spki::key_identifier
 //! name::subject_to_name  name::name_to_subject  name::to_text (RFC 4514)  name::common_name
 //! pem::read / write / certificate     pkcs7::write     san::faults        hostname::check
@@ -43,6 +44,7 @@ mod kind;
 pub mod lint;
 pub mod name;
 mod oid;
+pub mod path;
 pub mod pem;
 pub mod pkcs7;
 pub mod policy;

@@ -60,6 +60,13 @@ impl Plan {
         &self.0
     }
 
+    /// Sets a variable of the environment that is none of ours, such as `SSL_CERT_FILE`.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.0.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Starts `chancery up` and waits until it is ready.
     pub async fn up(mut self) -> Installation {
         self.0.start().await;

@@ -26,6 +26,7 @@ pub fn table() -> Vec<Operation> {
         resources::approval_policies::operations(),
         resources::tokens::operations(),
         resources::identity_providers::operations(),
+        resources::trust_sets::operations(),
         resources::access_lists::operations(),
         resources::mail::operations(),
         resources::notifications::operations(),

@@ -83,6 +83,8 @@ fn a_field_with_words_of_its_own_is_filtered_by_those() {
         "listSessions method",
         "listSessions status",
         "listTokens status",
+        "listTrustSets kind",
+        "listTrustSets status",
         "listValidations method",
         "listValidations status",
     ];

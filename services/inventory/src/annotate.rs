@@ -99,8 +99,11 @@ impl Annotations {
     /// Whether the read model has nothing left to read up to a position.
     async fn is_level(&self, upto: i64) -> Result<bool, ReadFailure> {
         let client = self.pool.get().await?;
-        let statement =
-            client.prepare_cached("select position, categories from api_inventory.checkpoint").await?;
+        let statement = client
+            .prepare_cached(
+                "select position, categories from api_inventory.checkpoint where projection = 'certificate'",
+            )
+            .await?;
         let Some(row) = client.query_opt(&statement, &[]).await? else { return Ok(false) };
         let categories: Vec<&str> = row.try_get(1)?;
         Ok(self.reader.level(row.try_get(0)?, upto, &categories).await?)

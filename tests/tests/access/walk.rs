@@ -179,6 +179,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
             ("keys", make(client, "keys", json!({"algorithm": "ecdsa_p256"})).await),
             ("cas", make(client, "cas", json!({"name": name, "kind": "root"})).await),
             ("policies", make(client, "policies", json!({"name": name})).await),
+            ("trust-sets", make(client, "trust-sets", json!({"name": name})).await),
             ("profiles", make(client, "profiles", json!({"name": name})).await),
         ])
     };
@@ -398,7 +399,7 @@ impl Operation {
         for things in places.all() {
             let mark = match things
                 .get(collection.as_str())
-                .filter(|_| lists && self.id != "listPersonCertificates")
+                .filter(|_| lists && !ABOUT_OTHERS.contains(&self.id.as_str()))
             {
                 Some(thing) => self.shows(client, things, thing).await,
                 None if self.id == "listEvents" => self.tells(client, things).await,
@@ -517,6 +518,7 @@ impl Operation {
                 "groups": [{"group": "all", "grant": {"role": "requester"}}]}),
             "delegateDomain" => json!({"delegateTo": things["delegations"]}),
             "createCa" => json!({"name": "another", "kind": "root"}),
+            "createTrustSet" => json!({"name": "another"}),
             "createProfile" => json!({"name": "another"}),
             "createDepartment" => json!({"name": "another"}),
             "createOrganization" => json!({"name": "another"}),
@@ -528,6 +530,9 @@ impl Operation {
         })
     }
 }
+
+/// Lists of certificates that are not those that were issued here.
+const ABOUT_OTHERS: [&str; 2] = ["listPersonCertificates", "listTrustSetCertificates"];
 
 /// What administrators sign in with is called as what is issued.
 fn of_administrators<'a>(path: &str, collection: &'a str) -> &'a str {

@@ -7,6 +7,7 @@ extern crate chancery_pki as pki;
 mod building;
 mod describing;
 mod linting;
+mod paths;
 mod policy_matrix;
 mod reading_csrs;
 mod refusing_csrs;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     api::Api,
     failure::Failure,
-    issue::labels,
+    issue::{labels, reference},
     listing::{self, List, change},
     output::{self, Column},
 };
@@ -22,6 +22,16 @@ const COLUMNS: &[Column] = &[
     Column("KEY", "/key/algorithm", true),
     Column("OWNER", "/owner", true),
     Column("LABELS", "/labels", true),
+];
+
+const LINKS: &[Column] = &[
+    Column("PATH", "/path", false),
+    Column("NAME", "/name", false),
+    Column("EXPIRES", "/notAfter", false),
+    Column("TRUSTED", "/trusted", false),
+    Column("VERDICT", "/verdict", false),
+    Column("FAULTS", "/faults", false),
+    Column("PATH ENDS", "/end", false),
 ];
 
 /// `chancery cert …`
@@ -46,6 +56,14 @@ pub enum Cert {
         /// With the root
         #[arg(long)]
         root: bool,
+    },
+    /// Judge a certificate by a trusted CA set: every way up, each link with what speaks against it
+    Judge {
+        /// Its id
+        id: String,
+        /// Trust set, by id or name; the default one when not given
+        #[arg(long)]
+        trust_set: Option<String>,
     },
     /// What happened to a certificate
     Timeline {
@@ -79,6 +97,7 @@ impl Cert {
                 let root = if root { "include" } else { "omit" };
                 print(api, &format!("{path}/{id}/chain?format=pem&root={root}")).await
             }
+            Self::Judge { id, trust_set } => judge(api, &format!("{path}/{id}/chain"), trust_set).await,
             Self::Timeline { id } => listing::timeline(api, &format!("{path}/{id}/timeline")).await,
             Self::Annotate { id, labels: pairs, owner, note } => {
                 let mut body = json!({});
@@ -99,6 +118,29 @@ impl Cert {
             }
         }
     }
+}
+
+/// One line a link; the verdict is the exit code, too.
+async fn judge(api: &Api, path: &str, trust_set: Option<String>) -> Result<(), Failure> {
+    let set = trust_set.map(|set| reference("trs", &set));
+    let query: Vec<_> = set.iter().map(|set| ("trustSet", set.as_str())).collect();
+    let panel = api.get(path, &query).await?.json()?;
+    let paths = panel["paths"].as_array().cloned().unwrap_or_default();
+    let links = paths.iter().enumerate().flat_map(|(at, path)| {
+        let links = path["links"].as_array().cloned().unwrap_or_default();
+        links.into_iter().map(move |mut link| {
+            link["path"] = (at + 1).into();
+            link["end"] = path["end"].clone();
+            link
+        })
+    });
+    output::many(api.format(), &links.collect::<Vec<_>>(), LINKS, Some(&panel))?;
+    output::note(&format!(
+        "{} under the trust set '{}'",
+        panel["verdict"].as_str().unwrap_or_default(),
+        panel["trustSet"]["name"].as_str().unwrap_or("none")
+    ));
+    if panel["verdict"] == "ok" { Ok(()) } else { Err(Failure::No(panel)) }
 }
 
 async fn print(api: &Api, path: &str) -> Result<(), Failure> {

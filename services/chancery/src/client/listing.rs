@@ -87,6 +87,12 @@ pub async fn show(api: &Api, path: &str, columns: &[Column]) -> Result<(), Failu
     output::one(api.format(), &api.get(path, &[]).await?.json()?, columns)
 }
 
+/// Prints all that is at `path`, which knows no pages.
+pub async fn every(api: &Api, path: &str, columns: &[Column]) -> Result<(), Failure> {
+    let answer = api.get(path, &[]).await?.json()?;
+    output::many(api.format(), &answer["items"].as_array().cloned().unwrap_or_default(), columns, None)
+}
+
 /// Prints what a change answered: the thing, or what a dry run would change.
 pub fn changed(api: &Api, answer: &Value, columns: &[Column]) -> Result<(), Failure> {
     let dry = [Column("WOULD CHANGE", "/wouldChange", false), Column("CHANGES", "/changes", false)];

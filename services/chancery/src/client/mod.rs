@@ -40,6 +40,7 @@ mod request;
 mod role;
 mod session;
 mod token;
+mod trust_set;
 mod watch;
 
 /// What every client command understands.
@@ -167,6 +168,9 @@ pub enum ClientCommand {
     /// Identity providers: where people sign in
     #[command(subcommand)]
     IdentityProvider(identity_provider::IdentityProvider),
+    /// Trusted CA sets: the certificates that chains may end at
+    #[command(subcommand)]
+    TrustSet(trust_set::TrustSet),
     /// Domains, and whom they are delegated to
     #[command(subcommand)]
     Domain(domain::Domain),
@@ -235,6 +239,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Report(report) => report.run(&api).await,
         ClientCommand::Role(role) => role.run(&api).await,
         ClientCommand::IdentityProvider(provider) => provider.run(&api).await,
+        ClientCommand::TrustSet(set) => set.run(&api).await,
         ClientCommand::Domain(domain) => domain.run(&api).await,
         ClientCommand::AccessList(list) => list.run(&api).await,
         ClientCommand::ApprovalPolicy(policy) => policy.run(&api).await,

@@ -3,26 +3,23 @@
 use std::collections::BTreeMap;
 
 use contracts::{
-    CaId, CertificateId, Code, Permission, Problem, Service,
+    CertificateId, Code, Permission, Problem, Service,
     inventory::{AnnotateCertificate, CertificateStatus, CertificateView, Origin},
-    signer::CaView,
     x509::{CertificateType, KeyAlgorithm},
 };
 use http::StatusCode;
-use pki::Certificate;
 use runtime::database::Scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Page, cas::CAS, page};
+use super::{Page, chain, page};
 use crate::{
     answer::Answer,
     call::Call,
     operation::Operation,
     parameter::{Header, Kind, Parameter},
-    reach::Reach,
     read,
     representation::{self, Form},
     timeline::{self, TimelineEntry},
@@ -60,9 +57,6 @@ pub static CERTIFICATES: View = View {
     sort: "-createdAt",
 };
 
-/// The longest chain that is followed.
-const LONGEST_CHAIN: usize = 8;
-
 /// What changes; a missing field stays as it is.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -94,20 +88,6 @@ struct AnnotatedCertificate {
     version: i32,
 }
 
-/// A certificate of a chain.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct ChainLink {
-    /// Its subject (RFC 4514).
-    subject: String,
-    /// Its issuer (RFC 4514).
-    issuer: String,
-    /// SHA-256 of it, hexadecimal.
-    fingerprint_sha256: String,
-    /// The certificate as PEM.
-    certificate: String,
-}
-
 /// The operations.
 pub fn operations() -> Vec<Operation> {
     let format = |words: &'static [&'static str]| {
@@ -132,16 +112,7 @@ pub fn operations() -> Vec<Operation> {
             .answers::<AnnotatedCertificate>(StatusCode::OK, "What is recorded now.",
                 json!({"id": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "labels": {"env": "prod"}, "owner": "web team", "note": null, "version": 1}))
             .handled_by(annotate),
-        Operation::get("/api/v1/certificates/{id}/chain", "getCertificateChain", "Show a certificate with the CAs above it")
-            .needs(Permission::CertificateRead)
-            .query(format(&["json", "pem", "p7b"]))
-            .query(Parameter::new("order", Kind::OneOf(&["leaf_first", "root_first"]), "Which comes first; `leaf_first` if missing."))
-            .query(Parameter::new("root", Kind::OneOf(&["include", "omit"]), "Whether the root is among them; `omit` if missing."))
-            .header(Header::ACCEPT)
-            .header(Header::MIN_POSITION)
-            .problem(Code::ProjectionBehind)
-            .answers_any::<Page<ChainLink>>(StatusCode::OK, "The chain.", representation::OF_CHAIN, chain_example())
-            .handled_by(show_chain),
+        chain::operation(),
         Operation::get("/api/v1/certificates/{id}/timeline", "getCertificateTimeline", "Show what happened to a certificate")
             .needs(Permission::CertificateRead)
             .header(Header::MIN_POSITION)
@@ -173,49 +144,6 @@ async fn annotate(call: Call) -> Result<Answer, Problem> {
         Answer::json(StatusCode::OK, &annotated)
     })
     .await
-}
-
-async fn show_chain(call: Call) -> Result<Answer, Problem> {
-    let form = representation::wanted(&call);
-    let found = read::one(&call, &CERTIFICATES, "id").await?;
-    let view = parsed(&found.document)?;
-    let leaf = representation::certificate(&view.certificate)?;
-    let mut chain = vec![leaf];
-    chain.extend(above(&call, view.issuer.ca_id).await?);
-    if call.query.get("root") != Some("include") && chain.len() > 1 {
-        chain.retain(|certificate| !certificate.is_self_issued());
-    }
-    if call.query.get("order") == Some("root_first") {
-        chain.reverse();
-    }
-    if form != Form::Json {
-        return representation::answer(
-            &chain.iter().collect::<Vec<_>>(),
-            form,
-            &format!("{}-chain", view.id),
-        );
-    }
-    let items = chain.iter().map(|certificate| ChainLink {
-        subject: certificate.subject(),
-        issuer: certificate.issuer(),
-        fingerprint_sha256: certificate.sha256(),
-        certificate: certificate.to_pem(),
-    });
-    Answer::json(StatusCode::OK, &Page { items: items.collect(), next_cursor: None })
-}
-
-/// The certificates of a CA and of those above it, nearest first. They are public, whoever's CA it is.
-pub async fn above(call: &Call, ca: Option<CaId>) -> Result<Vec<Certificate>, Problem> {
-    let (mut chain, mut next) = (Vec::new(), ca);
-    while let Some(id) = next.take_if(|_| chain.len() < LONGEST_CHAIN) {
-        let found = read::find(call, &CAS, &id.to_string(), "id", Reach::EVERYTHING).await?;
-        let ca: CaView = serde_json::from_str(&found.document).map_err(read::internal)?;
-        next = ca.parent_id;
-        if let Some(pem) = ca.certificate {
-            chain.push(representation::certificate(&pem)?);
-        }
-    }
-    Ok(chain)
 }
 
 /// Its own stream, and that of the issuance it came from.
@@ -250,11 +178,4 @@ pub fn example() -> Value {
         "extendedKeyUsages": ["serverAuth"], "profileId": "prf_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "requestId": "req_01jdp4q2x8f7mb3v5kz6n9w0ae", "labels": {"env": "prod"}, "owner": null, "note": null,
         "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n", "version": 0})
-}
-
-fn chain_example() -> Value {
-    page(
-        json!({"subject": "CN=shop.example.com", "issuer": "CN=Example Issuing CA 1", "fingerprintSha256": "9b1e0c57…",
-        "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"}),
-    )
 }

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod cas;
 pub mod certificate_requests;
 pub mod certificates;
+pub mod chain;
 pub mod compatible;
 pub mod compromised_keys;
 pub mod csrs;
@@ -35,6 +36,7 @@ pub mod roles;
 pub mod sessions;
 pub mod setup;
 pub mod tokens;
+pub mod trust_sets;
 pub mod validations;
 
 use schemars::JsonSchema;

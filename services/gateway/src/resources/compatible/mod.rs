@@ -17,7 +17,7 @@ use uuid::Uuid;
 mod request;
 
 use self::request::CompatibleRequest;
-use super::certificates::above;
+use super::chain::above;
 use crate::{
     answer::Answer,
     call::Call,
