@@ -55,6 +55,8 @@ pub fn log_events() -> Vec<EventDescription> {
         s::SignerNameEvent::descriptions(),
         i::CertificateEvent::descriptions(),
         i::TrustSetEvent::descriptions(),
+        i::DocumentEvent::descriptions(),
+        i::SavedViewEvent::descriptions(),
         i::InventoryNameEvent::descriptions(),
     ]
     .concat()

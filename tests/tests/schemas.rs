@@ -82,6 +82,8 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("signer_name", read_as::<s::SignerNameEvent>),
         ("certificate", read_as::<i::CertificateEvent>),
         ("trust_set", read_as::<i::TrustSetEvent>),
+        ("document", read_as::<i::DocumentEvent>),
+        ("saved_view", read_as::<i::SavedViewEvent>),
         ("inventory_name", read_as::<i::InventoryNameEvent>),
     ]);
     for (kind, version, _) in examples::log_events() {

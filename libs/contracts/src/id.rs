@@ -166,6 +166,10 @@ ids! {
     CertificateRequestId = "req", "a certificate request";
     /// A trusted CA set.
     TrustSetId = "trs", "a trust set";
+    /// A saved view of a list.
+    SavedViewId = "viw", "a saved view";
+    /// A document of a certificate.
+    DocumentId = "doc", "a document";
     /// A certificate.
     CertificateId = "crt", "a certificate";
     /// An operation: the id of the command it follows.

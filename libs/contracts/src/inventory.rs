@@ -1,12 +1,23 @@
 //! `inventory`: every certificate known, however it came.
 
+mod document;
+mod saved_view;
 mod trust_set;
+mod words;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::document::{
+    AttachDocument, DocumentAttached, DocumentEvent, DocumentRemoved, DocumentView, KeepDocumentPart,
+    LARGEST_DOCUMENT, MOST_DOCUMENTS, RemoveDocument,
+};
+pub use self::saved_view::{
+    CreateSavedView, RemoveSavedView, SavedViewCreated, SavedViewEvent, SavedViewRemoved, SavedViewUpdated,
+    SavedViewView, UpdateSavedView, ViewChanges, ViewContents, ViewOf,
+};
 pub use self::trust_set::{
     AddTrustedCertificates, ArchiveTrustSet, CreateTrustSet, MOST_TRUSTED, RemoveTrustedCertificate,
     TRUSTED_PER_EVENT, TrustSetArchived, TrustSetCertificatesAdded, TrustSetCertificatesRemoved,
@@ -14,6 +25,7 @@ pub use self::trust_set::{
     TrustSetMadeDefault, TrustSetUpdated, TrustSetView, TrustSource, TrustedCertificate,
     TrustedCertificateView, UpdateTrustSet,
 };
+pub use self::words::{ScheduleState, StatusWord};
 use crate::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, KeyId, OrganizationId,
     Permission, ProfileId, Timestamp, command,
@@ -44,7 +56,33 @@ events! {
     /// What inventory decided about a certificate (stream = the certificate's id).
     CertificateEvent in "certificate" {
         Annotated(CertificateAnnotated) = "certificate.annotated" v 1,
+        Archived(CertificateArchived) = "certificate.archived" v 1,
+        Restored(CertificateRestored) = "certificate.restored" v 1,
     }
+}
+
+/// A certificate is of no interest any more: it leaves the lists of what expires, and stays in reports.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateArchived {
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Belonging::is_unknown")]
+    pub belongs: Belonging,
+}
+
+/// A certificate is of interest again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRestored {
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Belonging::is_unknown")]
+    pub belongs: Belonging,
 }
 
 events! {
@@ -72,6 +110,42 @@ pub struct AnnotateCertificate {
     pub note: Option<String>,
 }
 command!(AnnotateCertificate => CertificateAnnotated, Inventory, "annotate_certificate", Some(Permission::CertificateWrite));
+
+/// Archives a certificate, or restores it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArchiveCertificate {
+    /// Which.
+    pub certificate: CertificateId,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+command!(ArchiveCertificate => ArchiveState, Inventory, "archive_certificate", Some(Permission::CertificateWrite));
+
+/// Takes a certificate out of the archive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RestoreCertificate {
+    /// Which.
+    pub certificate: CertificateId,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+command!(RestoreCertificate => ArchiveState, Inventory, "restore_certificate", Some(Permission::CertificateWrite));
+
+/// Whether a certificate is archived.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArchiveState {
+    /// Which.
+    pub id: CertificateId,
+    /// Whether it is.
+    pub archived: bool,
+    /// Version of what inventory recorded.
+    pub version: i32,
+}
 
 /// SHA-256 and SHA-1 of the DER, hexadecimal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -174,6 +248,39 @@ pub struct CertificateView {
     pub key_usages: Vec<String>,
     /// Extended key usages, spelled as in RFC 5280; object identifiers where there is no name.
     pub extended_key_usages: Vec<String>,
+    /// Version of X.509: 1, 2 or 3.
+    #[serde(default = "third")]
+    pub x509_version: u32,
+    /// The size of the key, or of its curve, in bits; `null` where there is none.
+    #[serde(default)]
+    pub key_bits: Option<usize>,
+    /// Subject alternative names of other kinds, by kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_sans: Vec<String>,
+    /// Whether basic constraints say `CA:TRUE`.
+    #[serde(default)]
+    pub is_ca: bool,
+    /// How many CAs may follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_length: Option<u32>,
+    /// Hexadecimal.
+    #[serde(default)]
+    pub subject_key_identifier: Option<String>,
+    /// Hexadecimal.
+    #[serde(default)]
+    pub authority_key_identifier: Option<String>,
+    /// OCSP responders (authority information access).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ocsp: Vec<String>,
+    /// Where the issuer's certificate is (authority information access).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ca_issuers: Vec<String>,
+    /// Where CRLs are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crl_distribution_points: Vec<String>,
+    /// Promises of certificate transparency logs (RFC 6962).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signed_certificate_timestamps: Vec<LogTimestamp>,
     /// The profile it follows.
     pub profile_id: Option<ProfileId>,
     /// The request it answers.
@@ -184,10 +291,36 @@ pub struct CertificateView {
     pub owner: Option<String>,
     /// A note.
     pub note: Option<String>,
+    /// The word that people read for its status.
+    #[serde(default = "StatusWord::issued")]
+    pub status_word: StatusWord,
+    /// Where its installation stands.
+    #[serde(default)]
+    pub install_state: ScheduleState,
+    /// Where its renewal stands.
+    #[serde(default)]
+    pub renewal_state: ScheduleState,
+    /// Since when it is archived; `null`: it is not.
+    #[serde(default)]
+    pub archived_at: Option<Timestamp>,
     /// The certificate as PEM.
     pub certificate: String,
     /// Version: what inventory recorded, `0` after issuance.
     pub version: i32,
+}
+
+const fn third() -> u32 {
+    3
+}
+
+/// A log's promise to show a certificate (RFC 6962 §3.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogTimestamp {
+    /// The log, SHA-256 of its key, hexadecimal.
+    pub log_id: String,
+    /// When it promised.
+    pub at: Timestamp,
 }
 
 /// How a certificate came to be known.

@@ -34,8 +34,9 @@ pub use command::{Actor, Command, Credential};
 pub use event::{Event, EventError};
 pub use id::{
     AdministratorId, ApprovalId, CaId, CertificateId, CertificateRequestId, CompromisedKeyId, CredentialId,
-    DepartmentId, DomainId, EventId, IdError, IdentityProviderId, KeyId, NotificationId, OperationId,
-    OrganizationId, PersonId, PolicyId, ProfileId, RoleId, SessionId, TokenId, TrustSetId, ValidationId,
+    DepartmentId, DocumentId, DomainId, EventId, IdError, IdentityProviderId, KeyId, NotificationId,
+    OperationId, OrganizationId, PersonId, PolicyId, ProfileId, RoleId, SavedViewId, SessionId, TokenId,
+    TrustSetId, ValidationId,
 };
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};

@@ -110,6 +110,10 @@ impl SchemaError {
     }
 }
 
+/// Lets parts of texts be looked up in an index. A server without PostgreSQL's own extensions does without.
+const TRIGRAMS: &str = "do $$ begin create extension if not exists pg_trgm; exception when others then \
+     raise warning 'no extension pg_trgm (%): free text is looked for without an index', sqlerrm; end $$";
+
 /// Brings everything up to date, as `chancery_admin`. Calls at the same time wait for each other.
 pub async fn migrate(
     endpoint: &Endpoint,
@@ -121,6 +125,7 @@ pub async fn migrate(
     batch(&admin, "select pg_advisory_lock(7100, 1)").await?;
     batch(&admin, &eventlog::schema::roles_sql()).await?;
     set_passwords(endpoint, &admin, secrets).await?;
+    batch(&admin, TRIGRAMS).await?;
     eventlog::schema::migrate(&admin).await.map_err(|error| MigrateError::Log { error })?;
     for service in contracts::service::TABLE.iter().filter(|row| row.projects).map(|row| row.service) {
         batch(&admin, &eventlog::schema::service_schemas_sql(service)).await?;

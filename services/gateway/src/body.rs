@@ -25,6 +25,8 @@ pub enum Media {
     Form,
     /// `text/csv`.
     Csv,
+    /// `application/octet-stream`: any file.
+    File,
 }
 
 impl Media {
@@ -36,6 +38,7 @@ impl Media {
             Self::Pkcs10 => "application/pkcs10",
             Self::Form => "application/x-www-form-urlencoded",
             Self::Csv => "text/csv",
+            Self::File => "application/octet-stream",
         }
     }
 }

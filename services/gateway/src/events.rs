@@ -124,8 +124,12 @@ fn target(recorded: &Recorded) -> Result<Target, EventError> {
             }
         },
         CertificateEvent::CATEGORY => {
-            let CertificateEvent::Annotated(event) = Event::from_payload(kind, schema, payload)?;
-            certificate(&event.belongs, None, recorded.stream.into())
+            let belongs = match Event::from_payload(kind, schema, payload)? {
+                CertificateEvent::Annotated(event) => event.belongs,
+                CertificateEvent::Archived(event) => event.belongs,
+                CertificateEvent::Restored(event) => event.belongs,
+            };
+            certificate(&belongs, None, recorded.stream.into())
         }
         ApprovalEvent::CATEGORY => {
             let event = ApprovalEvent::from_payload(kind, schema, payload)?;

@@ -106,6 +106,10 @@ impl Describe<'_> {
                 crate::body::Media::Pkcs10 => json!({
                     "schema": {"type": "string", "format": "binary", "description": "PKCS #10, DER or PEM."},
                 }),
+                crate::body::Media::File => json!({
+                    "schema": {"type": "string", "format": "binary", "description": "Any file."},
+                    "example": request.example,
+                }),
                 crate::body::Media::Form => json!({"schema": {"type": "object"}}),
             };
             content.insert(media.as_str().to_owned(), described);

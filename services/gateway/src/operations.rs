@@ -27,6 +27,8 @@ pub fn table() -> Vec<Operation> {
         resources::tokens::operations(),
         resources::identity_providers::operations(),
         resources::trust_sets::operations(),
+        resources::documents::operations(),
+        resources::views::operations(),
         resources::access_lists::operations(),
         resources::mail::operations(),
         resources::notifications::operations(),

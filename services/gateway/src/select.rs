@@ -8,6 +8,7 @@ use std::fmt::Write;
 use contracts::{Code, Problem, Violation};
 
 use self::conditions::Conditions;
+pub use self::conditions::containing;
 pub use self::value::Value;
 use crate::{
     body::shown,

@@ -10,7 +10,7 @@ use contracts::{
         IdentityProviderEvent, OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent,
         SignInEvent, TokenEvent, ValidationMethod,
     },
-    inventory::{CertificateEvent, InventoryNameEvent, TrustSetEvent},
+    inventory::{CertificateEvent, DocumentEvent, InventoryNameEvent, SavedViewEvent, TrustSetEvent},
     keystore::{CompromisedKeyEvent, CredentialEvent, KeyEvent},
     notifier::{MailSettingsEvent, NotificationEvent},
     public::{self, CloudEvent, PublicEvent},
@@ -226,12 +226,14 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                 }),
             ),
         },
-        CertificateEvent::CATEGORY => {
-            let CertificateEvent::Annotated(_) = read(recorded)?;
-            let certificate_id = CertificateId(stream);
-            let annotated = public::CertificateAnnotated { certificate_id };
-            told(certificate_id.to_string(), P::CertificateAnnotated(annotated))
-        }
+        CertificateEvent::CATEGORY => match read(recorded)? {
+            CertificateEvent::Annotated(_) => {
+                let certificate_id = CertificateId(stream);
+                let annotated = public::CertificateAnnotated { certificate_id };
+                told(certificate_id.to_string(), P::CertificateAnnotated(annotated))
+            }
+            CertificateEvent::Archived(_) | CertificateEvent::Restored(_) => None,
+        },
         AccessListEvent::CATEGORY
         | AdministratorEvent::CATEGORY
         | PersonEvent::CATEGORY
@@ -250,6 +252,8 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | TrustSetEvent::CATEGORY
         | InventoryNameEvent::CATEGORY
         | CompromisedKeyEvent::CATEGORY
+        | DocumentEvent::CATEGORY
+        | SavedViewEvent::CATEGORY
         | CredentialEvent::CATEGORY
         | MailSettingsEvent::CATEGORY
         | NotificationEvent::CATEGORY => None,

@@ -35,6 +35,8 @@ pub struct View {
     pub search: Option<&'static str>,
     /// The order of a list that names none.
     pub sort: &'static str,
+    /// What looks rows up by text and labels where the view cannot use an index; `None` where there are few.
+    pub finder: Option<&'static str>,
 }
 
 /// What rights over the rows of a view are judged by, beside their organization.
@@ -73,6 +75,8 @@ pub struct Field {
     pub kind: FieldKind,
     /// Whether it may be absent.
     pub optional: bool,
+    /// What is true of rows with a word, in terms of a column that has an index.
+    pub implied: &'static [(&'static str, &'static str)],
 }
 
 /// What a field holds.
@@ -91,7 +95,8 @@ pub enum FieldKind {
 }
 
 /// A field of every view.
-pub const ID: Field = Field { name: "id", column: "id", kind: FieldKind::Id(""), optional: false };
+pub const ID: Field =
+    Field { name: "id", column: "id", kind: FieldKind::Id(""), optional: false, implied: &[] };
 const CREATED_AT: Field = Field::time("createdAt", "created_at");
 const ORGANIZATION: Field = Field::id("organizationId", "organization", "org");
 
@@ -115,37 +120,44 @@ impl Field {
     /// A text.
     #[must_use]
     pub const fn text(name: &'static str, column: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Text, optional: false }
+        Self { name, column, kind: FieldKind::Text, optional: false, implied: &[] }
     }
 
     /// A word of an enum.
     #[must_use]
     pub const fn word<T: JsonSchema>(name: &'static str, column: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Word(T::json_schema), optional: false }
+        Self { name, column, kind: FieldKind::Word(T::json_schema), optional: false, implied: &[] }
     }
 
     /// An instant.
     #[must_use]
     pub const fn time(name: &'static str, column: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Time, optional: false }
+        Self { name, column, kind: FieldKind::Time, optional: false, implied: &[] }
     }
 
     /// An id.
     #[must_use]
     pub const fn id(name: &'static str, column: &'static str, prefix: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Id(prefix), optional: false }
+        Self { name, column, kind: FieldKind::Id(prefix), optional: false, implied: &[] }
     }
 
     /// Several organizations.
     #[must_use]
     pub const fn organizations(name: &'static str, column: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Organizations, optional: false }
+        Self { name, column, kind: FieldKind::Organizations, optional: false, implied: &[] }
     }
 
     /// That may be absent.
     #[must_use]
     pub const fn optional(mut self) -> Self {
         self.optional = true;
+        self
+    }
+
+    /// Rows with one of its words are those of which this is true.
+    #[must_use]
+    pub const fn implying(mut self, implied: &'static [(&'static str, &'static str)]) -> Self {
+        self.implied = implied;
         self
     }
 
@@ -163,26 +175,24 @@ impl Field {
         operators
     }
 
-    /// What rows are put in order by: absent texts come first.
+    /// What rows are put in order by: those without a value come first.
     #[must_use]
     pub fn order(&self) -> Cow<'static, str> {
-        if self.optional && self.is_text() {
-            return format!("coalesce({}, '')", self.column).into();
+        if !self.optional {
+            return self.column.into();
         }
-        self.column.into()
+        let least = match self.kind {
+            FieldKind::Text | FieldKind::Word(_) => "''",
+            FieldKind::Time => "'epoch'::timestamptz",
+            FieldKind::Id(_) | FieldKind::Organizations => "'00000000-0000-0000-0000-000000000000'::uuid",
+        };
+        format!("coalesce({}, {least})", self.column).into()
     }
 
     /// Whether lists can be sorted by it.
     #[must_use]
     pub fn sortable(&self) -> bool {
-        match self.kind {
-            FieldKind::Organizations => false,
-            _ => !self.optional || self.is_text(),
-        }
-    }
-
-    fn is_text(&self) -> bool {
-        matches!(self.kind, FieldKind::Text | FieldKind::Word(_))
+        !matches!(self.kind, FieldKind::Organizations)
     }
 
     /// What may stand for it without an operator, and with `ne`.

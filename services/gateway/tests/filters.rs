@@ -53,9 +53,12 @@ fn a_field_with_words_of_its_own_is_filtered_by_those() {
         "listCertificateRequests source",
         "listCertificateRequests status",
         "listCertificates certificateType",
+        "listCertificates installState",
         "listCertificates keyAlgorithm",
         "listCertificates origin",
+        "listCertificates renewalState",
         "listCertificates status",
+        "listCertificates statusWord",
         "listDelegations status",
         "listDepartments status",
         "listDomainDelegations status",
@@ -75,9 +78,12 @@ fn a_field_with_words_of_its_own_is_filtered_by_those() {
         "listPeople status",
         "listPeople validationType",
         "listPersonCertificates certificateType",
+        "listPersonCertificates installState",
         "listPersonCertificates keyAlgorithm",
         "listPersonCertificates origin",
+        "listPersonCertificates renewalState",
         "listPersonCertificates status",
+        "listPersonCertificates statusWord",
         "listProfiles type",
         "listRoles status",
         "listSessions method",
@@ -87,6 +93,7 @@ fn a_field_with_words_of_its_own_is_filtered_by_those() {
         "listTrustSets status",
         "listValidations method",
         "listValidations status",
+        "listViews of",
     ];
     let expected: BTreeSet<String> =
         fields.iter().flat_map(|field| [(*field).to_owned(), format!("{field}[ne]")]).collect();

@@ -1,4 +1,4 @@
-//! `annotate_certificate`: labels, owner and note.
+//! `annotate_certificate`, `archive_certificate` and `restore_certificate`: what people record about a certificate.
 
 use std::time::Duration;
 
@@ -6,7 +6,10 @@ use bus::{Answer, Context};
 use contracts::{
     CertificateId, Problem,
     directory::Belonging,
-    inventory::{AnnotateCertificate, CertificateAnnotated, CertificateView},
+    inventory::{
+        AnnotateCertificate, ArchiveCertificate, ArchiveState, CertificateAnnotated, CertificateView,
+        RestoreCertificate,
+    },
 };
 use deadpool_postgres::Pool;
 use eventlog::Reader;
@@ -18,7 +21,7 @@ use runtime::{
     service::ServiceContext,
 };
 
-use crate::certificate::{Annotate, Certificate};
+use crate::certificate::{Annotate, Certificate, CertificateCommand, Filing};
 
 /// How long a certificate that is not listed yet is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -61,12 +64,47 @@ impl Annotations {
         let requested =
             CertificateAnnotated { labels: view.labels, owner: view.owner, note: view.note, belongs };
         let command = Annotate { change, requested: requested.clone() };
-        let done = self.certificates.execute(context, id.uuid(), command).await?;
+        let done = self.certificates.execute(context, id.uuid(), command.into()).await?;
         Ok(done.answer(|done| done.state.recorded().cloned().unwrap_or(requested)))
     }
 
+    /// Archives a certificate that the caller's organization has.
+    pub async fn archive(
+        &self,
+        context: &Context,
+        ArchiveCertificate { certificate, reason }: ArchiveCertificate,
+    ) -> Result<Answer<ArchiveState>, Problem> {
+        let caller = self.authority.caller::<ArchiveCertificate>(context).await?;
+        let file = |belongs| CertificateCommand::Archive(Filing { reason, belongs });
+        self.file(context, &caller, certificate, file).await
+    }
+
+    /// Takes a certificate out of the archive.
+    pub async fn restore(
+        &self,
+        context: &Context,
+        RestoreCertificate { certificate, reason }: RestoreCertificate,
+    ) -> Result<Answer<ArchiveState>, Problem> {
+        let caller = self.authority.caller::<RestoreCertificate>(context).await?;
+        let file = |belongs| CertificateCommand::Restore(Filing { reason, belongs });
+        self.file(context, &caller, certificate, file).await
+    }
+
+    async fn file(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        id: CertificateId,
+        command: impl FnOnce(Belonging) -> CertificateCommand,
+    ) -> Result<Answer<ArchiveState>, Problem> {
+        let view = self.view(caller, id).await?;
+        let context = &Context { tenant: view.organization_id, ..context.clone() };
+        let done = self.certificates.execute(context, id.uuid(), command(belongs(&view))).await?;
+        Ok(done.answer(|done| ArchiveState { id, archived: done.state.is_archived(), version: done.version }))
+    }
+
     /// The certificate, if the caller may change it. Errors: `not_found`, also for one that they may not (Z-1).
-    async fn view(&self, caller: &Caller, id: CertificateId) -> Result<CertificateView, Problem> {
+    pub async fn view(&self, caller: &Caller, id: CertificateId) -> Result<CertificateView, Problem> {
         let found = self.newest(caller, id).await.map_err(|error| {
             tracing::warn!(error = words(&*error), "the inventory cannot be read");
             Problem::unavailable("the inventory cannot be read at the moment; try again")

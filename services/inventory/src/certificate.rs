@@ -1,8 +1,11 @@
-//! What inventory decides about a certificate: labels, owner, note. Its issuance is the signer's to tell.
+//! What inventory decides about a certificate: labels, owner, note, archive. Its issuance is the signer's to tell.
 
 use contracts::{
     Code, Problem, Timestamp, Violation,
-    inventory::{AnnotateCertificate, CertificateAnnotated, CertificateEvent},
+    directory::Belonging,
+    inventory::{
+        AnnotateCertificate, CertificateAnnotated, CertificateArchived, CertificateEvent, CertificateRestored,
+    },
     labels::{check_labels, check_text},
 };
 use runtime::aggregate::Aggregate;
@@ -11,9 +14,36 @@ use runtime::aggregate::Aggregate;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Certificate {
     annotated: Option<CertificateAnnotated>,
+    archived: bool,
 }
 
 /// What may be asked of a certificate.
+#[derive(Clone, Debug)]
+pub enum CertificateCommand {
+    /// Change what is recorded about it.
+    Annotate(Annotate),
+    /// Let it be of no interest any more.
+    Archive(Filing),
+    /// Let it be of interest again.
+    Restore(Filing),
+}
+
+/// Why a certificate goes into the archive, or out of it, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Filing {
+    /// Why.
+    pub reason: Option<String>,
+    /// Whose it is.
+    pub belongs: Belonging,
+}
+
+impl From<Annotate> for CertificateCommand {
+    fn from(annotate: Annotate) -> Self {
+        Self::Annotate(annotate)
+    }
+}
+
+/// Changes what is recorded about a certificate.
 #[derive(Clone, Debug)]
 pub struct Annotate {
     /// The fields that change.
@@ -35,15 +65,57 @@ impl From<Invalid> for Problem {
 }
 
 impl Aggregate for Certificate {
-    type Command = Annotate;
+    type Command = CertificateCommand;
     type Event = CertificateEvent;
     type Refusal = Invalid;
 
-    fn decide(
-        &self,
-        Annotate { change, requested }: Annotate,
-        _now: Timestamp,
-    ) -> Result<Vec<CertificateEvent>, Invalid> {
+    fn decide(&self, command: CertificateCommand, _now: Timestamp) -> Result<Vec<CertificateEvent>, Invalid> {
+        match command {
+            CertificateCommand::Annotate(annotate) => self.annotate(annotate),
+            CertificateCommand::Archive(filing) => {
+                let Filing { reason, belongs } = filing.checked()?;
+                let archived = CertificateArchived { reason, belongs };
+                Ok(if self.archived { vec![] } else { vec![archived.into()] })
+            }
+            CertificateCommand::Restore(filing) => {
+                let Filing { reason, belongs } = filing.checked()?;
+                let restored = CertificateRestored { reason, belongs };
+                Ok(if self.archived { vec![restored.into()] } else { vec![] })
+            }
+        }
+    }
+
+    fn evolve(self, event: CertificateEvent) -> Self {
+        match event {
+            CertificateEvent::Annotated(annotated) => Self { annotated: Some(annotated), ..self },
+            CertificateEvent::Archived(_) => Self { archived: true, ..self },
+            CertificateEvent::Restored(_) => Self { archived: false, ..self },
+        }
+    }
+}
+
+impl Filing {
+    fn checked(self) -> Result<Self, Invalid> {
+        let wrong = self.reason.as_deref().and_then(|reason| check_text("#/reason", reason, 1_000));
+        match wrong {
+            Some(wrong) => Err(Invalid(vec![wrong])),
+            None => Ok(Self { reason: self.reason.filter(|reason| !reason.is_empty()), ..self }),
+        }
+    }
+}
+
+impl Certificate {
+    /// What was recorded last, if anything was.
+    pub fn recorded(&self) -> Option<&CertificateAnnotated> {
+        self.annotated.as_ref()
+    }
+
+    /// Whether it is archived.
+    pub fn is_archived(&self) -> bool {
+        self.archived
+    }
+
+    fn annotate(&self, Annotate { change, requested }: Annotate) -> Result<Vec<CertificateEvent>, Invalid> {
         let current = self.annotated.clone().unwrap_or(requested);
         let next = CertificateAnnotated {
             labels: change.labels.unwrap_or_else(|| current.labels.clone()),
@@ -60,19 +132,6 @@ impl Aggregate for Certificate {
             return Err(Invalid(errors));
         }
         Ok(if next == current { vec![] } else { vec![next.into()] })
-    }
-
-    fn evolve(self, event: CertificateEvent) -> Self {
-        match event {
-            CertificateEvent::Annotated(annotated) => Self { annotated: Some(annotated) },
-        }
-    }
-}
-
-impl Certificate {
-    /// What was recorded last, if anything was.
-    pub fn recorded(&self) -> Option<&CertificateAnnotated> {
-        self.annotated.as_ref()
     }
 }
 
@@ -128,10 +187,30 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_goes_into_the_archive_once_and_comes_out_of_it() {
+        let filing = || Filing { reason: Some("moved".into()), belongs: Belonging::default() };
+        let archived = CertificateArchived { reason: Some("moved".into()), ..CertificateArchived::default() };
+        let restored = CertificateRestored { reason: Some("moved".into()), ..CertificateRestored::default() };
+        let (archive, restore) =
+            (CertificateCommand::Archive(filing()), CertificateCommand::Restore(filing()));
+        given::<Certificate>([]).when(restore.clone(), NOON).changes_nothing();
+        let away = || given::<Certificate>([]).when(archive.clone(), NOON).then([archived.clone().into()]);
+        away().when(archive.clone(), NOON).changes_nothing();
+        away()
+            .when(restore, NOON)
+            .then([restored.into()])
+            .when(archive.clone(), NOON)
+            .then([archived.clone().into()]);
+        away().when(annotate(Some("web"), None, CertificateAnnotated::default()), NOON).then([
+            CertificateAnnotated { owner: Some("web".into()), ..CertificateAnnotated::default() }.into(),
+        ]);
+    }
+
+    #[test]
     fn a_note_has_an_end() {
         let long = "x".repeat(1_001);
         let Err(Invalid(errors)) =
-            Certificate::default().decide(annotate(None, Some(&long), requested()), NOON)
+            Certificate::default().decide(annotate(None, Some(&long), requested()).into(), NOON)
         else {
             panic!("accepted")
         };

@@ -1,7 +1,7 @@
 //! Events → rows of `api_inventory.certificate`.
 
 use contracts::{
-    Event as _,
+    Event as _, Timestamp,
     inventory::{CertificateAnnotated, CertificateEvent},
     signer::IssuanceEvent,
     x509::CertificateType,
@@ -19,7 +19,7 @@ pub struct CertificateProjection;
 
 impl Projection for CertificateProjection {
     const NAME: &'static str = "certificate";
-    const VERSION: i32 = 3;
+    const VERSION: i32 = 4;
     const CATEGORIES: &'static [&'static str] = &[IssuanceEvent::CATEGORY, CertificateEvent::CATEGORY];
     const TABLES: &'static [&'static str] = &["certificate"];
 
@@ -32,28 +32,50 @@ impl Projection for CertificateProjection {
              not_after timestamptz not null, serial_number text not null, issuer_ca uuid, profile_id uuid, \
              request_id uuid, department uuid, certificate_type text, requested_by uuid, \
              fingerprint_sha256 text not null, spki_sha256 text not null, \
-             key_algorithm text not null, origin text not null, owner text, labels jsonb not null, \
-             search text not null, emails text[] not null, issuance uuid not null, certificate bytea not null, document jsonb not null);\n\
+             key_algorithm text not null, origin text not null, owner text, note text, labels jsonb not null, \
+             archived_at timestamptz, issuer_name text not null, subject_sha256 bytea not null, is_ca boolean not null, \
+             search text not null, emails text[] not null, issuance uuid, certificate bytea not null, document jsonb not null);\n\
              create index on {table} (organization, id);\n\
+             create index on {table} (created_at, id);\n\
              create index on {table} (not_after, id);\n\
-             create index on {table} (serial_number);\n\
+             create index on {table} (not_before, id);\n\
+             create index on {table} (serial_number, id);\n\
              create index on {table} (fingerprint_sha256);\n\
-             create index on {table} using gin (emails);\n"
+             create index on {table} (spki_sha256);\n\
+             create index on {table} (key_algorithm, id);\n\
+             create index on {table} (issuer_name, id);\n\
+             create index on {table} (common_name);\n\
+             create index on {table} (coalesce(common_name, ''), id);\n\
+             create index on {table} (coalesce(owner, ''), id);\n\
+             create index on {table} (coalesce(department, '{nil}'), id);\n\
+             create index on {table} (request_id);\n\
+             create index on {table} (subject_sha256) where is_ca;\n\
+             create index on {table} using gin (emails);\n\
+             create index on {table} using gin (labels jsonb_path_ops);\n\
+             do $$ declare home text := (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace \
+             where e.extname = 'pg_trgm'); begin if home is not null then \
+             execute format('create index on {table} using gin (search %I.gin_trgm_ops)', home); end if; end $$;\n",
+            nil = Uuid::nil()
         )
     }
 
     fn views(&self, generation: &Generation) -> Vec<View> {
         let table = generation.table("certificate");
         let status = "case when c.not_after < now() then 'expired' else 'active' end";
-        let search = "c.search || E'\\n' || lower(coalesce(c.document ->> 'note', ''))";
+        let word = format!(
+            "case when {status} = 'expired' then 'expired' when c.origin in ('issued', 'self_signed') then 'issued' \
+             else 'external' end"
+        );
         vec![View {
             name: "certificate",
             select: format!(
                 "select c.id, c.organization, c.version, c.created_at, c.common_name, c.not_before, c.not_after, \
-                 {status} as status, c.serial_number, c.issuer_ca, c.profile_id, c.request_id, c.department, \
-                 c.certificate_type, c.requested_by, c.id as certificate_id, \
-                 c.fingerprint_sha256, c.spki_sha256, c.key_algorithm, c.origin, c.owner, c.labels, {search} as search, \
-                 c.emails, c.issuance, c.certificate, c.document || jsonb_build_object('status', {status}, \
+                 {status} as status, {word} as status_word, c.serial_number, c.issuer_ca, c.profile_id, c.request_id, \
+                 c.department, c.certificate_type, c.requested_by, c.id as certificate_id, \
+                 c.fingerprint_sha256, c.spki_sha256, c.key_algorithm, c.origin, c.owner, c.note, c.labels, c.archived_at, \
+                 c.issuer_name, 'not_scheduled'::text as install_state, 'not_scheduled'::text as renewal_state, \
+                 c.subject_sha256, c.is_ca, c.search, c.emails, c.issuance, c.certificate, \
+                 c.document || jsonb_build_object('status', {status}, 'statusWord', {word}, \
                  'certificate', inventory.pem(c.certificate)) as document from {table} c"
             ),
             scope: Scope::Organization("organization"),
@@ -66,23 +88,32 @@ impl Projection for CertificateProjection {
         generation: &Generation,
         events: &[Recorded],
     ) -> Result<(), ProjectionError> {
-        let (mut rows, mut annotated) = (Vec::new(), Vec::new());
+        let (mut rows, mut changes) = (Vec::new(), Vec::new());
         for recorded in events {
             match recorded.category.as_str() {
                 IssuanceEvent::CATEGORY => rows.extend(Row::from_event(recorded)?),
                 CertificateEvent::CATEGORY => {
-                    let CertificateEvent::Annotated(change) =
+                    let event =
                         CertificateEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)?;
-                    annotated.push((recorded.stream, recorded.version, change));
+                    changes.push((recorded, event));
                 }
                 _ => {}
             }
         }
         fail::fail_point!("X11-issued-not-projected");
-        // A certificate is annotated after it was issued, so this order is the log's.
+        // A certificate is changed after it was issued, so this order is the log's.
         insert(transaction, generation, &rows).await?;
-        for (id, version, change) in annotated {
-            annotate(transaction, generation, id, version, &change).await?;
+        for (recorded, change) in changes {
+            let (id, version) = (recorded.stream, recorded.version);
+            match change {
+                CertificateEvent::Annotated(change) => {
+                    annotate(transaction, generation, id, version, &change).await?;
+                }
+                CertificateEvent::Archived(_) => {
+                    file(transaction, generation, id, version, Some(recorded.recorded_at)).await?;
+                }
+                CertificateEvent::Restored(_) => file(transaction, generation, id, version, None).await?,
+            }
         }
         Ok(())
     }
@@ -101,18 +132,21 @@ async fn insert(
         .prepare_cached(&format!(
             "insert into {} (id, organization, version, created_at, common_name, not_before, not_after, \
              serial_number, issuer_ca, profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, \
-             department, certificate_type, requested_by, origin, labels, search, emails, issuance, certificate, document) \
+             department, certificate_type, requested_by, origin, note, labels, issuer_name, subject_sha256, is_ca, search, emails, \
+             issuance, certificate, document) \
              select id, organization, 0, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
              profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, department, certificate_type, \
-             requested_by, case when issuer_ca is null then 'self_signed' else 'issued' end, document -> 'labels', search, \
+             requested_by, document ->> 'origin', document ->> 'note', document -> 'labels', \
+             coalesce(document -> 'issuer' ->> 'commonName', document -> 'issuer' ->> 'distinguishedName'), \
+             subject_sha256, (document ->> 'isCa')::boolean, search, \
              array(select lower(s ->> 'value') from jsonb_array_elements(document -> 'sans') s where s ->> 'type' = 'email'), \
              issuance, certificate, document \
              from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], \
              $6::timestamptz[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::text[], \
-             $13::text[], $14::text[], $15::uuid[], $16::bytea[], $17::jsonb[], $18::uuid[], $19::text[], $20::uuid[]) \
+             $13::text[], $14::text[], $15::uuid[], $16::bytea[], $17::jsonb[], $18::uuid[], $19::text[], $20::uuid[], $21::bytea[]) \
              as x(id, organization, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
              profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, search, issuance, certificate, \
-             document, department, certificate_type, requested_by) on conflict (id) do nothing",
+             document, department, certificate_type, requested_by, subject_sha256) on conflict (id) do nothing",
             generation.table("certificate")
         ))
         .await?;
@@ -154,6 +188,7 @@ async fn insert(
                 &column(rows, |row| row.view.department_id.map(contracts::DepartmentId::uuid)),
                 &column(rows, |row| row.view.certificate_type.map(CertificateType::as_str)),
                 &column(rows, |row| row.view.requested_by.map(contracts::AdministratorId::uuid)),
+                &column(rows, |row| row.subject_sha256.as_slice()),
             ],
         )
         .await?;
@@ -169,12 +204,33 @@ async fn annotate(
 ) -> Result<(), ProjectionError> {
     let statement = transaction
         .prepare_cached(&format!(
-            "update {} set version = $2, owner = $3, labels = $4, document = document || $5 where id = $1",
+            "update {} set version = $2, owner = $3, labels = $4, document = document || $5, note = $6, \
+             search = split_part(search, E'\\x1f', 1) || E'\\x1f' || lower(coalesce($6, '')) where id = $1",
             generation.table("certificate")
         ))
         .await?;
     let members =
         json!({"labels": change.labels, "owner": change.owner, "note": change.note, "version": version});
-    transaction.execute(&statement, &[&id, &version, &change.owner, &json!(change.labels), &members]).await?;
+    let (owner, labels, note) = (&change.owner, json!(change.labels), &change.note);
+    transaction.execute(&statement, &[&id, &version, owner, &labels, &members, note]).await?;
+    Ok(())
+}
+
+/// Into the archive at this time, or out of it.
+async fn file(
+    transaction: &Transaction<'_>,
+    generation: &Generation,
+    id: Uuid,
+    version: i32,
+    archived_at: Option<Timestamp>,
+) -> Result<(), ProjectionError> {
+    let statement = transaction
+        .prepare_cached(&format!(
+            "update {} set version = $2, archived_at = $3, document = document || $4 where id = $1",
+            generation.table("certificate")
+        ))
+        .await?;
+    let members = json!({"archivedAt": archived_at, "version": version});
+    transaction.execute(&statement, &[&id, &version, &archived_at.map(|at| at.0), &members]).await?;
     Ok(())
 }

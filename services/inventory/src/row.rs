@@ -5,13 +5,17 @@ use contracts::{
     Event as _, OrganizationId, Timestamp,
     event::EventError,
     inventory::{
-        CertificateKeyView, CertificateStatus, CertificateView, Custody, Fingerprints, IssuerView, Origin,
+        CertificateKeyView, CertificateStatus, CertificateView, Custody, Fingerprints, IssuerView,
+        LogTimestamp, Origin, ScheduleState, StatusWord,
     },
     signer::{IssuanceCompleted, IssuanceEvent},
 };
 use eventlog::Recorded;
 use pki::certificate::Certificate;
 use serde::de::Error as _;
+
+/// Stands between what never changes of the text that is searched and the note.
+const SEPARATOR: char = '\u{1f}';
 
 /// A row of `inventory.certificate`.
 pub struct Row {
@@ -21,6 +25,8 @@ pub struct Row {
     pub created_at: Timestamp,
     /// Its bytes.
     pub der: Vec<u8>,
+    /// What an issuer is looked for by: SHA-256 of its subject's Name.
+    pub subject_sha256: [u8; 32],
     /// What the API shows; its PEM is added when it is read.
     pub view: CertificateView,
 }
@@ -73,25 +79,47 @@ impl Row {
             signature_algorithm: described.signature_algorithm,
             key_usages: described.key_usages,
             extended_key_usages: described.extended_key_usages,
+            x509_version: described.version,
+            key_bits: described.key_bits,
+            other_sans: described.other_sans,
+            is_ca: described.is_ca,
+            path_length: described.path_length,
+            subject_key_identifier: described.subject_key_identifier,
+            authority_key_identifier: described.authority_key_identifier,
+            ocsp: described.ocsp,
+            ca_issuers: described.ca_issuers,
+            crl_distribution_points: described.crl_distribution_points,
+            signed_certificate_timestamps: described
+                .signed_certificate_timestamps
+                .into_iter()
+                .map(|promise| LogTimestamp { log_id: promise.log_id, at: promise.at })
+                .collect(),
             profile_id: Some(completed.profile_id),
             request_id: Some(completed.request_id),
             labels: completed.labels,
             owner: None,
             note: completed.note,
+            status_word: StatusWord::Issued,
+            install_state: ScheduleState::NotScheduled,
+            renewal_state: ScheduleState::NotScheduled,
+            archived_at: None,
             certificate: String::new(),
             version: 0,
         };
-        Ok(Self { issuance: recorded.stream, created_at: recorded.recorded_at, der, view })
+        let subject_sha256 = pki::path::name_sha256(certificate.subject_der());
+        Ok(Self { issuance: recorded.stream, created_at: recorded.recorded_at, der, subject_sha256, view })
     }
 
-    /// What free text is looked for in, in lower case, as far as it never changes: names, serial number, fingerprint,
-    /// issuer. The view adds the note.
+    /// What free text is looked for in, in lower case: names, serial number, fingerprint, issuer; behind a separator, which
+    /// stands nowhere else, the note.
     pub fn search(&self) -> String {
         let view = &self.view;
         let mut parts =
             vec![view.subject.clone(), view.serial_number.clone(), view.fingerprints.sha256.clone()];
         parts.extend(view.sans.iter().map(ToString::to_string));
         parts.push(view.issuer.distinguished_name.clone());
-        parts.join("\n").to_lowercase()
+        let never_changes = parts.join("\n").replace(SEPARATOR, " ");
+        let note = view.note.as_deref().unwrap_or_default();
+        format!("{never_changes}{SEPARATOR}{note}").to_lowercase()
     }
 }

@@ -1,6 +1,6 @@
 //! Examples of what inventory decides.
 
-use contracts::TrustSetId;
+use contracts::{DocumentId, SavedViewId, TrustSetId};
 
 use super::*;
 
@@ -15,8 +15,43 @@ pub(super) fn log_events(all: &mut Vec<(&'static str, i16, Value)>) {
             belongs: belongs(),
         }),
     );
+    let reason = || Some("the server is gone".to_owned());
+    let archived = i::CertificateArchived { reason: reason(), belongs: belongs() };
+    push(all, i::CertificateEvent::from(archived));
+    let restored = i::CertificateRestored { reason: reason(), belongs: belongs() };
+    push(all, i::CertificateEvent::from(restored));
+    kept(all);
     push(all, i::InventoryNameEvent::from(name("trust_set", "private", uuid(20))));
     trust_set(all);
+}
+
+fn kept(all: &mut Vec<(&'static str, i16, Value)>) {
+    let attached = i::DocumentAttached {
+        id: DocumentId(uuid(21)),
+        certificate_id: CertificateId(uuid(11)),
+        name: "contract.pdf".into(),
+        size: 5_242_880,
+        sha256: "9b".repeat(32),
+    };
+    push(all, i::DocumentEvent::from(attached));
+    push(all, i::DocumentEvent::from(i::DocumentRemoved {}));
+    let contents = || i::ViewContents {
+        name: "Expiring in production".into(),
+        filter: BTreeMap::from([("labels.env".to_owned(), "prod".to_owned())]),
+        sort: Some("notAfter".into()),
+        columns: vec!["commonName".into(), "notAfter".into()],
+        shared: true,
+    };
+    let created = i::SavedViewCreated {
+        id: SavedViewId(uuid(22)),
+        organization_id: OrganizationId(uuid(1)),
+        owner_id: AdministratorId(uuid(3)),
+        of: i::ViewOf::Certificates,
+        contents: contents(),
+    };
+    push(all, i::SavedViewEvent::from(created));
+    push(all, i::SavedViewEvent::from(i::SavedViewUpdated { contents: contents() }));
+    push(all, i::SavedViewEvent::from(i::SavedViewRemoved {}));
 }
 
 fn trust_set(all: &mut Vec<(&'static str, i16, Value)>) {

@@ -80,6 +80,7 @@ pub async fn settled(world: &World) {
         "sessions",
         "identity-providers",
         "trust-sets",
+        "views",
     ] {
         let (path, headers) = (format!("/api/v1/{path}"), [("chancery-min-position", head.as_str())]);
         _ = world.api().request(Method::GET, &path, &headers, Bytes::new()).await.unwrap().expect(200);

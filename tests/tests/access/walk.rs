@@ -179,6 +179,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
             ("keys", make(client, "keys", json!({"algorithm": "ecdsa_p256"})).await),
             ("cas", make(client, "cas", json!({"name": name, "kind": "root"})).await),
             ("policies", make(client, "policies", json!({"name": name})).await),
+            ("views", make(client, "views", json!({"name": name, "shared": true})).await),
             ("trust-sets", make(client, "trust-sets", json!({"name": name})).await),
             ("profiles", make(client, "profiles", json!({"name": name})).await),
         ])
@@ -215,6 +216,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
         let operation = events["items"][0]["correlationid"].as_str().unwrap().to_owned();
         let mut things = whole.clone();
         things.extend(parts.map(|(kind, id)| (kind, id.clone())));
+        things.extend([("documents", document(&api, &certificate).await)]);
         things.extend([("certificates", certificate), ("operations", operation)]);
         things.extend([("certificate-requests", id(request)), ("cert-manager", id(request))]);
         things
@@ -308,6 +310,13 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
     };
     settled(world).await;
     (callers, places)
+}
+
+/// Keeps a file with a certificate.
+async fn document(client: &Https, certificate: &str) -> String {
+    let path = format!("/api/v1/certificates/{certificate}/documents?name=walk.txt");
+    let headers = [("content-type", "application/octet-stream")];
+    id(&client.request(http::Method::POST, &path, &headers, "walk".into()).await.unwrap().expect(201).json())
 }
 
 /// Imports somebody with this address from a file.
@@ -468,6 +477,10 @@ impl Operation {
         let answer = async {
             match self.id.as_str() {
                 "importPeople" => upload(client, path, "new@ours.example").await,
+                "addCertificateDocument" => {
+                    let headers = [("content-type", "application/octet-stream")];
+                    client.request(http::Method::POST, path, &headers, "walk".into()).await.unwrap()
+                }
                 _ => call(client, &self.method, path, body.as_ref()).await,
             }
         };

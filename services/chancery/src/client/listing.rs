@@ -46,6 +46,21 @@ impl List {
         self
     }
 
+    /// The same, as a saved view shows it where nothing else is said.
+    pub fn as_saved(mut self, view: &Value) -> Self {
+        let filters = view["filter"].as_object().into_iter().flatten();
+        for (name, value) in filters.filter_map(|(name, value)| Some((name, value.as_str()?))) {
+            let given = self.filters.iter().any(|filter| filter.split('=').next() == Some(name));
+            match name.as_str() {
+                "q" => self.text = self.text.or_else(|| Some(value.to_owned())),
+                _ if given => {}
+                _ => self.filters.push(format!("{name}={value}")),
+            }
+        }
+        self.sort = self.sort.or_else(|| view["sort"].as_str().map(str::to_owned));
+        self
+    }
+
     /// Prints the list at `path`.
     pub async fn run(self, api: &Api, path: &str, columns: &[Column]) -> Result<(), Failure> {
         let mut query = Vec::new();

@@ -41,6 +41,7 @@ mod role;
 mod session;
 mod token;
 mod trust_set;
+mod view;
 mod watch;
 
 /// What every client command understands.
@@ -171,6 +172,9 @@ pub enum ClientCommand {
     /// Trusted CA sets: the certificates that chains may end at
     #[command(subcommand)]
     TrustSet(trust_set::TrustSet),
+    /// Saved views: lists under a name
+    #[command(subcommand)]
+    View(view::View),
     /// Domains, and whom they are delegated to
     #[command(subcommand)]
     Domain(domain::Domain),
@@ -239,6 +243,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Report(report) => report.run(&api).await,
         ClientCommand::Role(role) => role.run(&api).await,
         ClientCommand::IdentityProvider(provider) => provider.run(&api).await,
+        ClientCommand::View(view) => view.run(&api).await,
         ClientCommand::TrustSet(set) => set.run(&api).await,
         ClientCommand::Domain(domain) => domain.run(&api).await,
         ClientCommand::AccessList(list) => list.run(&api).await,

@@ -30,7 +30,8 @@ pub fn body(body: &[u8]) {
     }
 }
 
-fn bytes(bytes: &[u8]) {
+/// Bytes as they are.
+pub fn bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
         std::process::exit(0);

@@ -48,6 +48,7 @@ pub(super) static ADMINS: View = View {
     labelled: false,
     search: None,
     sort: "name",
+    finder: None,
 };
 
 /// What changes; a missing field stays as it is.

@@ -45,6 +45,7 @@ static APPROVALS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
+    finder: None,
 };
 
 /// What an approver says to it.

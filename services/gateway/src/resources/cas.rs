@@ -40,6 +40,7 @@ pub static CAS: View = View {
     labelled: false,
     search: None,
     sort: "name",
+    finder: None,
 };
 
 /// The operations.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use contracts::{
     CertificateId, Code, Permission, Problem, Service,
-    inventory::{AnnotateCertificate, CertificateStatus, CertificateView, Origin},
+    inventory::{
+        AnnotateCertificate, ArchiveCertificate, ArchiveState, CertificateStatus, CertificateView, Origin,
+        RestoreCertificate, ScheduleState, StatusWord,
+    },
     x509::{CertificateType, KeyAlgorithm},
 };
 use http::StatusCode;
@@ -14,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Page, chain, page};
+use super::{Page, Reason, chain, page};
 use crate::{
     answer::Answer,
     call::Call,
@@ -34,7 +37,11 @@ pub static CERTIFICATES: View = View {
     prefix: "crt",
     fields: &[
         Field::text("commonName", "common_name").optional(),
-        Field::word::<CertificateStatus>("status", "status"),
+        Field::word::<CertificateStatus>("status", "status")
+            .implying(&[("active", "not_after >= now()"), ("expired", "not_after < now()")]),
+        Field::word::<StatusWord>("statusWord", "status_word"),
+        Field::word::<ScheduleState>("installState", "install_state"),
+        Field::word::<ScheduleState>("renewalState", "renewal_state"),
         Field::time("notBefore", "not_before"),
         Field::time("notAfter", "not_after"),
         Field::text("serialNumber", "serial_number"),
@@ -48,6 +55,10 @@ pub static CERTIFICATES: View = View {
         Field::text("spkiSha256", "spki_sha256"),
         Field::word::<KeyAlgorithm>("keyAlgorithm", "key_algorithm"),
         Field::word::<Origin>("origin", "origin"),
+        Field::text("issuerName", "issuer_name"),
+        Field::text("owner", "owner").optional(),
+        Field::text("note", "note").optional(),
+        Field::time("archivedAt", "archived_at").optional(),
     ],
     document: view::part_of::<CertificateView>,
     rights: Rights::CERTIFICATE,
@@ -55,6 +66,7 @@ pub static CERTIFICATES: View = View {
     labelled: true,
     search: Some("subject, subject alternative names, serial number, SHA-256 fingerprint, issuer, note"),
     sort: "-createdAt",
+    finder: Some("api_inventory.certificates_found"),
 };
 
 /// What changes; a missing field stays as it is.
@@ -98,7 +110,7 @@ pub fn operations() -> Vec<Operation> {
             .lists(Operation::get("/api/v1/certificates", "listCertificates", "List certificates"))
             .needs(Permission::CertificateRead)
             .answers::<Page<CertificateView>>(StatusCode::OK, "A page of certificates.", page(example()))
-            .handled_by(|call| read::list(call, &CERTIFICATES)),
+            .handled_by(list),
         CERTIFICATES
             .shows(Operation::get("/api/v1/certificates/{id}", "getCertificate", "Show a certificate"))
             .needs(Permission::CertificateRead)
@@ -112,6 +124,16 @@ pub fn operations() -> Vec<Operation> {
             .answers::<AnnotatedCertificate>(StatusCode::OK, "What is recorded now.",
                 json!({"id": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "labels": {"env": "prod"}, "owner": "web team", "note": null, "version": 1}))
             .handled_by(annotate),
+        Operation::post("/api/v1/certificates/{id}/archive", "archiveCertificate", "Archive a certificate: it leaves the lists, reports keep it")
+            .needs(Permission::CertificateWrite)
+            .may_take::<Reason>(json!({"reason": "the server is gone"}))
+            .answers::<ArchiveState>(StatusCode::OK, "Where it stands now.", archive_example(true))
+            .handled_by(archive),
+        Operation::post("/api/v1/certificates/{id}/restore", "restoreCertificate", "Take a certificate out of the archive")
+            .needs(Permission::CertificateWrite)
+            .may_take::<Reason>(json!({"reason": "the server is back"}))
+            .answers::<ArchiveState>(StatusCode::OK, "Where it stands now.", archive_example(false))
+            .handled_by(restore),
         chain::operation(),
         Operation::get("/api/v1/certificates/{id}/timeline", "getCertificateTimeline", "Show what happened to a certificate")
             .needs(Permission::CertificateRead)
@@ -121,6 +143,27 @@ pub fn operations() -> Vec<Operation> {
             .handled_by(show_timeline),
     ];
     operations.into_iter().map(|operation| operation.tagged("Certificates")).collect()
+}
+
+/// What is archived is shown to those who ask for it.
+async fn list(call: Call) -> Result<Answer, Problem> {
+    let mut reach = call.reach(&CERTIFICATES)?;
+    if !call.query.iter().any(|(name, _)| name.starts_with("archivedAt")) {
+        reach = reach.also("archived_at is null", vec![]);
+    }
+    read::list_of(call, &CERTIFICATES, reach).await
+}
+
+async fn archive(call: Call) -> Result<Answer, Problem> {
+    let Reason { reason } = call.json()?;
+    let command = ArchiveCertificate { certificate: call.parse("id")?, reason };
+    call.send(command, |now, _| Answer::json(StatusCode::OK, &now)).await
+}
+
+async fn restore(call: Call) -> Result<Answer, Problem> {
+    let Reason { reason } = call.json()?;
+    let command = RestoreCertificate { certificate: call.parse("id")?, reason };
+    call.send(command, |now, _| Answer::json(StatusCode::OK, &now)).await
 }
 
 async fn show(call: Call) -> Result<Answer, Problem> {
@@ -175,7 +218,14 @@ pub fn example() -> Value {
         "notBefore": "2026-11-21T09:00:00Z", "notAfter": "2027-02-19T08:59:59Z", "status": "active", "origin": "issued",
         "key": {"id": null, "algorithm": "ecdsa_p256", "custody": "subscriber", "spkiSha256": "77aa41d2…"},
         "signatureAlgorithm": "ecdsa-with-SHA256", "keyUsages": ["digitalSignature"],
-        "extendedKeyUsages": ["serverAuth"], "profileId": "prf_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "extendedKeyUsages": ["serverAuth"], "x509Version": 3, "keyBits": 256, "isCa": false,
+        "subjectKeyIdentifier": "b5c1…", "authorityKeyIdentifier": "0d7e…",
+        "ocsp": ["http://pki.example.com/ocsp"], "statusWord": "issued", "installState": "not_scheduled",
+        "renewalState": "not_scheduled", "archivedAt": null, "profileId": "prf_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "requestId": "req_01jdp4q2x8f7mb3v5kz6n9w0ae", "labels": {"env": "prod"}, "owner": null, "note": null,
         "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n", "version": 0})
+}
+
+fn archive_example(archived: bool) -> Value {
+    json!({"id": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "archived": archived, "version": 2})
 }

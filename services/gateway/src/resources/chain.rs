@@ -11,7 +11,7 @@ use pki::{
     Certificate,
     path::{self, LinkFault, PathEnd},
 };
-use runtime::{approvals::INSTALLATION, database::Scope};
+use runtime::database::Scope;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -215,7 +215,7 @@ pub async fn above(call: &Call, ca: Option<CaId>) -> Result<Vec<Certificate>, Pr
 async fn judge(call: &Call, organization: OrganizationId) -> Result<Option<JudgedBy>, Problem> {
     let usable = || {
         let scope = Scope::Organizations(vec![organization]);
-        let places = SqlValue::Ids(vec![organization.uuid(), INSTALLATION.uuid()]);
+        let places = SqlValue::Ids(vec![organization.uuid(), OrganizationId::INSTALLATION.uuid()]);
         Reach { scope, condition: None }
             .where_also("organization = any($::uuid[]) and status = 'active'", places)
     };
@@ -227,7 +227,7 @@ async fn judge(call: &Call, organization: OrganizationId) -> Result<Option<Judge
     }
     let sql = "select id, name from api_inventory.trust_set where is_default and organization = any($1) \
                order by (organization = $2) desc limit 1";
-    let (own, places) = (organization.uuid(), vec![organization.uuid(), INSTALLATION.uuid()]);
+    let (own, places) = (organization.uuid(), vec![organization.uuid(), OrganizationId::INSTALLATION.uuid()]);
     let rows = read::rows(call, &Scope::Organizations(vec![organization]), sql, &[&places, &own]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let id: Uuid = row.try_get(0).map_err(read::internal)?;
@@ -282,8 +282,9 @@ async fn named(
     organization: OrganizationId,
     names: &[Vec<u8>],
 ) -> Result<Vec<(Vec<u8>, Option<TrustSetId>)>, Problem> {
-    let sql = "select certificate, trust_set from api_inventory.trust_set_certificate \
-               where subject_sha256 = any($1) limit 100";
+    let sql = "(select certificate, trust_set from api_inventory.trust_set_certificate \
+               where subject_sha256 = any($1) limit 100) union all (select certificate, null::uuid \
+               from api_inventory.certificate where is_ca and subject_sha256 = any($1) limit 100)";
     let rows = read::rows(call, &Scope::Organizations(vec![organization]), sql, &[&names]).await?;
     let pair =
         |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get::<_, Option<Uuid>>(1)?.map(TrustSetId)));

@@ -39,6 +39,7 @@ static COMPROMISED_KEYS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
+    finder: None,
 };
 
 /// Why a key is compromised.

@@ -69,7 +69,7 @@ pub fn operations() -> Vec<Operation> {
 async fn inspect(call: Call) -> Result<Answer, Problem> {
     let read = match call.media {
         Media::Json => CertificationRequest::read(call.json::<Inspection>()?.csr.as_bytes()),
-        Media::Pkcs10 | Media::Form | Media::Csv => CertificationRequest::read(&call.body),
+        Media::Pkcs10 | Media::Form | Media::Csv | Media::File => CertificationRequest::read(&call.body),
     };
     let csr = read.map_err(|error| {
         Problem::new(Code::CsrInvalid, error.to_string()).with_errors(vec![error.violation()])

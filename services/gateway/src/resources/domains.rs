@@ -46,6 +46,7 @@ pub static DOMAINS: View = View {
     labelled: false,
     search: None,
     sort: "name",
+    finder: None,
 };
 
 /// Delegations.
@@ -67,6 +68,7 @@ pub static DELEGATIONS: View = View {
     labelled: false,
     search: None,
     sort: "createdAt",
+    finder: None,
 };
 
 /// What changes; a missing field stays as it is.

@@ -37,6 +37,7 @@ pub static IDENTITY_PROVIDERS: View = View {
     labelled: false,
     search: None,
     sort: "name",
+    finder: None,
 };
 
 /// The operations.

@@ -37,6 +37,7 @@ pub static KEYS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
+    finder: None,
 };
 
 /// The operations.

@@ -13,6 +13,7 @@ pub mod chain;
 pub mod compatible;
 pub mod compromised_keys;
 pub mod csrs;
+pub mod documents;
 pub mod domains;
 pub mod events;
 pub mod explain;
@@ -38,6 +39,7 @@ pub mod setup;
 pub mod tokens;
 pub mod trust_sets;
 pub mod validations;
+pub mod views;
 
 use schemars::JsonSchema;
 use serde::Serialize;

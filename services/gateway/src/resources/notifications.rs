@@ -38,6 +38,7 @@ pub static NOTIFICATIONS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
+    finder: None,
 };
 
 /// The operations.

@@ -35,6 +35,7 @@ pub static ORGANIZATIONS: View = View {
     labelled: false,
     search: None,
     sort: "name",
+    finder: None,
 };
 
 /// Departments.
@@ -50,6 +51,7 @@ pub static DEPARTMENTS: View = View {
     labelled: false,
     search: None,
     sort: "name",
+    finder: None,
 };
 
 /// The operations.

@@ -41,6 +41,7 @@ pub static IMPORTS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
+    finder: None,
 };
 
 /// The largest file (L-1).

@@ -38,6 +38,7 @@ static PROFILES: View = View {
     labelled: false,
     search: None,
     sort: "name",
+    finder: None,
 };
 
 /// What changes; a missing field stays as it is.

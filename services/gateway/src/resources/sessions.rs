@@ -45,6 +45,7 @@ static SESSIONS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
+    finder: None,
 };
 
 /// Who somebody is.

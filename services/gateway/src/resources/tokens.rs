@@ -41,6 +41,7 @@ static TOKENS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
+    finder: None,
 };
 
 /// A token to issue. It carries its administrator's rights, narrowed by `scope`.

@@ -42,6 +42,7 @@ pub static VALIDATIONS: View = View {
     labelled: false,
     search: None,
     sort: "createdAt",
+    finder: None,
 };
 
 /// A validation to begin.

@@ -59,7 +59,7 @@ impl Conditions {
     /// Adds a filter: a field with or without operator, a label, or `q`.
     pub(super) fn filter(&mut self, view: &View, name: &str, value: &str) -> Result<(), Problem> {
         if name == "q" {
-            self.add("search ilike $::text", Value::Text(format!("%{}%", escaped(value))));
+            self.add("search ilike $::text", Value::Text(containing(value)));
             return Ok(());
         }
         if let Some(key) = name.strip_prefix("labels.") {
@@ -84,7 +84,11 @@ impl Conditions {
                 let reached = self.reached(several(field, name, value)?);
                 self.add(&format!("not {column} && $::{array}"), reached);
             }
-            "" => self.add(&format!("{column} = any($::{array})"), several(field, name, value)?),
+            "" => {
+                let implied = field.implied.iter().find(|(word, _)| *word == value);
+                self.texts.extend(implied.map(|(_, condition)| (*condition).to_owned()));
+                self.add(&format!("{column} = any($::{array})"), several(field, name, value)?);
+            }
             "ne" => {
                 self.add(&format!("({column} = any($::{array})) is not true"), several(field, name, value)?)
             }
@@ -92,9 +96,7 @@ impl Conditions {
                 let not = if value == "true" { "not " } else { "" };
                 self.texts.push(format!("{column} is {not}null"));
             }
-            "contains" => {
-                self.add(&format!("{column} ilike $::text"), Value::Text(format!("%{}%", escaped(value))))
-            }
+            "contains" => self.add(&format!("{column} ilike $::text"), Value::Text(containing(value))),
             "startsWith" => {
                 self.add(&format!("{column} ilike $::text"), Value::Text(format!("{}%", escaped(value))))
             }
@@ -194,6 +196,11 @@ fn instant(name: &str, text: &str) -> Result<OffsetDateTime, Problem> {
 
 fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::to_owned).collect()
+}
+
+/// The pattern of ILIKE for what contains a text.
+pub fn containing(text: &str) -> String {
+    format!("%{}%", escaped(text))
 }
 
 /// A text in which LIKE finds nothing but itself.

@@ -24,6 +24,7 @@ static VIEW: View = View {
     labelled: true,
     search: Some("names"),
     sort: "-createdAt",
+    finder: None,
 };
 
 fn select(text: &str) -> Result<Select<'static>, Problem> {
@@ -108,10 +109,20 @@ fn a_page_goes_on_where_the_one_before_ended() {
 }
 
 #[test]
+fn rows_without_a_value_come_first() {
+    let order = |text: &str| select(text).unwrap().sql.rsplit(" order by ").next().unwrap().to_owned();
+    assert_eq!(
+        order("sort=profileId"),
+        "coalesce(profile_id, '00000000-0000-0000-0000-000000000000'::uuid), id limit 51"
+    );
+    assert_eq!(order("sort=-commonName"), "coalesce(common_name, '') desc, id desc limit 51");
+}
+
+#[test]
 fn what_cannot_be_filtered_or_sorted_by_is_refused() {
     for (text, code) in [
         ("sort=color", Code::MalformedRequest),
-        ("sort=profileId", Code::MalformedRequest),
+        ("sort=labels", Code::MalformedRequest),
         ("profileId=crt_00000000000000000000000007", Code::WrongIdType),
         ("profileId=x", Code::MalformedRequest),
         ("labels.env[gt]=a", Code::MalformedRequest),

@@ -14,7 +14,6 @@ use contracts::{
 };
 use eventlog::Reader;
 use runtime::{
-    approvals::INSTALLATION,
     authority::{Authority, Caller, Target},
     command::read_problem,
     fold::Live,
@@ -278,7 +277,7 @@ fn trusted(set: &RootSet) -> Vec<TrustedCertificate> {
 }
 
 fn within(context: &Context, organization: Option<OrganizationId>) -> Context {
-    Context { tenant: organization.unwrap_or(INSTALLATION), ..context.clone() }
+    Context { tenant: organization.unwrap_or(OrganizationId::INSTALLATION), ..context.clone() }
 }
 
 /// What is not the caller's does not exist for them (Z-1).

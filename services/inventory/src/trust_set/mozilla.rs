@@ -9,7 +9,7 @@ use contracts::{
     inventory::{InventoryNameEvent, TrustSetCreated, TrustSource, TrustedCertificate},
 };
 use pki::Certificate;
-use runtime::{approvals::INSTALLATION, command::read_problem, names::Names, service::ServiceContext};
+use runtime::{command::read_problem, names::Names, service::ServiceContext};
 use uuid::Uuid;
 
 use super::{TrustSet, TrustSetCommand, certificates};
@@ -58,7 +58,7 @@ async fn record(context: &ServiceContext) -> Result<(), Problem> {
     let step = |what: &str| {
         let id = Uuid::new_v5(&installation, format!("trust set/{what}/{}", edition.date).as_bytes());
         let deadline = context.clock.now().plus(Lifetime::seconds(30).duration());
-        Context::new(id, INSTALLATION, Actor::Service(Service::Inventory), deadline)
+        Context::new(id, OrganizationId::INSTALLATION, Actor::Service(Service::Inventory), deadline)
     };
     let id = Uuid::new_v5(&installation, b"trust set/mozilla");
     let sets = context.repository::<TrustSet>(1);
