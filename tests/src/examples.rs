@@ -639,6 +639,12 @@ pub fn public_events() -> Vec<(&'static str, u8, Value)> {
         PublicEvent::CertificateAnnotated(p::CertificateAnnotated {
             certificate_id: CertificateId(uuid(11)),
         }),
+        PublicEvent::CertificateImported(p::CertificateImported {
+            certificate_id: CertificateId(uuid(11)),
+            common_name: Some("shop.example.com".into()),
+            not_after: time().plus(Lifetime::days(90).duration()),
+            fingerprint_sha256: "55".repeat(32),
+        }),
     ]
     .into_iter()
     .chain(approvals::public_events())

@@ -1,6 +1,7 @@
 //! `inventory`: every certificate known, however it came.
 
 mod document;
+mod import;
 mod saved_view;
 mod trust_set;
 mod words;
@@ -13,6 +14,10 @@ use serde::{Deserialize, Serialize};
 pub use self::document::{
     AttachDocument, DocumentAttached, DocumentEvent, DocumentRemoved, DocumentView, KeepDocumentPart,
     LARGEST_DOCUMENT, MOST_DOCUMENTS, RemoveDocument,
+};
+pub use self::import::{
+    CertificateImported, CertificateToImport, CertificatesImported, IMPORTED_AT_ONCE, IMPORTED_BYTES,
+    ImportCertificates, ImportOutcome, ImportResult, OperationMode, imported_certificate_id,
 };
 pub use self::saved_view::{
     CreateSavedView, RemoveSavedView, SavedViewCreated, SavedViewEvent, SavedViewRemoved, SavedViewUpdated,
@@ -58,6 +63,7 @@ events! {
         Annotated(CertificateAnnotated) = "certificate.annotated" v 1,
         Archived(CertificateArchived) = "certificate.archived" v 1,
         Restored(CertificateRestored) = "certificate.restored" v 1,
+        Imported(CertificateImported) = "certificate.imported" v 1,
     }
 }
 
@@ -240,6 +246,9 @@ pub struct CertificateView {
     pub status: CertificateStatus,
     /// `issued`: signed by one of our CAs.
     pub origin: Origin,
+    /// What is done with it, where that was said when it was imported.
+    #[serde(default)]
+    pub mode: Option<OperationMode>,
     /// Its key.
     pub key: CertificateKeyView,
     /// Such as `ecdsa_sha256`.
@@ -331,4 +340,6 @@ pub enum Origin {
     Issued,
     /// Self-signed by a managed key.
     SelfSigned,
+    /// Issued elsewhere and brought in.
+    Imported,
 }

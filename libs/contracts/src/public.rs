@@ -308,6 +308,21 @@ pub struct CertificateAnnotated {
     pub certificate_id: CertificateId,
 }
 
+/// `certificate.imported`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateImported {
+    /// Which.
+    pub certificate_id: CertificateId,
+    /// Common name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub common_name: Option<String>,
+    /// The last second of its validity.
+    pub not_after: Timestamp,
+    /// SHA-256 of its DER, hexadecimal.
+    pub fingerprint_sha256: String,
+}
+
 /// `domain.validated`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -376,4 +391,5 @@ public_events! {
     CertificateRequestFailed(CertificateRequestFailed) = "certificate_request.failed" v 1 by Signer, "An approved certificate request does not satisfy what holds now.";
     CertificateIssued(CertificateIssued) = "certificate.issued" v 1 by Signer, "A certificate was issued.";
     CertificateAnnotated(CertificateAnnotated) = "certificate.annotated" v 1 by Inventory, "What is recorded about a certificate changed.";
+    CertificateImported(CertificateImported) = "certificate.imported" v 1 by Inventory, "A certificate that others issued was brought in.";
 }

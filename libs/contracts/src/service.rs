@@ -157,6 +157,7 @@ pub const TABLE: &[Row] = &[
             (Service::Inventory, "create_saved_view"),
             (Service::Inventory, "update_saved_view"),
             (Service::Inventory, "remove_saved_view"),
+            (Service::Inventory, "import_certificates"),
             (Service::Inventory, "create_trust_set"),
             (Service::Inventory, "update_trust_set"),
             (Service::Inventory, "add_trusted_certificates"),

@@ -10,6 +10,7 @@ mod migrate;
 mod options;
 mod private_servers;
 mod process;
+mod read_file;
 mod readiness;
 mod rebuild;
 mod relay;
@@ -43,6 +44,9 @@ pub enum ServerCommand {
     Backup(backup::BackupCommand),
     /// Build a read model again from the log, beside the one in use
     Rebuild(rebuild::Rebuild),
+    /// Read one file from standard input, for the gateway
+    #[command(hide = true)]
+    ReadFile(read_file::ReadFile),
 }
 
 /// Runs a server command to its end.
@@ -56,6 +60,7 @@ pub async fn run(command: ServerCommand) -> ExitCode {
         ServerCommand::Log(log) => log.run().await,
         ServerCommand::Backup(backup) => backup.run().await,
         ServerCommand::Rebuild(rebuild) => rebuild.run().await,
+        ServerCommand::ReadFile(read) => read.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

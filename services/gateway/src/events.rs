@@ -128,6 +128,7 @@ fn target(recorded: &Recorded) -> Result<Target, EventError> {
                 CertificateEvent::Annotated(event) => event.belongs,
                 CertificateEvent::Archived(event) => event.belongs,
                 CertificateEvent::Restored(event) => event.belongs,
+                CertificateEvent::Imported(event) => event.belongs,
             };
             certificate(&belongs, None, recorded.stream.into())
         }

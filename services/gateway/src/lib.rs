@@ -17,6 +17,7 @@
 //! | [`problem`] | codes as HTTP statuses and problem documents |
 //! | [`body`], [`json`], [`query`], [`conditions`] | reading requests strictly |
 //! | [`view`], [`select`], [`cursor`], [`read`], [`position`] | lists and single things from the services' views |
+//! | [`file_reader`] | uploaded files, read in a process of their own |
 //! | [`patience`] | `Prefer: wait`, and 202 |
 //! | [`translate`], [`events`], [`sse`], [`publisher`] | log events as public ones, by page, as a stream, on NATS |
 //! | [`listener`] | HTTPS |
@@ -34,6 +35,7 @@ pub mod cursor;
 pub mod denial;
 pub mod docs;
 pub mod events;
+pub mod file_reader;
 pub mod gate;
 pub mod gateway;
 pub mod issuance;

@@ -130,6 +130,7 @@ fn summary(kind: &str) -> String {
         "issuance.intended" => "What will be signed was fixed.",
         "issuance.completed" => "The certificate was signed and checked.",
         "issuance.withheld" => "The certificate failed its last checks and never left.",
+        "certificate.imported" => "The certificate was brought in from a file.",
         "certificate.annotated" => "Labels, owner or note changed.",
         "ca.intended" => "What the CA's certificate will say was fixed.",
         "ca.created" => "The CA's certificate was signed; it may issue.",

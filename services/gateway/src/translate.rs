@@ -1,6 +1,7 @@
 //! Log events into public ones. Pure: the publisher, SSE and `GET /events` all use this and nothing else, so that
 //! every way out tells the same.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contracts::{
     Actor, CaId, CertificateId, CertificateRequestId, Event, EventError, EventId, KeyId, OperationId,
     OrganizationId, PolicyId, ProfileId, TokenId, ValidationId,
@@ -10,7 +11,10 @@ use contracts::{
         IdentityProviderEvent, OrganizationEvent, PersonEvent, PersonImportEvent, RoleEvent, SessionEvent,
         SignInEvent, TokenEvent, ValidationMethod,
     },
-    inventory::{CertificateEvent, DocumentEvent, InventoryNameEvent, SavedViewEvent, TrustSetEvent},
+    inventory::{
+        CertificateEvent, CertificateImported, DocumentEvent, InventoryNameEvent, SavedViewEvent,
+        TrustSetEvent,
+    },
     keystore::{CompromisedKeyEvent, CredentialEvent, KeyEvent},
     notifier::{MailSettingsEvent, NotificationEvent},
     public::{self, CloudEvent, PublicEvent},
@@ -226,14 +230,19 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                 }),
             ),
         },
-        CertificateEvent::CATEGORY => match read(recorded)? {
-            CertificateEvent::Annotated(_) => {
-                let certificate_id = CertificateId(stream);
-                let annotated = public::CertificateAnnotated { certificate_id };
-                told(certificate_id.to_string(), P::CertificateAnnotated(annotated))
-            }
-            CertificateEvent::Archived(_) | CertificateEvent::Restored(_) => None,
-        },
+        CertificateEvent::CATEGORY => {
+            let certificate_id = CertificateId(stream);
+            let event = match read(recorded)? {
+                CertificateEvent::Annotated(_) => {
+                    Some(P::CertificateAnnotated(public::CertificateAnnotated { certificate_id }))
+                }
+                CertificateEvent::Imported(event) => {
+                    imported(certificate_id, &event).map(P::CertificateImported)
+                }
+                CertificateEvent::Archived(_) | CertificateEvent::Restored(_) => None,
+            };
+            event.and_then(|event| told(certificate_id.to_string(), event))
+        }
         AccessListEvent::CATEGORY
         | AdministratorEvent::CATEGORY
         | PersonEvent::CATEGORY
@@ -312,4 +321,19 @@ fn cause(recorded: &Recorded) -> String {
 
 fn read<E: Event>(recorded: &Recorded) -> Result<E, EventError> {
     E::from_payload(&recorded.kind, recorded.schema, &recorded.payload)
+}
+
+/// What the public learns of a certificate that was brought in; it was read before it was recorded.
+fn imported(
+    certificate_id: CertificateId,
+    event: &CertificateImported,
+) -> Option<public::CertificateImported> {
+    let der = STANDARD.decode(&event.certificate).ok()?;
+    let certificate = pki::Certificate::read_der(&der).ok()?;
+    Some(public::CertificateImported {
+        certificate_id,
+        common_name: pki::name::common_name(certificate.subject_der()),
+        not_after: certificate.not_after(),
+        fingerprint_sha256: certificate.sha256(),
+    })
 }

@@ -4,7 +4,8 @@ use contracts::{
     Code, Problem, Timestamp, Violation,
     directory::Belonging,
     inventory::{
-        AnnotateCertificate, CertificateAnnotated, CertificateArchived, CertificateEvent, CertificateRestored,
+        AnnotateCertificate, CertificateAnnotated, CertificateArchived, CertificateEvent,
+        CertificateImported, CertificateRestored,
     },
     labels::{check_labels, check_text},
 };
@@ -88,6 +89,8 @@ impl Aggregate for Certificate {
     fn evolve(self, event: CertificateEvent) -> Self {
         match event {
             CertificateEvent::Annotated(annotated) => Self { annotated: Some(annotated), ..self },
+            // What it was brought in with, until something else is recorded.
+            CertificateEvent::Imported(imported) => Self { annotated: Some(annotations(imported)), ..self },
             CertificateEvent::Archived(_) => Self { archived: true, ..self },
             CertificateEvent::Restored(_) => Self { archived: false, ..self },
         }
@@ -133,6 +136,12 @@ impl Certificate {
         }
         Ok(if next == current { vec![] } else { vec![next.into()] })
     }
+}
+
+/// What is recorded about a certificate from its import on.
+fn annotations(imported: CertificateImported) -> CertificateAnnotated {
+    let CertificateImported { labels, owner, note, belongs, .. } = imported;
+    CertificateAnnotated { labels, owner, note, belongs }
 }
 
 /// A given text replaces; an empty one takes away; none leaves.

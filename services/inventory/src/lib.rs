@@ -2,8 +2,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `annotate_certificate` `archive_` `restore_`; `create_trust_set` `update_` `archive_`, `add_trusted_certificates`, `remove_trusted_certificate`; `keep_document_part`, `attach_document` `remove_`; `create_saved_view` `update_` `remove_` |
-//! | events written | `certificate.*` (what is recorded about a certificate, never its issuance), `trust_set.*`, `inventory_name.*`, `document.*`, `saved_view.*` |
+//! | commands answered | `annotate_certificate` `import_certificates` `archive_` `restore_`; `create_trust_set` `update_` `archive_`, `add_trusted_certificates`, `remove_trusted_certificate`; `keep_document_part`, `attach_document` `remove_`; `create_saved_view` `update_` `remove_` |
+//! | events written | `certificate.*` (what was imported, what is recorded about a certificate; never its issuance), `trust_set.*`, `inventory_name.*`, `document.*`, `saved_view.*` |
 //! | events followed | `issuance.completed`, and its own |
 //! | tables owned | `inventory.certificate` `trust_set` `trust_set_certificate` `saved_view` `document` (read models; views `api_inventory.…`); `inventory.document_content` `document_part` |
 //!
@@ -12,6 +12,7 @@
 mod annotate;
 mod certificate;
 mod document;
+mod import;
 mod projection;
 mod row;
 mod saved_view;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use bus::BusError;
 use contracts::inventory::{
     AddTrustedCertificates, AnnotateCertificate, ArchiveCertificate, ArchiveTrustSet, AttachDocument,
-    CreateSavedView, CreateTrustSet, KeepDocumentPart, RemoveDocument, RemoveSavedView,
+    CreateSavedView, CreateTrustSet, ImportCertificates, KeepDocumentPart, RemoveDocument, RemoveSavedView,
     RemoveTrustedCertificate, RestoreCertificate, UpdateSavedView, UpdateTrustSet,
 };
 use runtime::service::ServiceContext;
@@ -30,6 +31,7 @@ use runtime::service::ServiceContext;
 use crate::{
     annotate::Annotations,
     document::{DocumentProjection, Documents},
+    import::Imports,
     projection::CertificateProjection,
     saved_view::{SavedViewProjection, SavedViews},
     trust_set::{TrustSetProjection, TrustSets},
@@ -51,6 +53,7 @@ runtime::projections!(
 pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     start_projections(&context);
     trust_set::ship(&context);
+    let imports = Arc::new(Imports::new(&context));
     let annotations = Arc::new(Annotations::new(&context));
     let documents = Arc::new(Documents::new(&context, annotations.clone()));
     let saved_views = Arc::new(SavedViews::new(&context));
@@ -71,6 +74,7 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
         ArchiveCertificate => archive,
         RestoreCertificate => restore,
     }
+    serve! { imports: ImportCertificates => import }
     serve! { documents: KeepDocumentPart => keep, AttachDocument => attach, RemoveDocument => remove }
     serve! { saved_views: CreateSavedView => create, UpdateSavedView => update, RemoveSavedView => remove }
     serve! { trust_sets:

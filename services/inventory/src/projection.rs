@@ -95,13 +95,16 @@ impl Projection for CertificateProjection {
                 CertificateEvent::CATEGORY => {
                     let event =
                         CertificateEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)?;
-                    changes.push((recorded, event));
+                    match event {
+                        CertificateEvent::Imported(imported) => rows.push(Row::imported(recorded, imported)?),
+                        change => changes.push((recorded, change)),
+                    }
                 }
                 _ => {}
             }
         }
         fail::fail_point!("X11-issued-not-projected");
-        // A certificate is changed after it was issued, so this order is the log's.
+        // A certificate is changed after it was issued or imported, so this order is the log's.
         insert(transaction, generation, &rows).await?;
         for (recorded, change) in changes {
             let (id, version) = (recorded.stream, recorded.version);
@@ -113,6 +116,7 @@ impl Projection for CertificateProjection {
                     file(transaction, generation, id, version, Some(recorded.recorded_at)).await?;
                 }
                 CertificateEvent::Restored(_) => file(transaction, generation, id, version, None).await?,
+                CertificateEvent::Imported(_) => {} // a row of its own, above
             }
         }
         Ok(())
@@ -132,21 +136,21 @@ async fn insert(
         .prepare_cached(&format!(
             "insert into {} (id, organization, version, created_at, common_name, not_before, not_after, \
              serial_number, issuer_ca, profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, \
-             department, certificate_type, requested_by, origin, note, labels, issuer_name, subject_sha256, is_ca, search, emails, \
+             department, certificate_type, requested_by, origin, owner, note, labels, issuer_name, subject_sha256, is_ca, search, emails, \
              issuance, certificate, document) \
-             select id, organization, 0, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
+             select id, organization, version, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
              profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, department, certificate_type, \
-             requested_by, document ->> 'origin', document ->> 'note', document -> 'labels', \
+             requested_by, document ->> 'origin', document ->> 'owner', document ->> 'note', document -> 'labels', \
              coalesce(document -> 'issuer' ->> 'commonName', document -> 'issuer' ->> 'distinguishedName'), \
              subject_sha256, (document ->> 'isCa')::boolean, search, \
              array(select lower(s ->> 'value') from jsonb_array_elements(document -> 'sans') s where s ->> 'type' = 'email'), \
              issuance, certificate, document \
              from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], \
              $6::timestamptz[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::text[], \
-             $13::text[], $14::text[], $15::uuid[], $16::bytea[], $17::jsonb[], $18::uuid[], $19::text[], $20::uuid[], $21::bytea[]) \
+             $13::text[], $14::text[], $15::uuid[], $16::bytea[], $17::jsonb[], $18::uuid[], $19::text[], $20::uuid[], $21::bytea[], $22::int[]) \
              as x(id, organization, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
              profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, search, issuance, certificate, \
-             document, department, certificate_type, requested_by, subject_sha256) on conflict (id) do nothing",
+             document, department, certificate_type, requested_by, subject_sha256, version) on conflict (id) do nothing",
             generation.table("certificate")
         ))
         .await?;
@@ -189,6 +193,7 @@ async fn insert(
                 &column(rows, |row| row.view.certificate_type.map(CertificateType::as_str)),
                 &column(rows, |row| row.view.requested_by.map(contracts::AdministratorId::uuid)),
                 &column(rows, |row| row.subject_sha256.as_slice()),
+                &column(rows, |row| row.version),
             ],
         )
         .await?;

@@ -1,14 +1,18 @@
-//! One certificate as a row: what its issuance said and what is read from its bytes.
+//! One certificate as a row: what an event says of it, and what is read from its bytes.
+
+use std::collections::BTreeMap;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use contracts::{
-    Event as _, OrganizationId, Timestamp,
+    CaId, CertificateId, CertificateRequestId, Event as _, KeyId, OrganizationId, ProfileId, Timestamp,
+    directory::Belonging,
     event::EventError,
     inventory::{
-        CertificateKeyView, CertificateStatus, CertificateView, Custody, Fingerprints, IssuerView,
-        LogTimestamp, Origin, ScheduleState, StatusWord,
+        CertificateImported, CertificateKeyView, CertificateStatus, CertificateView, Custody, Fingerprints,
+        IssuerView, LogTimestamp, OperationMode, Origin, ScheduleState, StatusWord,
     },
     signer::{IssuanceCompleted, IssuanceEvent},
+    x509::SubjectAltName,
 };
 use eventlog::Recorded;
 use pki::certificate::Certificate;
@@ -19,8 +23,10 @@ const SEPARATOR: char = '\u{1f}';
 
 /// A row of `inventory.certificate`.
 pub struct Row {
-    /// Stream of its issuance.
-    pub issuance: uuid::Uuid,
+    /// Stream of its issuance, if it was issued here.
+    pub issuance: Option<uuid::Uuid>,
+    /// Version of what inventory recorded.
+    pub version: i32,
     /// When it was recorded.
     pub created_at: Timestamp,
     /// Its bytes.
@@ -31,49 +37,110 @@ pub struct Row {
     pub view: CertificateView,
 }
 
+/// What an event says of a certificate beside its bytes; names that it does not say are read from these.
+struct Told {
+    id: CertificateId,
+    origin: Origin,
+    mode: Option<OperationMode>,
+    belongs: Belonging,
+    names: Option<(Option<String>, Vec<SubjectAltName>)>,
+    ca_id: Option<CaId>,
+    key_id: Option<KeyId>,
+    profile_id: Option<ProfileId>,
+    request_id: Option<CertificateRequestId>,
+    labels: BTreeMap<String, String>,
+    owner: Option<String>,
+    note: Option<String>,
+    version: i32,
+}
+
 impl Row {
     /// The row that an event brings; `None` for an event that brings none.
     pub fn from_event(recorded: &Recorded) -> Result<Option<Self>, EventError> {
         match IssuanceEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)? {
             IssuanceEvent::Intended(_) | IssuanceEvent::Withheld(_) => Ok(None),
-            IssuanceEvent::Completed(completed) => Self::new(recorded, completed).map(Some),
+            IssuanceEvent::Completed(completed) => Self::issued(recorded, completed).map(Some),
         }
     }
 
-    fn new(recorded: &Recorded, completed: IssuanceCompleted) -> Result<Self, EventError> {
-        let unreadable = |why: String| EventError::Payload {
-            kind: "issuance.completed",
-            source: serde_json::Error::custom(why),
+    fn issued(recorded: &Recorded, completed: IssuanceCompleted) -> Result<Self, EventError> {
+        let told = Told {
+            id: completed.certificate_id,
+            origin: if completed.ca_id.is_some() { Origin::Issued } else { Origin::SelfSigned },
+            mode: None,
+            belongs: completed.belongs,
+            names: Some((completed.common_name, completed.sans)),
+            ca_id: completed.ca_id,
+            key_id: completed.key_id,
+            profile_id: Some(completed.profile_id),
+            request_id: Some(completed.request_id),
+            labels: completed.labels,
+            owner: None,
+            note: completed.note,
+            version: 0,
         };
-        let der =
-            BASE64_STANDARD.decode(&completed.certificate).map_err(|error| unreadable(error.to_string()))?;
+        let row = Self::read(recorded, "issuance.completed", &completed.certificate, told)?;
+        Ok(Self { issuance: Some(recorded.stream), ..row })
+    }
+
+    /// The row of a certificate that was brought in.
+    pub fn imported(recorded: &Recorded, imported: CertificateImported) -> Result<Self, EventError> {
+        let told = Told {
+            id: CertificateId(recorded.stream),
+            origin: Origin::Imported,
+            mode: Some(imported.mode),
+            belongs: imported.belongs,
+            names: None,
+            ca_id: None,
+            key_id: None,
+            profile_id: None,
+            request_id: None,
+            labels: imported.labels,
+            owner: imported.owner,
+            note: imported.note,
+            version: recorded.version,
+        };
+        Self::read(recorded, "certificate.imported", &imported.certificate, told)
+    }
+
+    fn read(
+        recorded: &Recorded,
+        kind: &'static str,
+        certificate: &str,
+        told: Told,
+    ) -> Result<Self, EventError> {
+        let unreadable = |why: String| EventError::Payload { kind, source: serde_json::Error::custom(why) };
+        let der = BASE64_STANDARD.decode(certificate).map_err(|error| unreadable(error.to_string()))?;
         let certificate = Certificate::read_der(&der).map_err(|error| unreadable(error.to_string()))?;
-        let issuer_name = pki::name::common_name(certificate.issuer_der());
+        let (common_name, sans) = told
+            .names
+            .unwrap_or_else(|| (pki::name::common_name(certificate.subject_der()), certificate.sans()));
         let described = certificate.describe();
         let view = CertificateView {
-            id: completed.certificate_id,
+            id: told.id,
             organization_id: OrganizationId(recorded.tenant),
-            department_id: completed.belongs.department_id,
-            certificate_type: completed.belongs.certificate_type,
-            requested_by: completed.belongs.requested_by,
-            common_name: completed.common_name,
+            department_id: told.belongs.department_id,
+            certificate_type: told.belongs.certificate_type,
+            requested_by: told.belongs.requested_by,
+            common_name,
             subject: described.subject,
-            sans: completed.sans,
+            sans,
             serial_number: described.serial_number,
             fingerprints: Fingerprints { sha256: described.sha256, sha1: described.sha1 },
             issuer: IssuerView {
-                ca_id: completed.ca_id,
-                common_name: issuer_name,
+                ca_id: told.ca_id,
+                common_name: pki::name::common_name(certificate.issuer_der()),
                 distinguished_name: described.issuer,
             },
             not_before: described.not_before,
             not_after: described.not_after,
             status: CertificateStatus::Active,
-            origin: if completed.ca_id.is_some() { Origin::Issued } else { Origin::SelfSigned },
+            mode: told.mode,
+            origin: told.origin,
             key: CertificateKeyView {
-                id: completed.key_id,
+                id: told.key_id,
                 algorithm: described.key_algorithm,
-                custody: if completed.key_id.is_some() { Custody::Managed } else { Custody::Subscriber },
+                custody: if told.key_id.is_some() { Custody::Managed } else { Custody::Subscriber },
                 spki_sha256: described.spki_sha256,
             },
             signature_algorithm: described.signature_algorithm,
@@ -94,20 +161,21 @@ impl Row {
                 .into_iter()
                 .map(|promise| LogTimestamp { log_id: promise.log_id, at: promise.at })
                 .collect(),
-            profile_id: Some(completed.profile_id),
-            request_id: Some(completed.request_id),
-            labels: completed.labels,
-            owner: None,
-            note: completed.note,
-            status_word: StatusWord::Issued,
+            profile_id: told.profile_id,
+            request_id: told.request_id,
+            labels: told.labels,
+            owner: told.owner,
+            note: told.note,
+            status_word: StatusWord::of_certificate(CertificateStatus::Active, told.origin),
             install_state: ScheduleState::NotScheduled,
             renewal_state: ScheduleState::NotScheduled,
             archived_at: None,
             certificate: String::new(),
-            version: 0,
+            version: told.version,
         };
         let subject_sha256 = pki::path::name_sha256(certificate.subject_der());
-        Ok(Self { issuance: recorded.stream, created_at: recorded.recorded_at, der, subject_sha256, view })
+        let (version, created_at) = (told.version, recorded.recorded_at);
+        Ok(Self { issuance: None, version, created_at, der, subject_sha256, view })
     }
 
     /// What free text is looked for in, in lower case: names, serial number, fingerprint, issuer; behind a separator, which

@@ -21,6 +21,18 @@ pub(super) fn log_events(all: &mut Vec<(&'static str, i16, Value)>) {
     let restored = i::CertificateRestored { reason: reason(), belongs: belongs() };
     push(all, i::CertificateEvent::from(restored));
     kept(all);
+    push(
+        all,
+        i::CertificateEvent::from(i::CertificateImported {
+            certificate: "MIIB".into(),
+            file: Some("shop.pem".into()),
+            mode: i::OperationMode::Monitored,
+            labels: labels(),
+            owner: Some("web@example.com".into()),
+            note: None,
+            belongs: belongs(),
+        }),
+    );
     push(all, i::InventoryNameEvent::from(name("trust_set", "private", uuid(20))));
     trust_set(all);
 }

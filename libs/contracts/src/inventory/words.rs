@@ -44,6 +44,7 @@ impl StatusWord {
         match (status, origin) {
             (CertificateStatus::Expired, _) => Self::Expired,
             (CertificateStatus::Active, Origin::Issued | Origin::SelfSigned) => Self::Issued,
+            (CertificateStatus::Active, Origin::Imported) => Self::External,
         }
     }
 

@@ -21,6 +21,7 @@ mod department;
 mod domain;
 mod failure;
 mod identity_provider;
+mod import;
 mod inspect;
 mod issue;
 mod key;
@@ -133,6 +134,8 @@ pub enum ClientCommand {
     /// Certificates
     #[command(subcommand)]
     Cert(cert::Cert),
+    /// Import certificates from files: PEM, DER, PKCS #7, PKCS #12, JKS, JCEKS, or a ZIP of such files
+    Import(import::Import),
     /// Keys
     #[command(subcommand)]
     Key(key::Key),
@@ -232,6 +235,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Profile(profile) => profile.run(&api).await,
         ClientCommand::Policy(policy) => policy.run(&api).await,
         ClientCommand::Cert(cert) => cert.run(&api).await,
+        ClientCommand::Import(import) => import.run(&api).await,
         ClientCommand::Key(key) => key.run(&api).await,
         ClientCommand::Token(token) => token.run(&api).await,
         ClientCommand::Org(org) => org.run(&api).await,

@@ -19,6 +19,7 @@ pub mod events;
 pub mod explain;
 mod foreign_key;
 pub mod identity_providers;
+pub mod imports;
 mod key_uses;
 pub mod keys;
 pub mod mail;

@@ -1,0 +1,60 @@
+//! `chancery read-file`: what the gateway starts to read an uploaded file with. Nobody else needs it.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::process::CommandExt as _,
+    process::Command,
+};
+
+use clap::Args;
+use nix::sys::resource::{Resource, setrlimit};
+
+use super::failure::Failure;
+
+const MEMORY: u64 = 256 << 20;
+const CPU_SECONDS: u64 = 60;
+/// Standard streams, and what the program's own runtime opens when it starts.
+const OPEN_FILES: u64 = 24;
+
+/// `chancery read-file`
+#[derive(Args, Debug)]
+pub struct ReadFile {
+    /// The limits are set
+    #[arg(long)]
+    limited: bool,
+}
+
+impl ReadFile {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        if !self.limited {
+            return Err(limit());
+        }
+        let mut input = vec![];
+        _ = std::io::stdin().lock().read_to_end(&mut input); // what is cut off is answered with nothing
+        _ = std::io::stdout().lock().write_all(&gateway::file_reader::answer(&input));
+        Ok(())
+    }
+}
+
+/// Sets the limits and begins anew, so that they hold for all of the process, its allocator included. Comes back only
+/// if that fails.
+fn limit() -> Failure {
+    let limits = [
+        (Resource::RLIMIT_DATA, MEMORY),
+        (Resource::RLIMIT_CPU, CPU_SECONDS),
+        (Resource::RLIMIT_NOFILE, OPEN_FILES),
+        (Resource::RLIMIT_FSIZE, 0),
+        (Resource::RLIMIT_CORE, 0),
+    ];
+    for (resource, most) in limits {
+        if let Err(error) = setrlimit(resource, most, most) {
+            return Failure::Other(format!("{resource:?} cannot be set: {error}"));
+        }
+    }
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return Failure::Other(error.to_string()),
+    };
+    let error = Command::new(program).args([gateway::file_reader::COMMAND, "--limited"]).exec();
+    Failure::Other(error.to_string())
+}
