@@ -36,26 +36,18 @@ impl Projection for CertificateProjection {
              archived_at timestamptz, issuer_name text not null, subject_sha256 bytea not null, is_ca boolean not null, \
              search text not null, emails text[] not null, issuance uuid, certificate bytea not null, document jsonb not null);\n\
              create index on {table} (organization, id);\n\
-             create index on {table} (created_at, id);\n\
              create index on {table} (not_after, id);\n\
-             create index on {table} (not_before, id);\n\
-             create index on {table} (serial_number, id);\n\
+             create index on {table} (serial_number);\n\
              create index on {table} (fingerprint_sha256);\n\
              create index on {table} (spki_sha256);\n\
-             create index on {table} (key_algorithm, id);\n\
-             create index on {table} (issuer_name, id);\n\
              create index on {table} (common_name);\n\
-             create index on {table} (coalesce(common_name, ''), id);\n\
-             create index on {table} (coalesce(owner, ''), id);\n\
-             create index on {table} (coalesce(department, '{nil}'), id);\n\
              create index on {table} (request_id);\n\
              create index on {table} (subject_sha256) where is_ca;\n\
              create index on {table} using gin (emails);\n\
              create index on {table} using gin (labels jsonb_path_ops);\n\
              do $$ declare home text := (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace \
              where e.extname = 'pg_trgm'); begin if home is not null then \
-             execute format('create index on {table} using gin (search %I.gin_trgm_ops)', home); end if; end $$;\n",
-            nil = Uuid::nil()
+             execute format('create index on {table} using gin (search %I.gin_trgm_ops)', home); end if; end $$;\n"
         )
     }
 

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The bytes of one part: with base64 and a frame it fits into one message.
-const PART: usize = 384 * 1024;
+const PART: usize = 256 * 1024;
 
 /// The operations.
 pub fn operations() -> Vec<Operation> {

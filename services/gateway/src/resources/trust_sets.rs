@@ -46,13 +46,13 @@ pub static TRUST_SETS: View = View {
 };
 
 /// The most text of certificates at once: what a message on the bus takes.
-const MOST_TEXT: usize = 512 * 1024;
+const MOST_TEXT: usize = 480 * 1024;
 
 /// Certificates to trust.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct MoreCertificates {
-    /// PEM, as many blocks as there are, or one certificate as DER in base64; at most 512 KiB.
+    /// PEM, as many blocks as there are, or one certificate as DER in base64; at most 480 KiB.
     certificates: String,
 }
 

@@ -52,7 +52,7 @@ impl Documents {
     pub async fn keep(&self, context: &Context, part: KeepDocumentPart) -> Result<Answer<()>, Problem> {
         _ = self.authority.caller::<KeepDocumentPart>(context).await?;
         let bytes = BASE64_STANDARD.decode(&part.bytes).map_err(|_| malformed("the part is not base64"))?;
-        let most = u32::try_from(LARGEST_DOCUMENT / LARGEST_PART * 2).unwrap_or(u32::MAX);
+        let most = u32::try_from(LARGEST_DOCUMENT / LARGEST_PART * 4).unwrap_or(u32::MAX);
         if bytes.len() > LARGEST_PART || part.part >= most {
             return Err(Problem::new(
                 Code::PayloadTooLarge,
