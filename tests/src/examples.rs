@@ -2,6 +2,7 @@
 
 mod approvals;
 mod inventory;
+mod manual;
 
 use std::collections::BTreeMap;
 
@@ -507,8 +508,10 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             labels: labels(),
             note: Some("CHG-1042".into()),
             approval: None,
+            manual: false,
         }),
     );
+    manual::log_events(&mut all);
     push(
         &mut all,
         s::IssuanceEvent::from(s::IssuanceIntended {

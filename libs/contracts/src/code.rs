@@ -109,6 +109,7 @@ codes! {
     ValidationFailed = "validation_failed", Refused, "A value is not allowed";
     PolicyViolation = "policy_violation", Refused, "The request does not satisfy the policy";
     CsrInvalid = "csr_invalid", Refused, "The certificate signing request is not acceptable";
+    CertificateInvalid = "certificate_invalid", Refused, "The certificate is not acceptable";
     KeyMismatch = "key_mismatch", Refused, "The key does not belong to this";
     LintFailed = "lint_failed", Refused, "The certificate would break a rule of its format";
     IdempotencyKeyReused = "idempotency_key_reused", Refused, "The idempotency key was used for another request";

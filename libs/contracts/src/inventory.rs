@@ -342,4 +342,6 @@ pub enum Origin {
     SelfSigned,
     /// Issued elsewhere and brought in.
     Imported,
+    /// Signed by a CA outside, and brought back by hand.
+    Manual,
 }

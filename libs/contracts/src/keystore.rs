@@ -9,7 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{CaId, KeyId, OrganizationId, Permission, Timestamp, command, events, x509::KeyAlgorithm};
+use crate::{
+    CaId, CertificateRequestId, KeyId, OrganizationId, Permission, Timestamp, command, events,
+    x509::KeyAlgorithm,
+};
 
 /// What a key may be used for: one purpose per key (K-9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -146,6 +149,15 @@ pub struct SignSelfSigned {
     pub issuance: Uuid,
 }
 command!(SignSelfSigned => SignatureView, Keystore, "sign_self_signed", None);
+
+/// Signs the CSR of a certificate request whose intent is in the log, by the managed key that it carries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SignCsr {
+    /// Which request.
+    pub request: CertificateRequestId,
+}
+command!(SignCsr => SignatureView, Keystore, "sign_csr", None);
 
 /// Signs the certificate of a CA whose intent is in the log: by its own key for a root, by the parent's otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

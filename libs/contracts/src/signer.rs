@@ -6,6 +6,7 @@ mod ca;
 mod certificate_request;
 mod guarded_act;
 mod issuance;
+mod manual;
 mod policy;
 mod profile;
 
@@ -27,6 +28,10 @@ pub use guarded_act::{
 };
 pub use issuance::{
     IssuanceCompleted, IssuanceEvent, IssuanceIntended, IssuanceWithheld, intent_command, issuance_stream,
+};
+pub use manual::{
+    CertificateReceived, CertificateRequestCompleted, CsrIntended, CsrMade, MissingIssuer,
+    ReceiveCertificate, RequestAnswer,
 };
 pub use policy::{CreatePolicy, PolicyCreated, PolicyEvent, PolicyUpdated, PolicyView, UpdatePolicy};
 pub use profile::{

@@ -49,6 +49,7 @@ pub mod pem;
 pub mod pkcs7;
 pub mod policy;
 pub mod release;
+pub mod request;
 pub mod san;
 pub mod serial;
 pub mod spki;

@@ -68,7 +68,12 @@ impl TrustedRoots {
         self.set(id).filter(|set| set.is_usable_by(organization))
     }
 
-    /// The same by name; its own comes before one of the installation.
+    /// Every set that an organization may judge by.
+    pub fn usable_sets(&self, organization: OrganizationId) -> impl Iterator<Item = &RootSet> {
+        self.sets.values().filter(move |set| set.is_usable_by(organization))
+    }
+
+    /// A usable set by name; its own comes before one of the installation.
     #[must_use]
     pub fn named(&self, organization: OrganizationId, name: &str) -> Option<&RootSet> {
         let named = self.sets.values().filter(|set| set.name == name && set.is_usable_by(organization));

@@ -108,7 +108,18 @@ fn told(recorded: &Recorded) -> Option<String> {
                 Some(format!("It was not approved: {}.", event.reason))
             }
             CertificateRequestEvent::Failed(event) => Some(format!("It failed: {}.", event.problem.detail)),
-            CertificateRequestEvent::Approved(_) | CertificateRequestEvent::Cancelled(_) => None,
+            CertificateRequestEvent::CsrMade(_) => {
+                Some("The CSR is there; a certificate is waited for.".to_owned())
+            }
+            CertificateRequestEvent::CertificateReceived(event) => {
+                Some(format!("A certificate came; {}.", event.missing))
+            }
+            CertificateRequestEvent::Completed(_) => {
+                Some("A certificate came, and its chain is complete.".to_owned())
+            }
+            CertificateRequestEvent::Approved(_)
+            | CertificateRequestEvent::Cancelled(_)
+            | CertificateRequestEvent::CsrIntended(_) => None,
         };
     }
     if recorded.category != ApprovalEvent::CATEGORY {

@@ -174,7 +174,25 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                     })
                 }
                 // Each approval is told as it is given; that they are enough shows in the last one.
-                CertificateRequestEvent::Approved(_) => return Ok(None),
+                CertificateRequestEvent::Approved(_)
+                | CertificateRequestEvent::CsrIntended(_)
+                | CertificateRequestEvent::CsrMade(_)
+                | CertificateRequestEvent::CertificateReceived(_) => return Ok(None),
+                CertificateRequestEvent::Completed(e) => {
+                    return Ok(told(
+                        e.of.certificate_id.to_string(),
+                        P::CertificateIssued(public::CertificateIssued {
+                            common_name: e.common_name,
+                            sans: e.sans.iter().map(ToString::to_string).collect(),
+                            not_before: e.not_before,
+                            not_after: e.not_after,
+                            fingerprint_sha256: e.fingerprint_sha256,
+                            ca_id: None,
+                            profile_id: e.of.profile_id,
+                            request_id,
+                        }),
+                    ));
+                }
                 CertificateRequestEvent::Rejected(e) => {
                     let ended = public::CertificateRequestEnded { by: e.by, reason: Some(e.reason) };
                     P::CertificateRequestRejected(ended)

@@ -3,7 +3,7 @@
 use contracts::{
     Event as _, Timestamp,
     inventory::{CertificateAnnotated, CertificateEvent},
-    signer::IssuanceEvent,
+    signer::{CertificateRequestEvent, IssuanceEvent},
     x509::CertificateType,
 };
 use deadpool_postgres::Transaction;
@@ -20,7 +20,8 @@ pub struct CertificateProjection;
 impl Projection for CertificateProjection {
     const NAME: &'static str = "certificate";
     const VERSION: i32 = 4;
-    const CATEGORIES: &'static [&'static str] = &[IssuanceEvent::CATEGORY, CertificateEvent::CATEGORY];
+    const CATEGORIES: &'static [&'static str] =
+        &[IssuanceEvent::CATEGORY, CertificateRequestEvent::CATEGORY, CertificateEvent::CATEGORY];
     const TABLES: &'static [&'static str] = &["certificate"];
 
     fn tables(&self, generation: &Generation) -> String {
@@ -55,7 +56,7 @@ impl Projection for CertificateProjection {
         let table = generation.table("certificate");
         let status = "case when c.not_after < now() then 'expired' else 'active' end";
         let word = format!(
-            "case when {status} = 'expired' then 'expired' when c.origin in ('issued', 'self_signed') then 'issued' \
+            "case when {status} = 'expired' then 'expired' when c.origin in ('issued', 'self_signed', 'manual') then 'issued' \
              else 'external' end"
         );
         vec![View {
@@ -84,6 +85,7 @@ impl Projection for CertificateProjection {
         for recorded in events {
             match recorded.category.as_str() {
                 IssuanceEvent::CATEGORY => rows.extend(Row::from_event(recorded)?),
+                CertificateRequestEvent::CATEGORY => rows.extend(Row::from_request(recorded)?),
                 CertificateEvent::CATEGORY => {
                     let event =
                         CertificateEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)?;

@@ -11,7 +11,7 @@ use contracts::{
         CertificateImported, CertificateKeyView, CertificateStatus, CertificateView, Custody, Fingerprints,
         IssuerView, LogTimestamp, OperationMode, Origin, ScheduleState, StatusWord,
     },
-    signer::{IssuanceCompleted, IssuanceEvent},
+    signer::{CertificateRequestCompleted, CertificateRequestEvent, IssuanceCompleted, IssuanceEvent},
     x509::SubjectAltName,
 };
 use eventlog::Recorded;
@@ -61,6 +61,37 @@ impl Row {
             IssuanceEvent::Intended(_) | IssuanceEvent::Withheld(_) => Ok(None),
             IssuanceEvent::Completed(completed) => Self::issued(recorded, completed).map(Some),
         }
+    }
+
+    /// The row that an event of a request brings, when a CA outside issued the certificate.
+    pub fn from_request(recorded: &Recorded) -> Result<Option<Self>, EventError> {
+        if recorded.kind != "certificate_request.completed" {
+            return Ok(None); // most requests say nothing else than their issuance
+        }
+        match CertificateRequestEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)? {
+            CertificateRequestEvent::Completed(done) => Self::brought_back(recorded, *done).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn brought_back(recorded: &Recorded, done: CertificateRequestCompleted) -> Result<Self, EventError> {
+        let told = Told {
+            id: done.of.certificate_id,
+            origin: Origin::Manual,
+            mode: None,
+            belongs: done.of.belongs,
+            names: Some((done.common_name, done.sans)),
+            ca_id: None,
+            key_id: done.key_id,
+            profile_id: Some(done.of.profile_id),
+            request_id: Some(recorded.stream.into()),
+            labels: done.labels,
+            owner: None,
+            note: done.note,
+            version: 0,
+        };
+        let row = Self::read(recorded, "certificate_request.completed", &done.certificate, told)?;
+        Ok(Self { issuance: Some(recorded.stream), ..row })
     }
 
     fn issued(recorded: &Recorded, completed: IssuanceCompleted) -> Result<Self, EventError> {

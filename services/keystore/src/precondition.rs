@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contracts::{
     Code, KeyId, OrganizationId, Problem,
     keystore::{KeyGenerated, KeyPurpose},
-    signer::{CaIntended, CaKind, IssuanceIntended, issuance_stream},
+    signer::{CaIntended, CaKind, CsrIntended, IssuanceIntended, issuance_stream},
     x509::SignatureAlgorithm,
 };
 use uuid::Uuid;
@@ -122,11 +122,11 @@ pub enum Refusal {
     /// A rule asks for an approval, and there is none that was granted for this CA.
     #[error("making this CA needs approval, and the log holds none that was granted for it")]
     NotApproved,
-    /// The TBSCertificate cannot be read.
-    #[error("the TBSCertificate cannot be read")]
+    /// The TBSCertificate or the CSR cannot be read.
+    #[error("what is to be signed cannot be read")]
     Unreadable,
-    /// The TBSCertificate says something else than the intent.
-    #[error("the TBSCertificate differs from its intent: {0}")]
+    /// The TBSCertificate or the CSR says something else than the intent.
+    #[error("what is to be signed differs from its intent: {0}")]
     Differs(&'static str),
 }
 
@@ -189,6 +189,22 @@ pub fn self_signed(intent: &Intent, key: &Owned<Key>) -> Result<Permitted, Refus
         return Err(Refusal::Differs("issuer"));
     }
     Ok(Permitted { intent: intent.event, key: key.id, algorithm: intended.signature_algorithm, message })
+}
+
+/// A CSR: it carries the very managed key that signs it, which is the organization's.
+pub fn csr(
+    event: Uuid,
+    intended: &Owned<Option<CsrIntended>>,
+    key: &Owned<Key>,
+) -> Result<Permitted, Refusal> {
+    let (of, intended) = (intended.organization, intended.state.as_ref().ok_or(Refusal::NoIntent)?);
+    let signature = intended.signature_algorithm;
+    let key = usable(key, intended.key_id, Use { purpose: KeyPurpose::EndEntity, signature, of })?;
+    let message = STANDARD.decode(&intended.info).map_err(|_| Refusal::Unreadable)?;
+    if tbs::spki_of_request(&message).map_err(|_| Refusal::Unreadable)? != key.spki_sha256 {
+        return Err(Refusal::Differs("subjectPublicKeyInfo"));
+    }
+    Ok(Permitted { intent: event, key: key.id, algorithm: signature, message })
 }
 
 /// What signs a CA's certificate.

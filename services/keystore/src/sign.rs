@@ -9,8 +9,10 @@ use bus::{Context, Reply};
 use contracts::{
     CaId, Event as _, KeyId, OrganizationId, Problem,
     event::EventError,
-    keystore::{KeyEvent, KeyGenerated, SignCaCertificate, SignCertificate, SignSelfSigned, SignatureView},
-    signer::CaEvent,
+    keystore::{
+        KeyEvent, KeyGenerated, SignCaCertificate, SignCertificate, SignCsr, SignSelfSigned, SignatureView,
+    },
+    signer::{CaEvent, CertificateRequestEvent, CsrIntended},
 };
 use deadpool_postgres::Pool;
 use eventlog::{Reader, Recorded};
@@ -114,6 +116,33 @@ impl Signing {
         let (parent, parent_key) = (self.ca(parent).await?, self.key(intended.signing_key_id).await?);
         let permitted = precondition::ca_certificate(&ca, &key, Above::Parent(&parent, &parent_key))?;
         self.sign(permitted, &parent_key).await
+    }
+
+    /// Signs the CSR of a certificate request by the managed key that it carries.
+    pub async fn csr(&self, context: Context, command: SignCsr) -> Result<Reply<SignatureView>, Problem> {
+        self.keyring.check()?;
+        let events = self.reader.read_stream(command.request.uuid(), 0).await.map_err(read_problem)?;
+        let mut intent = None;
+        let intended = fold(&events, |state: Option<CsrIntended>, recorded| {
+            if recorded.category != CertificateRequestEvent::CATEGORY {
+                return Ok(state);
+            }
+            match CertificateRequestEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)? {
+                CertificateRequestEvent::CsrIntended(intended) => {
+                    self.guard.saw_event(recorded.recorded_at);
+                    intent = Some(recorded.id);
+                    Ok(Some(intended))
+                }
+                _ => Ok(state),
+            }
+        })?;
+        let intent = intent.filter(|_| intended.organization == context.tenant).ok_or(Refusal::NoIntent)?;
+        if let [(_, signature)] = &journal::find(&self.pool, &[intent]).await?[..] {
+            return Ok(released(signature, true));
+        }
+        let key = intended.state.as_ref().ok_or(Refusal::NoIntent)?.key_id;
+        let key = self.key(key).await?;
+        self.sign(precondition::csr(intent, &intended, &key)?, &key).await
     }
 
     /// Signs, journals, and only then gives the signature out.

@@ -9,7 +9,7 @@ use contracts::{
     keystore::{
         DestroyKey, DestroyMailCredential, DestroySignInCredential, GenerateCaKey, GenerateKey,
         GenerateRequestKey, KeepMailCredential, KeepSignInCredential, KeyEvent, KeyPurpose,
-        MarkKeyCompromised, SignCaCertificate, SignCertificate, SignCheckpoint, SignSelfSigned,
+        MarkKeyCompromised, SignCaCertificate, SignCertificate, SignCheckpoint, SignCsr, SignSelfSigned,
         SignedCheckpoint, UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
@@ -315,6 +315,7 @@ impl Keystore {
             DestroySignInCredential => credentials.destroy_for_sign_in,
             SignCertificate => signing.certificate,
             SignSelfSigned => signing.self_signed,
+            SignCsr => signing.csr,
             SignCaCertificate => signing.ca_certificate,
         }
         bus.serve::<SignCheckpoint, _, _, _>(move |context, command| {

@@ -4,6 +4,7 @@ use contracts::x509::SignatureAlgorithm;
 use sha2::{Digest as _, Sha256};
 use x509_parser::{
     asn1_rs::{Oid, oid},
+    certification_request::X509CertificationRequestInfo,
     prelude::{FromDer as _, TbsCertificate, X509Certificate},
 };
 
@@ -24,9 +25,9 @@ pub struct Tbs {
     pub is_ca: bool,
 }
 
-/// Not a TBSCertificate.
+/// Not a TBSCertificate, or CertificationRequestInfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the TBSCertificate is not valid DER")]
+#[error("what is to be signed is not valid DER")]
 pub struct TbsError;
 
 impl Tbs {
@@ -45,6 +46,14 @@ impl Tbs {
             signature: signature_algorithm(tbs.signature.oid()),
             is_ca: constraints.is_some_and(|constraints| constraints.value.ca),
         })
+    }
+}
+
+/// SHA-256 of the SubjectPublicKeyInfo of a CertificationRequestInfo (RFC 2986 §4.1), hexadecimal.
+pub fn spki_of_request(info: &[u8]) -> Result<String, TbsError> {
+    match X509CertificationRequestInfo::from_der(info) {
+        Ok(([], info)) => Ok(hex::encode(Sha256::digest(info.subject_pki.raw))),
+        _ => Err(TbsError),
     }
 }
 

@@ -15,7 +15,7 @@ use pki::{
     san,
 };
 
-use crate::managed_key::ChosenKey;
+use crate::{managed_key::ChosenKey, rules::Rules};
 
 /// Key, subject and names of the certificate that is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +121,20 @@ impl Applicant {
                 host.map(|name| SubjectAltName::Dns(name.clone())).into_iter().collect()
             }
             Self::Managed { sans, .. } => sans.clone(),
+        }
+    }
+
+    /// Adds the host of the common name to the names, where a CA outside makes the certificate of a managed key: many take
+    /// the names alone, and none is to be forgotten (C1).
+    pub fn fill_names(&mut self, rules: &Rules) {
+        if let Self::Managed { subject: Subject { common_name: Some(host), .. }, sans, .. } = self
+            && rules.is_manual()
+            && hostname::is_host(host)
+        {
+            let is_it = |name: &SubjectAltName| matches!(name, SubjectAltName::Dns(name) if name.eq_ignore_ascii_case(host));
+            if !sans.iter().any(is_it) {
+                sans.push(SubjectAltName::Dns(host.clone()));
+            }
         }
     }
 

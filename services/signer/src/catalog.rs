@@ -52,7 +52,7 @@ struct KnownProfile {
 pub struct Selection {
     /// Profile and policy.
     pub rules: Arc<Rules>,
-    /// The CA; `None` for self-signed certificates.
+    /// The CA; `None` for self-signed certificates, and those of CAs outside.
     pub issuer: Option<Arc<Issuer>>,
 }
 
@@ -60,7 +60,11 @@ impl Selection {
     /// Who signs.
     #[must_use]
     pub fn issuer_kind(&self) -> IssuerKind {
-        self.issuer.as_ref().map_or(IssuerKind::Itself, |issuer| IssuerKind::Ca(issuer.kind))
+        match &self.issuer {
+            Some(issuer) => IssuerKind::Ca(issuer.kind),
+            None if self.rules.is_manual() => IssuerKind::Outside,
+            None => IssuerKind::Itself,
+        }
     }
 }
 
@@ -86,7 +90,9 @@ impl Catalog {
         };
         let rules = known.and_then(|known| known.rules.clone()).ok_or(Missing::Profile)?;
         let ca = match rules.profile.issuer {
-            ProfileIssuer::SelfSigned => return Ok(Selection { rules, issuer: None }),
+            ProfileIssuer::SelfSigned | ProfileIssuer::Manual => {
+                return Ok(Selection { rules, issuer: None });
+            }
             ProfileIssuer::MicroCa => micro_ca::id(organization),
             ProfileIssuer::Ca(id) => id,
         };
@@ -139,6 +145,13 @@ impl Catalog {
     #[must_use]
     pub fn issuers(&self) -> Vec<Arc<Issuer>> {
         self.cas.values().filter_map(|known| known.issuer.clone()).collect()
+    }
+
+    /// The CAs of an organization that have their certificate.
+    #[must_use]
+    pub fn issuers_of(&self, organization: OrganizationId) -> Vec<Arc<Issuer>> {
+        let own = self.cas.values().filter(|known| known.view.organization_id == organization);
+        own.filter_map(|known| known.issuer.clone()).collect()
     }
 
     /// The organization that came first: the one the installation began with.

@@ -2,6 +2,7 @@
 //! every reason for a refusal is told at once.
 
 mod refusal;
+mod waiting;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,8 +13,8 @@ use contracts::{
     labels::{check_labels, check_text},
     signer::{
         ApprovalNeed, CaStatus, CertificateRequestApproved, CertificateRequestCancelled,
-        CertificateRequestEvent, CertificateRequestFailed, CertificateRequestRejected,
-        CertificateRequestSubmitted, issuance_stream,
+        CertificateRequestCompleted, CertificateRequestEvent, CertificateRequestFailed,
+        CertificateRequestRejected, CertificateRequestSubmitted, CsrIntended, CsrMade, issuance_stream,
     },
     x509::{Subject, SubjectChange},
 };
@@ -22,8 +23,11 @@ use runtime::aggregate::Aggregate;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub use self::refusal::Refusal;
+use pki::certificate::Certificate;
+
+pub use self::{refusal::Refusal, waiting::Awaiting};
 use crate::{
+    answer::Known,
     applicant::Applicant,
     issuer::Issuer,
     rules::Rules,
@@ -42,6 +46,12 @@ pub enum CertificateRequest {
     Approved(Box<CertificateRequestSubmitted>),
     /// Accepted; its issuance follows.
     Submitted(Box<CertificateRequestSubmitted>),
+    /// Its CSR for a CA outside is being signed.
+    MakingCsr(Box<CertificateRequestSubmitted>, Box<CsrIntended>),
+    /// Its CSR is there, and what a CA outside answers is waited for.
+    Awaiting(Box<Awaiting>),
+    /// A CA outside issued its certificate.
+    Completed(Box<CertificateRequestSubmitted>, Box<CertificateRequestCompleted>),
     /// There will be no certificate.
     Ended(Box<CertificateRequestSubmitted>),
 }
@@ -82,6 +92,20 @@ pub enum RequestCommand {
         problem: Box<Problem>,
         /// The version of the policy it was judged by.
         policy_version: Option<i32>,
+    },
+    /// Its CSR is going to be this.
+    IntendCsr(Box<CsrIntended>),
+    /// Its CSR is this: DER in base64.
+    MakeCsr {
+        /// The CSR.
+        csr: String,
+    },
+    /// Look at what a CA outside answered, or once more at what it answered earlier.
+    Receive {
+        /// What came.
+        given: Arc<Vec<Certificate>>,
+        /// What is known without it.
+        known: Arc<Known>,
     },
 }
 
@@ -187,13 +211,40 @@ impl Aggregate for CertificateRequest {
                 let of = submitted.identity();
                 Ok(vec![CertificateRequestFailed { of, problem: *problem, policy_version }.into()])
             }
+            (Self::Submitted(submitted) | Self::Approved(submitted), RequestCommand::IntendCsr(intended)) => {
+                Ok(if submitted.manual { vec![(*intended).into()] } else { vec![] })
+            }
+            (
+                Self::Submitted(submitted) | Self::Approved(submitted) | Self::MakingCsr(submitted, _),
+                RequestCommand::MakeCsr { csr },
+            ) => Ok(if submitted.manual {
+                vec![CsrMade { of: submitted.identity(), csr }.into()]
+            } else {
+                vec![]
+            }),
+            (Self::Awaiting(waiting), RequestCommand::Receive { given, known }) => {
+                waiting.receive(&given, &known, now)
+            }
+            (Self::Completed(_, done), RequestCommand::Receive { given, .. }) => {
+                let same = given.iter().any(|one| one.sha256() == done.fingerprint_sha256);
+                if same || given.is_empty() { Ok(vec![]) } else { Err(Refusal::Answered) }
+            }
+            (state, RequestCommand::Receive { .. }) => Err(Refusal::NotWaiting(state.word())),
             // What was decided stays so: whoever says it again, or too late, changes nothing.
             (
-                Self::Approved(_) | Self::Submitted(_) | Self::Ended(_),
+                Self::Pending(_)
+                | Self::Approved(_)
+                | Self::Submitted(_)
+                | Self::MakingCsr(..)
+                | Self::Awaiting(_)
+                | Self::Completed(..)
+                | Self::Ended(_),
                 RequestCommand::Approve { .. }
                 | RequestCommand::Reject { .. }
                 | RequestCommand::Cancel { .. }
-                | RequestCommand::Fail { .. },
+                | RequestCommand::Fail { .. }
+                | RequestCommand::IntendCsr(_)
+                | RequestCommand::MakeCsr { .. },
             ) => Ok(vec![]),
         }
     }
@@ -206,38 +257,86 @@ impl Aggregate for CertificateRequest {
                 if waits { Self::Pending(submitted) } else { Self::Submitted(submitted) }
             }
             (Self::Unsubmitted, _) => Self::Unsubmitted,
-            (
-                Self::Pending(submitted)
-                | Self::Approved(submitted)
-                | Self::Submitted(submitted)
-                | Self::Ended(submitted),
-                event,
-            ) => match event {
-                CertificateRequestEvent::Approved(_) => Self::Approved(submitted),
-                CertificateRequestEvent::Submitted(_)
-                | CertificateRequestEvent::Rejected(_)
-                | CertificateRequestEvent::Cancelled(_)
-                | CertificateRequestEvent::Failed(_) => Self::Ended(submitted),
-            },
+            (state, event) => {
+                let key = state.key();
+                let Some(submitted) = state.submitted().cloned().map(Box::new) else { return state };
+                match event {
+                    CertificateRequestEvent::Approved(_) => Self::Approved(submitted),
+                    CertificateRequestEvent::CsrIntended(intended) => {
+                        Self::MakingCsr(submitted, Box::new(intended))
+                    }
+                    CertificateRequestEvent::CsrMade(made) => {
+                        Self::Awaiting(Box::new(Awaiting::new(*submitted, key, made.csr)))
+                    }
+                    CertificateRequestEvent::CertificateReceived(received) => match state {
+                        Self::Awaiting(waiting) => Self::Awaiting(Box::new(waiting.with(received))),
+                        other => other,
+                    },
+                    CertificateRequestEvent::Completed(done) => Self::Completed(submitted, Box::new(done)),
+                    CertificateRequestEvent::Submitted(_)
+                    | CertificateRequestEvent::Rejected(_)
+                    | CertificateRequestEvent::Cancelled(_)
+                    | CertificateRequestEvent::Failed(_) => Self::Ended(submitted),
+                }
+            }
         }
     }
 
     fn describe(&self) -> Value {
+        let Some(submitted) = self.submitted() else { return Value::Null };
+        let mut described = json!({
+            "source": submitted.source,
+            "profileId": submitted.profile_id,
+            "commonName": submitted.common_name,
+            "sans": submitted.sans,
+            "keyAlgorithm": submitted.key_algorithm,
+            "ttl": submitted.ttl,
+            "labels": submitted.labels,
+            "note": submitted.note,
+        });
         match self {
-            Self::Unsubmitted => Value::Null,
+            Self::Awaiting(waiting) => described["missing"] = json!(waiting.missing()),
+            Self::Completed(_, done) => described["certificate"] = json!(done.fingerprint_sha256),
+            _ => {}
+        }
+        described
+    }
+}
+
+impl CertificateRequest {
+    /// What was asked for.
+    #[must_use]
+    pub fn submitted(&self) -> Option<&CertificateRequestSubmitted> {
+        match self {
+            Self::Unsubmitted => None,
             Self::Pending(submitted)
             | Self::Approved(submitted)
             | Self::Submitted(submitted)
-            | Self::Ended(submitted) => json!({
-                "source": submitted.source,
-                "profileId": submitted.profile_id,
-                "commonName": submitted.common_name,
-                "sans": submitted.sans,
-                "keyAlgorithm": submitted.key_algorithm,
-                "ttl": submitted.ttl,
-                "labels": submitted.labels,
-                "note": submitted.note,
-            }),
+            | Self::MakingCsr(submitted, _)
+            | Self::Completed(submitted, _)
+            | Self::Ended(submitted) => Some(submitted),
+            Self::Awaiting(waiting) => Some(waiting.submitted()),
+        }
+    }
+
+    /// The managed key, as far as it is known.
+    fn key(&self) -> Option<KeyId> {
+        match self {
+            Self::MakingCsr(_, intended) => Some(intended.key_id),
+            other => other.submitted()?.key_id,
+        }
+    }
+
+    /// Where it stands, in a word.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Unsubmitted => "not there",
+            Self::Pending(_) => "waiting for its approval",
+            Self::Approved(_) | Self::MakingCsr(..) => "waiting for its CSR",
+            Self::Submitted(_) => "for a CA of ours",
+            Self::Awaiting(_) => "waiting",
+            Self::Completed(..) => "issued",
+            Self::Ended(_) => "over",
         }
     }
 }
@@ -285,12 +384,13 @@ impl Submit {
             sans: applicant.sans(),
             key_algorithm: applicant.key_algorithm(),
             ttl: limits.cut(ttl, now),
-            issuance: Some(ids.issuance(issuer.as_deref())),
+            issuance: (!rules.is_manual()).then(|| ids.issuance(issuer.as_deref())),
             certificate_id: ids.certificate,
             belongs,
             labels: choice.labels,
             note: choice.note,
             approval: None,
+            manual: rules.is_manual(),
         })
     }
 }

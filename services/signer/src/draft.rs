@@ -246,6 +246,7 @@ mod tests {
             ttl: Lifetime::days(90),
             issuance: None,
             approval: None,
+            manual: false,
             certificate_id: CertificateId(Uuid::from_u128(4)),
             belongs: contracts::directory::Belonging::default(),
             labels: BTreeMap::new(),

@@ -2,8 +2,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `submit_certificate_request` `create_ca` `suspend_ca` `resume_ca` `create_profile` `update_profile` `create_policy` `update_policy` |
-//! | commands sent | directory's `request_approval`; keystore's `generate_ca_key` `generate_request_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` |
+//! | commands answered | `submit_certificate_request` `receive_certificate` `create_ca` `suspend_ca` `resume_ca` `create_profile` `update_profile` `create_policy` `update_policy` |
+//! | commands sent | directory's `request_approval`; keystore's `generate_ca_key` `generate_request_key` `sign_certificate` `sign_self_signed` `sign_csr` `sign_ca_certificate` |
 //! | events written | `certificate_request.*` `guarded_act.*` `issuance.*` `ca.*` `profile.*` `policy.*` `signer_name.*` |
 //! | tables owned | `signer.certificate_request` `ca` `profile` `policy` (read models, seen as `api_signer.*`) |
 //!
@@ -21,6 +21,7 @@
 //! | [`finisher`] | what was left open by a crash |
 //! | [`approval`], [`hold`] | what has to be approved first, and how it waits; also CAs, profiles and policies |
 //! | [`guarded_acts`], [`proceed`], [`guarded_act`] | the process that asks for approvals and goes on once they are granted |
+//! | [`manual`], [`answer`], [`outside`] | requests for a CA outside: the CSR, what the CA answers, what completes it later |
 //!
 //! What it stands on:
 //!
@@ -32,6 +33,7 @@
 //! | [`expiry`] | CAs that are about to end |
 //! | [`fields`], [`log`], [`view`], [`projection`], [`metrics`] | checks; reading back; what users and operators see |
 
+pub mod answer;
 pub mod applicant;
 pub mod approval;
 pub mod ca;
@@ -50,10 +52,12 @@ pub mod issue;
 pub mod issuer;
 pub mod log;
 pub mod managed_key;
+pub mod manual;
 pub mod metrics;
 pub mod micro_ca;
 pub mod names;
 pub mod organizations;
+pub mod outside;
 pub mod policies;
 pub mod policy;
 pub mod proceed;
@@ -74,8 +78,8 @@ use std::{sync::Arc, time::Duration};
 
 use bus::BusError;
 use contracts::signer::{
-    CreateCa, CreatePolicy, CreateProfile, ResumeCa, SubmitCertificateRequest, SuspendCa, UpdatePolicy,
-    UpdateProfile,
+    CreateCa, CreatePolicy, CreateProfile, ReceiveCertificate, ResumeCa, SubmitCertificateRequest, SuspendCa,
+    UpdatePolicy, UpdateProfile,
 };
 use runtime::{error::words, service::ServiceContext};
 
@@ -101,6 +105,7 @@ pub async fn start(context: ServiceContext) -> Result<(), BusError> {
     finisher::start(&context, signer.clone());
     guarded_acts::start(&context, signer.clone());
     expiry::start(&context, signer.clone());
+    outside::start(&context, signer.clone());
     context.shutdown.spawn_droppable(furnish_first(context.clone(), signer.clone()));
     serve(&context, signer).await
 }
@@ -120,6 +125,7 @@ async fn serve(context: &ServiceContext, signer: Arc<Signer>) -> Result<(), BusE
     }
     serve! {
         SubmitCertificateRequest => submit,
+        ReceiveCertificate => receive_certificate,
         CreateCa => create_ca,
         SuspendCa => suspend_ca,
         ResumeCa => resume_ca,

@@ -20,6 +20,8 @@ pub enum IssuerKind {
     Ca(CaKind),
     /// The certificate's own key.
     Itself,
+    /// A CA outside.
+    Outside,
 }
 
 impl IssuerKind {
@@ -29,6 +31,7 @@ impl IssuerKind {
             Self::Ca(CaKind::Issuing) => "issuing",
             Self::Ca(CaKind::Micro) => "micro",
             Self::Itself => "self_signed",
+            Self::Outside => "manual",
         }
     }
 }

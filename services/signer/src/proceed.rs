@@ -136,7 +136,7 @@ impl Signer {
             return Ok(id);
         }
         let command: SubmitCertificateRequest = body(held)?;
-        match self.sign_approved(context, command, submitted).await {
+        match self.sign_approved(context, command, submitted, known.version).await {
             Ok(()) => Ok(id),
             Err((problem, policy_version)) if is_final(&problem) => {
                 let problem = after_approval(problem);
@@ -154,6 +154,7 @@ impl Signer {
         context: &Context,
         command: SubmitCertificateRequest,
         submitted: &CertificateRequestSubmitted,
+        recorded: i32,
     ) -> Result<(), (Problem, Option<i32>)> {
         let belongs = submitted.belongs;
         let target = Target::certificate(context.tenant, &belongs, Some(submitted.profile_id), None);
@@ -163,9 +164,10 @@ impl Signer {
         self.level(self.domains.catch_up()).await.map_err(early)?;
         let wanted = command.key.unwrap_or_default();
         let managed = self.managed_key(context, None, wanted).await.map_err(early)?;
-        let (applicant, _, choice) = read(command, managed).map_err(early)?;
+        let (mut applicant, _, choice) = read(command, managed).map_err(early)?;
         let profile = Reference::Id(submitted.profile_id);
         let selection = self.select(context, Some(&profile)).await.map_err(early)?;
+        applicant.fill_names(&selection.rules);
         let policy_version = selection.rules.policy_version;
         let version = Some(policy_version);
         let policy = selection.rules.policy_name.clone();
@@ -204,6 +206,9 @@ impl Signer {
         let mut accepted = accepted.map_err(&judged)?;
         as_approved(&accepted.submitted, submitted).map_err(&judged)?;
         accepted.submitted.approval.clone_from(&submitted.approval);
+        if accepted.submitted.manual {
+            return self.go_on_manually(context, accepted, recorded).await.map(drop).map_err(&judged);
+        }
         let begun = self.record(context, accepted, None).await.map_err(&judged)?;
         let intent = match begun {
             Begun::Recorded(_, intent) => Some(*intent),

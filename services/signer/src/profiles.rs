@@ -171,6 +171,7 @@ impl Signer {
     async fn profile_issuer(&self, context: &Context, choice: CaChoice) -> Result<ProfileIssuer, Problem> {
         let reference = match choice {
             CaChoice::SelfSigned => return Ok(ProfileIssuer::SelfSigned),
+            CaChoice::Manual => return Ok(ProfileIssuer::Manual),
             CaChoice::Ca(reference) => reference,
         };
         if reference == Reference::Name(micro_ca::NAME.to_owned()) {

@@ -27,7 +27,7 @@ impl Signer {
     ) -> Result<Option<Answer<IssuedCertificate>>, Problem> {
         let Some(recorded) = log::first_event(&self.reader, context).await? else { return Ok(None) };
         let CertificateRequestEvent::Submitted(submitted) = event(&recorded)? else { return Ok(None) };
-        if let Some(ApprovalNeed::Needed { .. }) = submitted.approval {
+        if submitted.manual || matches!(submitted.approval, Some(ApprovalNeed::Needed { .. })) {
             // It goes on by itself; the operation says how far it is.
             return Ok(Some(Answer::Waits(Waits { position: recorded.position, replayed: true })));
         }

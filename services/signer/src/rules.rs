@@ -46,6 +46,12 @@ impl Rules {
     pub fn is_self_signed(&self) -> bool {
         self.profile.issuer == ProfileIssuer::SelfSigned
     }
+
+    /// Whether a CA outside signs certificates.
+    #[must_use]
+    pub fn is_manual(&self) -> bool {
+        self.profile.issuer == ProfileIssuer::Manual
+    }
 }
 
 /// SHA-256 over both as JSON, whose members have a fixed order.

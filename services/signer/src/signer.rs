@@ -7,14 +7,14 @@ use contracts::signer::SignerNameEvent;
 use eventlog::{Appender, Reader};
 use runtime::{
     authority::Authority, blocked_keys::BlockedKeys, clock::Clock, domains::Domains, fold::Live, ids::Ids,
-    names::Names, repository::Repository, service::ServiceContext,
+    names::Names, repository::Repository, service::ServiceContext, trusted_roots::TrustedRoots,
 };
 
 use tokio::sync::Mutex;
 
 use crate::{
     ca::Ca, catalog::Catalog, certificate_request::CertificateRequest, guarded_act::GuardedAct,
-    metrics::Metrics, policy::Policy, profile::Profile, throwaway::ThrowawayKeys,
+    metrics::Metrics, outside::Outside, policy::Policy, profile::Profile, throwaway::ThrowawayKeys,
 };
 
 /// Aggregates of each kind that are remembered.
@@ -30,6 +30,8 @@ pub struct Signer {
     pub(crate) catalog: Live<Catalog>,
     pub(crate) domains: Live<Domains>,
     pub(crate) blocked: Live<BlockedKeys>,
+    pub(crate) outside: Live<Outside>,
+    pub(crate) trusted_roots: Live<TrustedRoots>,
     pub(crate) appender: Appender,
     pub(crate) reader: Reader,
     pub(crate) bus: Bus,
@@ -57,11 +59,15 @@ impl Signer {
         let catalog = Live::start("catalog_in_memory", &reader, &bus, &health, &shutdown, DOUBT);
         let domains = Live::start("domains_in_memory", &reader, &bus, &health, &shutdown, DOMAINS_DOUBT);
         let blocked = Live::start("compromised_keys", &reader, &bus, &health, &shutdown, DOUBT);
+        let outside = Live::start("outside_in_memory", &reader, &bus, &health, &shutdown, DOUBT);
+        let trusted_roots = Live::start("trusted_roots", &reader, &bus, &health, &shutdown, DOUBT);
         Arc::new(Self {
             authority,
             catalog,
             domains,
             blocked,
+            outside,
+            trusted_roots,
             appender,
             bus,
             ids,

@@ -3,7 +3,7 @@
 //! A request has three durable waits: [`Signer::record`], keystore's journal, and the end of [`Signer::issue`].
 //! Everything else happens in memory, and nothing is kept of a request that is refused.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bus::{Answer, Context, Reply, Waits};
 use contracts::{
@@ -39,6 +39,7 @@ use crate::{
     draft::{Contents, Draft, Signatory},
     issue::{Intent, Issued},
     managed_key::Managed,
+    manual,
     rules::Rules,
     signer::Signer,
     throwaway::ThrowawayKey,
@@ -51,10 +52,11 @@ const ATTEMPTS: u32 = 3;
 /// A request that may be recorded, and the certificate that is to come of it.
 pub(crate) struct Accepted {
     pub(crate) submit: Submit,
-    spki: Vec<u8>,
+    pub(crate) spki: Vec<u8>,
     now: Timestamp,
     pub(crate) submitted: CertificateRequestSubmitted,
-    draft: Draft,
+    /// Missing where a CA outside signs.
+    draft: Option<Draft>,
 }
 
 impl Accepted {
@@ -66,6 +68,18 @@ impl Accepted {
             None => Value::Null, // it is made afterwards
         };
         differences(&Value::Null, &json!({"subject": subject, "publicKeySha256": key}))
+    }
+}
+
+impl Submit {
+    /// The subject's Name that is certified, DER. Errors: `validation_failed`.
+    pub(crate) fn subject_der(&self) -> Result<Cow<'_, [u8]>, Problem> {
+        match self.subject() {
+            (_, changes) if changes.is_empty() => self.applicant.subject_der(),
+            (subject, _) => name::subject_to_name(&subject)
+                .map(Cow::Owned)
+                .map_err(|error| Problem::new(Code::ValidationFailed, error.to_string())),
+        }
     }
 }
 
@@ -133,8 +147,9 @@ impl Signer {
     ) -> Result<Begun, Problem> {
         let (department, as_sent) = (command.department.clone(), command.clone());
         let managed = self.managed_key(context, Some(caller), command.key.unwrap_or_default()).await?;
-        let (applicant, profile, choice) = read(command, managed)?;
+        let (mut applicant, profile, choice) = read(command, managed)?;
         let selection = self.select(context, profile.as_ref()).await?;
+        applicant.fill_names(&selection.rules);
         let belongs = self.belongs(context, caller, department.as_ref(), &selection.rules).await?;
         let delegate = Delegate { organization_id: context.tenant, department_id: belongs.department_id };
         let kind = selection.rules.profile.certificate_type;
@@ -173,6 +188,9 @@ impl Signer {
         if context.dry_run {
             return Ok(Begun::Tried(tried(accepted.submitted)));
         }
+        if accepted.submitted.manual {
+            return self.begin_manual(context, accepted).await;
+        }
         let event = CertificateRequestEvent::Submitted(accepted.submitted.clone());
         let stream = accepted.submitted.id.uuid();
         let request = append(context, &self.ids, stream, Expected::Version(0), &[event])?;
@@ -190,7 +208,12 @@ impl Signer {
         let Some(CertificateRequestEvent::Submitted(submitted)) = events.pop() else {
             return Err(Problem::internal()); // a new request is submitted or refused
         };
-        let draft = self.draft(&submit, &submitted, &spki, now).await?;
+        let draft = if submitted.manual {
+            manual::csr_info(&submit, &submitted, &spki)?; // it can be made
+            None
+        } else {
+            Some(self.draft(&submit, &submitted, &spki, now).await?)
+        };
         Ok(Accepted { submit, spki, now, submitted, draft })
     }
 
@@ -224,12 +247,7 @@ impl Signer {
         spki: &[u8],
         now: Timestamp,
     ) -> Result<Draft, Problem> {
-        let subject = match submit.subject() {
-            (_, changes) if changes.is_empty() => submit.applicant.subject_der()?,
-            (subject, _) => name::subject_to_name(&subject)
-                .map_err(|error| Problem::new(Code::ValidationFailed, error.to_string()))?
-                .into(),
-        };
+        let subject = submit.subject_der()?;
         let contents = Contents {
             subject: &subject,
             spki,
@@ -248,7 +266,8 @@ impl Signer {
         accepted: Accepted,
         request: Option<Append>,
     ) -> Result<Begun, Problem> {
-        let Accepted { mut submit, spki, now, submitted, mut draft } = accepted;
+        let Accepted { mut submit, spki, now, submitted, draft } = accepted;
+        let mut draft = draft.ok_or_else(Problem::internal)?;
         let mut commands = Vec::from_iter(request);
         for attempt in 1..=ATTEMPTS {
             let intended = draft.intent(&submitted, signatory(&submit));

@@ -130,6 +130,8 @@ pub fn certificate_request(
         approval: submitted.approval,
         reason: None,
         problem: None,
+        manual: submitted.manual,
+        missing: None,
         requested_by,
         version: 1,
     }

@@ -43,7 +43,7 @@ impl StatusWord {
     pub const fn of_certificate(status: CertificateStatus, origin: Origin) -> Self {
         match (status, origin) {
             (CertificateStatus::Expired, _) => Self::Expired,
-            (CertificateStatus::Active, Origin::Issued | Origin::SelfSigned) => Self::Issued,
+            (CertificateStatus::Active, Origin::Issued | Origin::SelfSigned | Origin::Manual) => Self::Issued,
             (CertificateStatus::Active, Origin::Imported) => Self::External,
         }
     }
@@ -53,7 +53,7 @@ impl StatusWord {
     pub const fn of_request(status: RequestStatus) -> Self {
         match status {
             RequestStatus::PendingApproval => Self::Requested,
-            RequestStatus::Approved | RequestStatus::Issuing => Self::Approved,
+            RequestStatus::Approved | RequestStatus::AwaitingCertificate | RequestStatus::Issuing => Self::Approved,
             RequestStatus::Issued => Self::Issued,
             RequestStatus::Rejected | RequestStatus::Cancelled | RequestStatus::Failed => Self::Declined,
         }

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::RequestKey;
+use super::{
+    CertificateReceived, CertificateRequestCompleted, CsrIntended, CsrMade, MissingIssuer, RequestKey,
+};
 use crate::{
     AdministratorId, ApprovalId, CertificateId, CertificateRequestId, DepartmentId, KeyId, Lifetime,
     OrganizationId, Permission, Problem, ProfileId, Timestamp, command,
@@ -75,6 +77,9 @@ pub struct CertificateRequestSubmitted {
     /// What was decided about its approval; missing: it needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalNeed>,
+    /// Whether a CA outside signs it: people take the CSR there and bring the certificate back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub manual: bool,
 }
 
 /// How a request that needs approval begins.
@@ -133,6 +138,10 @@ impl CertificateRequestEvent {
             Self::Rejected(event) => event.of,
             Self::Cancelled(event) => event.of,
             Self::Failed(event) => event.of,
+            Self::CsrIntended(event) => event.of,
+            Self::CsrMade(event) => event.of,
+            Self::CertificateReceived(event) => event.of,
+            Self::Completed(event) => event.of,
         }
     }
 }
@@ -205,6 +214,10 @@ events! {
         Rejected(CertificateRequestRejected) = "certificate_request.rejected" v 1,
         Cancelled(CertificateRequestCancelled) = "certificate_request.cancelled" v 1,
         Failed(CertificateRequestFailed) = "certificate_request.failed" v 1,
+        CsrIntended(CsrIntended) = "certificate_request.csr_intended" v 1,
+        CsrMade(CsrMade) = "certificate_request.csr_made" v 1,
+        CertificateReceived(CertificateReceived) = "certificate_request.certificate_received" v 1,
+        Completed(CertificateRequestCompleted) = "certificate_request.completed" v 1,
     }
 }
 
@@ -272,8 +285,10 @@ pub enum RequestStatus {
     PendingApproval,
     /// Enough approved; what holds now is looked at once more.
     Approved,
-    /// Accepted; the certificate is being signed.
+    /// Accepted; the CSR or the certificate is being signed.
     Issuing,
+    /// Its CSR is there for a CA outside, whose certificate is waited for; `missing` says what else.
+    AwaitingCertificate,
     /// Done.
     Issued,
     /// It was not approved.
@@ -332,6 +347,12 @@ pub struct CertificateRequestView {
     /// Why it failed after its approval.
     #[serde(default)]
     pub problem: Option<Problem>,
+    /// Whether a CA outside signs it: people take the CSR there and bring the certificate back.
+    #[serde(default)]
+    pub manual: bool,
+    /// What is missing of the chain of the certificate that came back.
+    #[serde(default)]
+    pub missing: Option<MissingIssuer>,
     /// Who asked.
     pub requested_by: String,
     /// When.

@@ -48,7 +48,7 @@ pub struct CreateProfile {
     /// What its certificates are for; missing: `server`.
     #[serde(rename = "type", default)]
     pub certificate_type: CertificateType,
-    /// A CA by id or name; `self` for self-signed; missing: the Micro CA.
+    /// A CA by id or name; `self` for self-signed; `manual` for a CA outside; missing: the Micro CA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<CaChoice>,
     /// The policy; missing: the one named `default`.
@@ -75,11 +75,13 @@ pub struct CreateProfile {
 }
 command!(CreateProfile => ProfileView, Signer, "create_profile", Some(Permission::ProfileWrite));
 
-/// `"self"`, or a CA by id or name.
+/// `"self"`, `"manual"`, or a CA by id or name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CaChoice {
     /// Self-signed by the certificate's own managed key.
     SelfSigned,
+    /// A CA outside, to which people carry the CSR.
+    Manual,
     /// This CA.
     Ca(Reference<CaId>),
 }
@@ -87,6 +89,7 @@ impl Serialize for CaChoice {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::SelfSigned => s.serialize_str("self"),
+            Self::Manual => s.serialize_str("manual"),
             Self::Ca(reference) => reference.serialize(s),
         }
     }
@@ -94,8 +97,10 @@ impl Serialize for CaChoice {
 impl<'de> Deserialize<'de> for CaChoice {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-        if text == "self" {
-            return Ok(Self::SelfSigned);
+        match &*text {
+            "self" => return Ok(Self::SelfSigned),
+            "manual" => return Ok(Self::Manual),
+            _ => {}
         }
         text.parse().map(Self::Ca).map_err(serde::de::Error::custom)
     }
@@ -106,7 +111,7 @@ impl JsonSchema for CaChoice {
     }
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let ca = generator.subschema_for::<Reference<CaId>>();
-        schemars::json_schema!({"anyOf": [{"const": "self"}, ca]})
+        schemars::json_schema!({"anyOf": [{"enum": ["self", "manual"]}, ca]})
     }
 }
 

@@ -17,6 +17,8 @@ pub enum ProfileIssuer {
     Ca(CaId),
     /// The subscriber's own managed key: a self-signed certificate.
     SelfSigned,
+    /// A CA outside: people take the CSR there and bring the certificate back.
+    Manual,
 }
 
 /// What a profile's certificates are for; fixes their key usage and extended key usage.

@@ -11,5 +11,6 @@ mod paths;
 mod policy_matrix;
 mod reading_csrs;
 mod refusing_csrs;
+mod requesting;
 mod robustness;
 mod support;

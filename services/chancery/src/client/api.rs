@@ -205,6 +205,11 @@ impl Api {
                             let resource = state["resource"]["path"].as_str().unwrap_or_default().to_owned();
                             return self.get(&resource, &[]).await;
                         }
+                        // That may take days, and the person has to do something meanwhile.
+                        Some("waiting") if state["waitingFor"] == "certificate" => {
+                            let resource = state["resource"]["path"].as_str().unwrap_or_default().to_owned();
+                            return self.get(&resource, &[]).await;
+                        }
                         Some("failed") => return Err(Failure::Problem(state["error"].clone())),
                         _ => tokio::time::sleep(Duration::from_millis(300)).await,
                     }

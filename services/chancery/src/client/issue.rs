@@ -74,6 +74,9 @@ impl Issue {
         let Some(certificate) = request["certificateId"].as_str() else {
             return changed(api, &request, COLUMNS);
         };
+        if request["status"] == "awaiting_certificate" {
+            return for_the_ca(api, &request).await;
+        }
         let position = answer.position();
         let path = format!("/api/v1/certificates/{certificate}");
         if api.format() == Format::Pem {
@@ -129,6 +132,30 @@ impl Issue {
         }
         Ok(body)
     }
+}
+
+/// A request whose CSR somebody has to take to a CA outside.
+const WAITING: &[Column] = &[
+    Column("COMMON NAME", "/commonName", false),
+    Column("STATUS", "/status", false),
+    Column("NAMES", "/sans", false),
+    Column("REQUEST", "/id", false),
+    Column("KEY", "/keyId", true),
+];
+
+/// Prints the request, or its CSR, and says what is to be done with it.
+async fn for_the_ca(api: &Api, request: &Value) -> Result<(), Failure> {
+    let id = request["id"].as_str().unwrap_or_default();
+    if api.format() == Format::Pem {
+        let csr = api.get(&format!("/api/v1/certificate-requests/{id}/csr"), &[]).await?;
+        output::text(&String::from_utf8_lossy(&csr.body));
+        return Ok(());
+    }
+    output::one(api.format(), request, WAITING)?;
+    output::note(&format!(
+        "the CSR: chancery request csr {id}; hand in what the CA answers: chancery request answer {id} FILE"
+    ));
+    Ok(())
 }
 
 /// `key=value` pairs as an object.

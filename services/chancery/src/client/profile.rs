@@ -40,7 +40,7 @@ pub enum Profile {
         /// server, client, code_signing or device
         #[arg(long = "type", default_value = "server")]
         certificate_type: String,
-        /// Issuing CA by id or name, or `self`; the Micro CA when not given
+        /// Issuing CA by id or name, `self`, or `manual` for a CA outside; the Micro CA when not given
         #[arg(long)]
         ca: Option<String>,
         /// Policy by id or name; the one named `default` when not given
@@ -77,7 +77,8 @@ impl Profile {
                 let mut body =
                     json!({"name": name, "type": certificate_type, "ttl": {"default": ttl, "max": max_ttl}});
                 if let Some(ca) = ca {
-                    body["ca"] = if ca == "self" { ca.into() } else { reference("ca", &ca).into() };
+                    body["ca"] =
+                        if ca == "self" || ca == "manual" { ca.into() } else { reference("ca", &ca).into() };
                 }
                 if let Some(policy) = policy {
                     body["policy"] = reference("pol", &policy).into();

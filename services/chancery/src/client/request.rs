@@ -1,5 +1,6 @@
 //! `chancery request …`: certificate requests.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::Subcommand;
 use contracts::Lifetime;
 use http::Method;
@@ -10,7 +11,7 @@ use super::{
     approval,
     failure::Failure,
     issue::{Issue, reference},
-    listing::{self, List, read_csr},
+    listing::{self, List, change, read_csr, read_input, refuse_private_key},
     output::{self, Column},
 };
 
@@ -43,6 +44,13 @@ pub enum Request {
     Csr {
         /// Its id
         id: String,
+    },
+    /// Hand in what a CA outside answered to the CSR of a request
+    Answer {
+        /// The request's id
+        id: String,
+        /// File with the certificate and whatever came with it, in any order; `-` for standard input
+        file: String,
     },
     /// Check a CSR against a profile's policy without requesting anything
     Validate {
@@ -81,6 +89,7 @@ impl Request {
                 let answer = api.get(&format!("{path}/{id}/csr"), &[]).await?;
                 output::pem(api.format(), &answer.body)
             }
+            Self::Answer { id, file } => answer(api, &format!("{path}/{id}/certificate"), &file).await,
             Self::Validate { csr, profile, ttl } => {
                 let mut body = json!({"csr": read_csr(&csr)?});
                 if let Some(profile) = profile {
@@ -100,4 +109,19 @@ impl Request {
             Self::Timeline { id } => listing::timeline(api, &format!("{path}/{id}/timeline")).await,
         }
     }
+}
+
+/// What is shown of an answer.
+const ANSWERED: &[Column] = &[
+    Column("STATUS", "/status", false),
+    Column("CERTIFICATE", "/certificateId", false),
+    Column("MISSING", "/detail", false),
+    Column("REQUEST", "/id", true),
+];
+
+async fn answer(api: &Api, path: &str, file: &str) -> Result<(), Failure> {
+    let bytes = read_input(file)?;
+    refuse_private_key(file, &bytes)?;
+    let certificate = String::from_utf8(bytes).unwrap_or_else(|binary| STANDARD.encode(binary.as_bytes()));
+    change(api, Method::POST, path, Some(&json!({"certificate": certificate})), ANSWERED).await
 }

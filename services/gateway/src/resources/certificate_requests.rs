@@ -3,19 +3,21 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use contracts::{
-    ApprovalId, Class, Code, OperationId, Permission, Problem, Service, Violation,
+    ApprovalId, CertificateId, CertificateRequestId, Class, Code, OperationId, Permission, Problem, Service,
+    Violation,
     directory::{ApprovalView, DeclineApproval, GiveApproval, WithdrawApproval},
     id::Reference,
     signer::{
         ApprovalNeed, CertificateRequestEvent, CertificateRequestSubmitted, CertificateRequestView,
-        IssuedCertificate, RequestSource, RequestStatus, SubmitCertificateRequest,
+        IssuedCertificate, MissingIssuer, ReceiveCertificate, RequestAnswer, RequestSource, RequestStatus,
+        SubmitCertificateRequest,
     },
     x509::CertificateType,
 };
 use eventlog::Recorded;
 use http::StatusCode;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -74,6 +76,35 @@ struct AnsweredRequest {
     /// The certificate as PEM.
     certificate: String,
     /// The CA certificates above it up to the root, nearest first, as PEM.
+    certificate_chain: String,
+}
+
+/// What a CA outside answered.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Answered {
+    /// The certificate and whatever came with it, in any order: PEM with any text around, PKCS #7, or either's DER as
+    /// base64.
+    certificate: String,
+}
+
+/// Where a request stands after what a CA outside answered.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Received {
+    /// The request.
+    id: CertificateRequestId,
+    /// `issued`, or `awaiting_certificate` while something is missing.
+    status: RequestStatus,
+    /// The certificate's id in the inventory, once it is issued.
+    certificate_id: CertificateId,
+    /// What is missing of the chain.
+    missing: Option<MissingIssuer>,
+    /// What there is to know, in a sentence: what is missing, or that nobody here trusts the root.
+    detail: Option<String>,
+    /// The certificate as PEM.
+    certificate: String,
+    /// The CA certificates above it, nearest first, as far as they are known, as PEM.
     certificate_chain: String,
 }
 
@@ -169,6 +200,19 @@ pub fn operations() -> Vec<Operation> {
         .answers_any::<String>(StatusCode::OK, "The CSR.", &["application/x-pem-file"], json!(csr))
         .problem(Code::InvalidState)
         .handled_by(show_csr),
+        Operation::post(
+            "/api/v1/certificate-requests/{id}/certificate",
+            "receiveCertificate",
+            "Hand in what a CA outside answered to the CSR of a request",
+        )
+        .needs(Permission::RequestCreate)
+        .sensitive()
+        .takes::<Answered>(
+            json!({"certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"}),
+        )
+        .answers::<Received>(StatusCode::OK, "Where the request stands now.", received_example())
+        .problems(&[Code::CertificateInvalid, Code::KeyMismatch, Code::InvalidState])
+        .handled_by(receive),
         Operation::get(
             "/api/v1/certificate-requests/{id}/timeline",
             "getCertificateRequestTimeline",
@@ -313,12 +357,41 @@ fn refused_parameter(name: &str, detail: String) -> Problem {
 }
 
 async fn show_csr(call: Call) -> Result<Answer, Problem> {
-    let (_, submitted) = submitted(&call).await?;
-    let Some(csr) = submitted.csr else {
-        let words = "the request has no CSR: its key is managed";
+    let (history, submitted) = submitted(&call).await?;
+    let mut csr = submitted.csr;
+    for recorded in &history {
+        if let CertificateRequestEvent::CsrMade(made) = issuance::read_event(recorded)? {
+            csr = Some(made.csr);
+        }
+    }
+    let Some(csr) = csr else {
+        let words = match submitted.manual {
+            true => "the request has no CSR yet: it is made once the request is approved",
+            false => "the request has no CSR: its key is managed, and a CA of ours signs",
+        };
         return Err(Problem::new(Code::InvalidState, words));
     };
     Ok(Answer::new(StatusCode::OK, "application/x-pem-file", pem::block("CERTIFICATE REQUEST", &csr)))
+}
+
+async fn receive(call: Call) -> Result<Answer, Problem> {
+    let Answered { certificate } = call.json()?;
+    let command = ReceiveCertificate { request: call.parse("id")?, certificate };
+    call.send(command, |answer, _version| {
+        let RequestAnswer { request_id, status, certificate_id, missing, detail, certificate, chain } =
+            answer;
+        let received = Received {
+            id: request_id,
+            status,
+            certificate_id,
+            missing,
+            detail,
+            certificate: pem::certificate(&certificate),
+            certificate_chain: chain.iter().map(|der| pem::certificate(der)).collect(),
+        };
+        Answer::json(StatusCode::OK, &received)
+    })
+    .await
 }
 
 async fn show_timeline(call: Call) -> Result<Answer, Problem> {
@@ -350,6 +423,16 @@ fn approval_of(submitted: &CertificateRequestSubmitted) -> Option<ApprovalId> {
     }
 }
 
+fn received_example() -> Value {
+    let certificate = "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n";
+    json!({"id": "req_01jdp4q2x8f7mb3v5kz6n9w0ae", "status": "awaiting_certificate",
+        "certificateId": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "missing": {"subject": "CN=Example Issuing CA 1", "keyIdentifier": "4e1243bd…",
+            "issued": "CN=shop.example.com"},
+        "detail": "the certificate of 'CN=Example Issuing CA 1', which issued 'CN=shop.example.com', is missing",
+        "certificate": certificate, "certificateChain": ""})
+}
+
 fn example() -> Value {
     json!({"id": "req_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "departmentId": null, "certificateType": "server", "status": "issued",
@@ -357,7 +440,7 @@ fn example() -> Value {
         "certificateId": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "commonName": "shop.example.com",
         "subjectChanges": [{"attribute": "organization", "found": ["Other"], "used": ["Example"]}],
         "sans": [{"type": "dns", "value": "shop.example.com"}], "keyAlgorithm": "ecdsa_p256", "ttl": "90d",
-        "labels": {"env": "prod"}, "note": "CHG-1042", "approval": null, "reason": null, "problem": null, "requestedBy": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "labels": {"env": "prod"}, "note": "CHG-1042", "approval": null, "reason": null, "problem": null, "manual": false, "missing": null, "requestedBy": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "createdAt": "2026-11-21T09:00:00Z", "version": 1})
 }
 

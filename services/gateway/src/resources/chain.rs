@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contracts::{
-    CaId, Code, OrganizationId, Permission, Problem, Timestamp, TrustSetId, inventory::CertificateView,
-    signer::CaView,
+    CaId, CertificateRequestId, Code, OrganizationId, Permission, Problem, Timestamp, TrustSetId,
+    inventory::{CertificateView, Origin},
+    signer::{CaView, CertificateRequestEvent},
 };
 use http::StatusCode;
 use pki::{
@@ -21,6 +23,7 @@ use super::{cas::CAS, certificates::CERTIFICATES, trust_sets::TRUST_SETS};
 use crate::{
     answer::Answer,
     call::Call,
+    events, issuance,
     operation::Operation,
     parameter::{Header, Kind, Parameter},
     reach::Reach,
@@ -166,7 +169,10 @@ async fn show(call: Call) -> Result<Answer, Problem> {
     let view: CertificateView = serde_json::from_str(&found.document).map_err(read::internal)?;
     let leaf = representation::certificate(&view.certificate)?;
     let trust_set = judge(&call, view.organization_id).await?;
-    let cas = above(&call, view.issuer.ca_id).await?;
+    let cas = match view.request_id.filter(|_| view.origin == Origin::Manual) {
+        Some(request) => brought_back(&call, request).await?,
+        None => above(&call, view.issuer.ca_id).await?,
+    };
     let known = Known::of(&call, &view, &leaf, &cas, trust_set.as_ref().map(|set| set.id)).await?;
     let (all, anchors): (Vec<_>, Vec<_>) = (known.all.iter().collect(), known.anchors().collect());
     let paths = path::paths(&leaf, &all, &anchors, call.now);
@@ -208,6 +214,19 @@ pub async fn above(call: &Call, ca: Option<CaId>) -> Result<Vec<Certificate>, Pr
         }
     }
     Ok(chain)
+}
+
+/// The certificates above one that a CA outside issued, nearest first, as they were completed.
+async fn brought_back(call: &Call, request: CertificateRequestId) -> Result<Vec<Certificate>, Problem> {
+    let history = call.gateway.reader.read_stream(request.uuid(), 0).await;
+    let history = history.map_err(|error| events::unreadable(&error))?;
+    let Some(last) = history.last() else { return Ok(vec![]) };
+    let CertificateRequestEvent::Completed(done) = issuance::read_event(last)? else { return Ok(vec![]) };
+    let read = |base64: &String| {
+        let der = STANDARD.decode(base64).map_err(read::internal)?;
+        Certificate::read_der(&der).map_err(read::internal)
+    };
+    done.chain.iter().map(read).collect()
 }
 
 /// The trust set that is asked for, or the default one of an organization. Whoever may read a certificate may see it judged

@@ -26,7 +26,7 @@ pub struct OperationView {
     pub kind: String,
     /// Where it stands.
     pub status: OperationStatus,
-    /// What it waits for: `approval`.
+    /// What it waits for: `approval`, or the `certificate` of a CA outside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<&'static str>,
     /// How far it is, where that can be counted.

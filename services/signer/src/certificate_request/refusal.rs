@@ -2,6 +2,8 @@
 
 use contracts::{Code, Problem, Violation};
 
+use crate::answer::AnswerRefusal;
+
 /// Why a certificate request is refused. Nothing is kept of it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
@@ -22,6 +24,17 @@ pub enum Refusal {
         /// What it is or has, and what helps.
         state: &'static str,
     },
+    /// What a CA outside answered does not fit.
+    #[error(transparent)]
+    Answer(#[from] AnswerRefusal),
+    /// No certificate is waited for.
+    #[error("no certificate is waited for: the request is {0}")]
+    NotWaiting(&'static str),
+    /// Another certificate came earlier.
+    #[error(
+        "the request has its certificate already, and this is another one; import it or make a new request"
+    )]
+    Answered,
     /// Values that are not allowed, or rules of the policy that are not satisfied.
     #[error("{}", summary(policy, violations))]
     Rules {
@@ -47,7 +60,10 @@ impl From<Refusal> for Problem {
             Refusal::NotSubmitted => Self::new(Code::NotFound, detail),
             Refusal::SelfSignedWithCsr => Self::new(Code::PolicyViolation, detail.clone())
                 .with_errors(vec![Violation::at("#/csr", "csr_not_supported", detail)]),
-            Refusal::Issuer { .. } => Self::new(Code::InvalidState, detail),
+            Refusal::Answer(refusal) => refusal.into(),
+            Refusal::Issuer { .. } | Refusal::NotWaiting(_) | Refusal::Answered => {
+                Self::new(Code::InvalidState, detail)
+            }
             Refusal::Rules { violations, .. } => {
                 // Those of a policy name the rule; values that no policy could allow do not.
                 let by_policy = violations.iter().any(|violation| violation.rule.is_some());

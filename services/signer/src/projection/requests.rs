@@ -28,7 +28,7 @@ pub struct Requests;
 
 impl Projection for Requests {
     const NAME: &'static str = "certificate_request";
-    const VERSION: i32 = 3;
+    const VERSION: i32 = 4;
     const CATEGORIES: &'static [&'static str] = &["certificate_request", "issuance"];
     const TABLES: &'static [&'static str] = &["certificate_request"];
 
@@ -43,6 +43,7 @@ impl Projection for Requests {
                department uuid, certificate_type text, requested_by uuid,
                common_name text, labels jsonb not null, document jsonb not null,
                version int not null, decision text, reason text, problem jsonb,
+               missing jsonb,
                issuance uuid, ca_id uuid, serial text, intended_at timestamptz, completed_at timestamptz, withheld_at timestamptz);
              create index on {table} (organization, created_at, id);
              create index on {table} (intended_at) where completed_at is null and withheld_at is null;
@@ -58,7 +59,7 @@ impl Projection for Requests {
         let status = "case when completed_at is not null then 'issued' when withheld_at is not null then 'failed' \
                       when intended_at is not null then 'issuing' else coalesce(decision, 'issuing') end";
         let operation = format!(
-            "case {status} when 'issued' then 'done' when 'pending_approval' then 'waiting' when 'issuing' then 'running' \
+            "case {status} when 'issued' then 'done' when 'pending_approval' then 'waiting' when 'awaiting_certificate' then 'waiting' when 'issuing' then 'running' \
              when 'approved' then 'running' else 'failed' end"
         );
         vec![
@@ -68,7 +69,7 @@ impl Projection for Requests {
                     "select id, organization, version, created_at, {status} as status, source, profile_id,
                        certificate_id, key_id, department, certificate_type, requested_by, common_name, labels,
                        document || jsonb_build_object('status', {status}, 'version', version, 'reason', reason,
-                         'problem', problem) as document from {table}"
+                         'problem', problem, 'missing', missing) as document from {table}"
                 ),
                 scope,
             },

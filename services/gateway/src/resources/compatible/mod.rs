@@ -109,7 +109,7 @@ async fn issue(call: Call) -> Result<Answer, Problem> {
         Waited::Accepted(outcome) => {
             let view = super::operations::view(&call, OperationId(context.command_id), &outcome).await?;
             let request: CertificateRequestId = view.resource.id.parse().map_err(read::internal)?;
-            let status = if view.waiting_for.is_some() { "pending_approval" } else { "pending" };
+            let status = if view.waiting_for == Some("approval") { "pending_approval" } else { "pending" };
             Ok(Answer::json(StatusCode::OK, &without_certificate(request.uuid(), status))?.at(outcome.last))
         }
     }
@@ -144,6 +144,11 @@ async fn show(call: Call) -> Result<Answer, Problem> {
         }
     }
     let last = request.last().map(issuance::read_event).transpose()?;
+    if let Some(CertificateRequestEvent::Completed(done)) = &last {
+        let chain: Vec<String> = done.chain.iter().map(|der| pem::certificate(der)).collect();
+        let certificate = done.of.certificate_id.uuid();
+        return Answer::json(StatusCode::OK, &issued(id.uuid(), certificate, &done.certificate, &chain)?);
+    }
     Answer::json(StatusCode::OK, &without_certificate(id.uuid(), last.as_ref().map_or("pending", word)))
 }
 
@@ -154,7 +159,12 @@ const fn word(last: &CertificateRequestEvent) -> &'static str {
             approval: Some(ApprovalNeed::Needed { .. }),
             ..
         }) => "pending_approval",
-        CertificateRequestEvent::Submitted(_) | CertificateRequestEvent::Approved(_) => "pending",
+        CertificateRequestEvent::Submitted(_)
+        | CertificateRequestEvent::Approved(_)
+        | CertificateRequestEvent::CsrIntended(_)
+        | CertificateRequestEvent::CsrMade(_)
+        | CertificateRequestEvent::CertificateReceived(_)
+        | CertificateRequestEvent::Completed(_) => "pending", // a completed one was answered with its certificate
         CertificateRequestEvent::Rejected(_) | CertificateRequestEvent::Cancelled(_) => "rejected",
         CertificateRequestEvent::Failed(_) => "failed",
     }

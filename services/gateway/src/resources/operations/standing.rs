@@ -62,6 +62,11 @@ async fn of_request(call: &Call, view: &mut OperationView, first: &Recorded) -> 
                 view.fail(Problem::new(Code::InvalidState, format!("it was taken back{why}")));
             }
             CertificateRequestEvent::Failed(event) => view.fail(event.problem),
+            CertificateRequestEvent::CsrIntended(_) => view.go_on(),
+            CertificateRequestEvent::CsrMade(_) | CertificateRequestEvent::CertificateReceived(_) => {
+                (view.status, view.waiting_for) = (OperationStatus::Waiting, Some("certificate"));
+            }
+            CertificateRequestEvent::Completed(_) => view.done(),
         }
     }
     for event in &issuance::of_request(&call.gateway.reader, &history).await? {

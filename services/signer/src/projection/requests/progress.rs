@@ -16,10 +16,12 @@ use super::{super::json, Request};
 pub struct Progress {
     /// Version of the request's stream; 0: the batch has none of its events after the first.
     pub version: i32,
-    /// The last word about it: `pending_approval`, `approved`, `rejected`, `cancelled`, `failed`.
+    /// The last word about it: `pending_approval`, `approved`, `awaiting_certificate`, ….
     pub decision: Option<&'static str>,
     pub reason: Option<String>,
     pub problem: Option<String>,
+    /// What is missing of a chain, JSON; `null` once nothing is.
+    pub missing: Option<String>,
     pub issuance: Option<Uuid>,
     pub ca_id: Option<Uuid>,
     pub serial: Option<String>,
@@ -51,6 +53,21 @@ impl Progress {
                 let problem = json("certificate_request.failed", &event.problem)?;
                 self.decide(recorded, "failed", None, Some(problem));
             }
+            CertificateRequestEvent::CsrIntended(event) => {
+                self.decide(recorded, "issuing", None, None);
+                self.key_id = Some(event.key_id.uuid());
+                self.key = Some(event.key_id.to_string());
+            }
+            CertificateRequestEvent::CsrMade(_) => self.decide(recorded, "awaiting_certificate", None, None),
+            CertificateRequestEvent::CertificateReceived(event) => {
+                self.decide(recorded, "awaiting_certificate", None, None);
+                self.missing = Some(json("certificate_request.certificate_received", &event.missing)?);
+            }
+            CertificateRequestEvent::Completed(_) => {
+                self.decide(recorded, "issued", None, None);
+                self.missing = Some("null".to_owned());
+                self.completed_at = Some(recorded.recorded_at.0);
+            }
         }
         Ok(())
     }
@@ -81,17 +98,17 @@ pub async fn insert(
     let sql = format!(
         "insert into {} (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
            key_id, department, certificate_type, requested_by, common_name, labels, document, issuance, ca_id, serial,
-           intended_at, completed_at, withheld_at, version, decision, reason, problem)
+           intended_at, completed_at, withheld_at, version, decision, reason, problem, missing)
          select id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
            key_id, department, certificate_type, requested_by, common_name, labels::jsonb, document::jsonb, issuance,
-           ca_id, serial, intended_at, completed_at, withheld_at, greatest(1, version), decision, reason, problem::jsonb
+           ca_id, serial, intended_at, completed_at, withheld_at, greatest(1, version), decision, reason, problem::jsonb, missing::jsonb
          from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::uuid[],
              $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::text[], $15::text[],
              $16::uuid[], $17::uuid[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[],
-             $22::int[], $23::text[], $24::text[], $25::text[])
+             $22::int[], $23::text[], $24::text[], $25::text[], $26::text[])
            as u (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
              key_id, department, certificate_type, requested_by, common_name, labels, document, issuance, ca_id, serial,
-             intended_at, completed_at, withheld_at, version, decision, reason, problem)
+             intended_at, completed_at, withheld_at, version, decision, reason, problem, missing)
          on conflict (id) do nothing",
         generation.table("certificate_request")
     );
@@ -133,6 +150,7 @@ pub async fn insert(
                 &column!(progress.decision),
                 &column!(progress.reason),
                 &column!(progress.problem),
+                &column!(progress.missing),
             ],
         )
         .await?;
@@ -156,11 +174,13 @@ pub async fn update(
            key_id = coalesce(u.key_id, t.key_id),
            document = case when u.key is null then t.document else t.document || jsonb_build_object('keyId', u.key) end,
            version = greatest(u.version, t.version), decision = coalesce(u.decision, t.decision),
-           reason = coalesce(u.reason, t.reason), problem = coalesce(u.problem::jsonb, t.problem)
+           reason = coalesce(u.reason, t.reason), problem = coalesce(u.problem::jsonb, t.problem),
+           missing = coalesce(u.missing::jsonb, t.missing)
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[],
-             $7::timestamptz[], $8::uuid[], $9::text[], $10::int[], $11::text[], $12::text[], $13::text[])
+             $7::timestamptz[], $8::uuid[], $9::text[], $10::int[], $11::text[], $12::text[], $13::text[],
+             $14::text[])
            as u (id, issuance, ca_id, serial, intended_at, completed_at, withheld_at, key_id, key, version, decision,
-             reason, problem)
+             reason, problem, missing)
          where t.id = u.id",
         generation.table("certificate_request")
     );
@@ -188,6 +208,7 @@ pub async fn update(
                 &column!(decision),
                 &column!(reason),
                 &column!(problem),
+                &column!(missing),
             ],
         )
         .await?;
