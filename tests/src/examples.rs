@@ -478,6 +478,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
         exportable: false,
         subject: SubjectSources::default(),
         approval: None,
+        terms: None,
     };
     push(
         &mut all,
@@ -509,6 +510,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             note: Some("CHG-1042".into()),
             approval: None,
             manual: false,
+            accepted_terms: None,
         }),
     );
     manual::log_events(&mut all);

@@ -50,6 +50,7 @@ fn profile(name: &str) -> CreateProfile {
         exportable: false,
         subject: SubjectSources::default(),
         approval: None,
+        terms: None,
     }
 }
 

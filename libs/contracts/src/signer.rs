@@ -30,8 +30,8 @@ pub use issuance::{
     IssuanceCompleted, IssuanceEvent, IssuanceIntended, IssuanceWithheld, intent_command, issuance_stream,
 };
 pub use manual::{
-    CertificateReceived, CertificateRequestCompleted, CsrIntended, CsrMade, MissingIssuer,
-    ReceiveCertificate, RequestAnswer,
+    CertificateReceived, CertificateRequestCompleted, CsrIntended, CsrMade, CsrMailWanted, MailCsr,
+    MailedCsr, MissingIssuer, ReceiveCertificate, RequestAnswer,
 };
 pub use policy::{CreatePolicy, PolicyCreated, PolicyEvent, PolicyUpdated, PolicyView, UpdatePolicy};
 pub use profile::{

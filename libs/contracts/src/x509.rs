@@ -10,6 +10,6 @@ mod usage;
 pub use algorithm::{HashAlgorithm, KeyAlgorithm, KeyAlgorithmError, SignatureAlgorithm};
 pub use name::{SanKind, Subject, SubjectAltName, SubjectAttribute};
 pub use policy::{BasicConstraintsRule, PolicyRules, SanRule, SubjectRule, SubjectRules};
-pub use profile::{CertificateType, LifetimeRule, ProfileIssuer, ProfileRules};
+pub use profile::{CertificateType, LifetimeRule, ProfileIssuer, ProfileRules, Terms};
 pub use subject_sources::{SubjectChange, SubjectSource, SubjectSources};
 pub use usage::{ExtendedKeyUsage, KeyUsage};

@@ -86,23 +86,33 @@ fn trace_id(traceparent: Option<&str>) -> Option<String> {
     traceparent?.parse().ok().map(|parent: TraceParent| parent.trace_id())
 }
 
+/// What a request begins with that needs approval, or that a rule approved.
+fn of_approval(approval: ApprovalNeed, terms: Option<&str>) -> String {
+    let terms = terms.map_or(String::new(), |version| format!(" Who asked accepted the terms '{version}'."));
+    match approval {
+        ApprovalNeed::Automatic { rule, reason } => {
+            let why = reason.map_or(String::new(), |reason| format!(" ({reason})"));
+            format!("The request was accepted; the rule '{rule}' approved it at once{why}.{terms}")
+        }
+        ApprovalNeed::Needed { required, unmatched, .. } => {
+            let why = unmatched.iter().map(|one| format!("; '{}' did not approve: {}", one.rule, one.why));
+            let why: String = why.collect();
+            format!("The request was accepted and waits for {required} approval(s){why}.{terms}")
+        }
+    }
+}
+
 /// What an event about an approval says that its kind does not: which rule decided, who said what.
 fn told(recorded: &Recorded) -> Option<String> {
     let (kind, schema, payload) = (&recorded.kind, recorded.schema, &recorded.payload);
     if recorded.category == CertificateRequestEvent::CATEGORY {
         let event = CertificateRequestEvent::from_payload(kind, schema, payload).ok()?;
         return match event {
-            CertificateRequestEvent::Submitted(submitted) => match submitted.approval? {
-                ApprovalNeed::Automatic { rule, reason } => {
-                    let why = reason.map_or(String::new(), |reason| format!(" ({reason})"));
-                    Some(format!("The request was accepted; the rule '{rule}' approved it at once{why}."))
-                }
-                ApprovalNeed::Needed { required, unmatched, .. } => {
-                    let why =
-                        unmatched.iter().map(|one| format!("; '{}' did not approve: {}", one.rule, one.why));
-                    let why: String = why.collect();
-                    Some(format!("The request was accepted and waits for {required} approval(s){why}."))
-                }
+            CertificateRequestEvent::Submitted(submitted) => match submitted.approval {
+                None => submitted.accepted_terms.map(|version| {
+                    format!("The request was accepted; who asked accepted the terms '{version}'.")
+                }),
+                Some(approval) => Some(of_approval(approval, submitted.accepted_terms.as_deref())),
             },
             CertificateRequestEvent::Rejected(event) => {
                 Some(format!("It was not approved: {}.", event.reason))
@@ -110,6 +120,9 @@ fn told(recorded: &Recorded) -> Option<String> {
             CertificateRequestEvent::Failed(event) => Some(format!("It failed: {}.", event.problem.detail)),
             CertificateRequestEvent::CsrMade(_) => {
                 Some("The CSR is there; a certificate is waited for.".to_owned())
+            }
+            CertificateRequestEvent::CsrMailWanted(event) => {
+                Some(format!("The CSR is mailed to {}.", event.to))
             }
             CertificateRequestEvent::CertificateReceived(event) => {
                 Some(format!("A certificate came; {}.", event.missing))

@@ -177,6 +177,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                 CertificateRequestEvent::Approved(_)
                 | CertificateRequestEvent::CsrIntended(_)
                 | CertificateRequestEvent::CsrMade(_)
+                | CertificateRequestEvent::CsrMailWanted(_)
                 | CertificateRequestEvent::CertificateReceived(_) => return Ok(None),
                 CertificateRequestEvent::Completed(e) => {
                     return Ok(told(

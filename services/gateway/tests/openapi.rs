@@ -49,6 +49,8 @@ fn ids_are_a_verb_and_a_noun_and_stand_once() {
         "generate",
         "submit",
         "receive",
+        "mail",
+        "evaluate",
         "validate",
         "annotate",
         "mark",

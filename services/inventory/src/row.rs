@@ -69,7 +69,7 @@ impl Row {
             return Ok(None); // most requests say nothing else than their issuance
         }
         match CertificateRequestEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)? {
-            CertificateRequestEvent::Completed(done) => Self::brought_back(recorded, *done).map(Some),
+            CertificateRequestEvent::Completed(done) => Self::brought_back(recorded, done).map(Some),
             _ => Ok(None),
         }
     }

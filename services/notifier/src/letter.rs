@@ -39,6 +39,8 @@ pub struct Facts {
     pub domain: Option<String>,
     /// An organization's name.
     pub organization: Option<String>,
+    /// A CSR, PEM.
+    pub csr: Option<String>,
 }
 
 /// One of them may be secret.
@@ -63,6 +65,7 @@ impl Facts {
             ("code", &self.code),
             ("domain", &self.domain),
             ("organization", &self.organization),
+            ("csr", &self.csr),
         ]
         .map(|(name, value)| (name.to_owned(), value.clone()))
         .into()
@@ -111,6 +114,7 @@ impl Template {
             NotificationKind::ApprovalEscalated => template!("approval_escalated"),
             NotificationKind::SetPassword => template!("set_password"),
             NotificationKind::DomainValidation => template!("domain_validation"),
+            NotificationKind::CsrForCa => template!("csr_for_ca"),
         }
     }
 
@@ -147,6 +151,7 @@ mod tests {
             code: some("K7QZ"),
             domain: some("example.com"),
             organization: some("Example"),
+            csr: some("-----BEGIN CERTIFICATE REQUEST-----"),
         }
     }
 

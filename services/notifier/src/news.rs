@@ -3,6 +3,7 @@
 //! Nothing secret passes through here: links and codes are drawn when the mail is written ([`crate::secret`]).
 
 mod approval;
+mod csr;
 mod link;
 mod plan;
 mod validation;
@@ -14,6 +15,7 @@ use contracts::{
     Actor, AdministratorId, ApprovalId, Event as _, OrganizationId, Problem, Service, Timestamp,
     directory::{AdministratorEvent, ApprovalEvent, DomainValidationEvent, FindRecipients, Recipient},
     event::EventError,
+    signer::CertificateRequestEvent,
 };
 use eventlog::{Reader, Recorded};
 use runtime::{
@@ -50,8 +52,12 @@ pub struct News {
 
 impl Process for News {
     const NAME: &'static str = "news";
-    const CATEGORIES: &'static [&'static str] =
-        &[AdministratorEvent::CATEGORY, ApprovalEvent::CATEGORY, DomainValidationEvent::CATEGORY];
+    const CATEGORIES: &'static [&'static str] = &[
+        AdministratorEvent::CATEGORY,
+        ApprovalEvent::CATEGORY,
+        DomainValidationEvent::CATEGORY,
+        CertificateRequestEvent::CATEGORY,
+    ];
 
     fn react(&self, recorded: &Recorded) -> Result<Vec<Reaction>, EventError> {
         if !is_told(recorded)? {
@@ -94,6 +100,8 @@ fn is_told(recorded: &Recorded) -> Result<bool, EventError> {
             DomainValidationEvent::from_payload(kind, schema, payload)?,
             DomainValidationEvent::MailWanted(_)
         ),
+        // Of requests, which are many, only the kind is looked at.
+        CertificateRequestEvent::CATEGORY => kind == "certificate_request.csr_mail_wanted",
         _ => false,
     })
 }
@@ -119,6 +127,7 @@ impl News {
         match recorded.category.as_str() {
             AdministratorEvent::CATEGORY => self.link(recorded).await,
             ApprovalEvent::CATEGORY => self.approval(recorded).await,
+            CertificateRequestEvent::CATEGORY => self.csr(recorded).await,
             _ => self.validation(recorded),
         }
     }
@@ -159,6 +168,23 @@ impl News {
             facts.message = approval::said(granted, &given, |who| self.name_of(who));
         }
         Ok(approval::plans(told.kind(), &facts, recipients))
+    }
+
+    async fn csr(&self, recorded: &Recorded) -> Result<Vec<Plan>, Problem> {
+        let CertificateRequestEvent::CsrMailWanted(wanted) = event(recorded)? else { return Ok(vec![]) };
+        let history = self.reader.read_stream(recorded.stream, 0).await.map_err(read_problem)?;
+        let (mut submitted, mut csr) = (None, None);
+        for earlier in &history {
+            match event(earlier)? {
+                CertificateRequestEvent::Submitted(event) => submitted = Some(event),
+                CertificateRequestEvent::CsrMade(event) => csr = Some(event.csr),
+                _ => {}
+            }
+        }
+        let (Some(submitted), Some(csr)) = (submitted, csr) else { return Err(Problem::internal()) };
+        let organization = self.authority.organization(OrganizationId(recorded.tenant));
+        let organization = organization.map(|organization| organization.name).unwrap_or_default();
+        Ok(vec![csr::plan(wanted, &submitted, &csr, &organization)])
     }
 
     fn validation(&self, recorded: &Recorded) -> Result<Vec<Plan>, Problem> {

@@ -50,7 +50,9 @@ impl Secrets {
             NotificationKind::ApprovalRequested
             | NotificationKind::ApprovalReminder
             | NotificationKind::ApprovalEscalated => self.still_waits(tenant, queued, facts).await,
-            NotificationKind::ApprovalGranted | NotificationKind::ApprovalDeclined => Ok(Some(facts)),
+            NotificationKind::ApprovalGranted
+            | NotificationKind::ApprovalDeclined
+            | NotificationKind::CsrForCa => Ok(Some(facts)),
         };
         match filled {
             Err(problem) if is_final(problem.code) => {

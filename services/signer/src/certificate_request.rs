@@ -14,7 +14,8 @@ use contracts::{
     signer::{
         ApprovalNeed, CaStatus, CertificateRequestApproved, CertificateRequestCancelled,
         CertificateRequestCompleted, CertificateRequestEvent, CertificateRequestFailed,
-        CertificateRequestRejected, CertificateRequestSubmitted, CsrIntended, CsrMade, issuance_stream,
+        CertificateRequestRejected, CertificateRequestSubmitted, CsrIntended, CsrMade, CsrMailWanted,
+        issuance_stream,
     },
     x509::{Subject, SubjectChange},
 };
@@ -100,6 +101,13 @@ pub enum RequestCommand {
         /// The CSR.
         csr: String,
     },
+    /// Mail its CSR to a CA outside.
+    MailCsr {
+        /// The CA's address.
+        to: String,
+        /// What to say to it.
+        message: Option<String>,
+    },
     /// Look at what a CA outside answered, or once more at what it answered earlier.
     Receive {
         /// What came.
@@ -149,6 +157,8 @@ pub struct Choice {
     pub labels: BTreeMap<String, String>,
     /// A note.
     pub note: Option<String>,
+    /// The version of the terms that are accepted.
+    pub accepted_terms: Option<String>,
 }
 
 /// Ids drawn for one request.
@@ -229,7 +239,13 @@ impl Aggregate for CertificateRequest {
                 let same = given.iter().any(|one| one.sha256() == done.fingerprint_sha256);
                 if same || given.is_empty() { Ok(vec![]) } else { Err(Refusal::Answered) }
             }
-            (state, RequestCommand::Receive { .. }) => Err(Refusal::NotWaiting(state.word())),
+            (Self::Awaiting(waiting), RequestCommand::MailCsr { to, message }) => {
+                let of = waiting.submitted().identity();
+                Ok(vec![CsrMailWanted { of, to, message }.into()])
+            }
+            (state, RequestCommand::Receive { .. } | RequestCommand::MailCsr { .. }) => {
+                Err(Refusal::NotWaiting(state.word()))
+            }
             // What was decided stays so: whoever says it again, or too late, changes nothing.
             (
                 Self::Pending(_)
@@ -272,6 +288,7 @@ impl Aggregate for CertificateRequest {
                         Self::Awaiting(waiting) => Self::Awaiting(Box::new(waiting.with(received))),
                         other => other,
                     },
+                    CertificateRequestEvent::CsrMailWanted(_) => state,
                     CertificateRequestEvent::Completed(done) => Self::Completed(submitted, Box::new(done)),
                     CertificateRequestEvent::Submitted(_)
                     | CertificateRequestEvent::Rejected(_)
@@ -360,6 +377,7 @@ impl Submit {
         let limits = Limits { rules: &rules, issuer: issuer.as_deref() };
         let mut violations = check_labels("#/labels", &choice.labels);
         violations.extend(choice.note.as_deref().and_then(|note| check_text("#/note", note, 1_000)));
+        violations.extend(unaccepted(&rules, choice.accepted_terms.as_deref()));
         violations.extend(applicant.violations());
         violations.extend(unfit(&subject, &subject_changes));
         let ttl = limits.lifetime(&choice, now).unwrap_or_else(|too_long| {
@@ -391,8 +409,24 @@ impl Submit {
             note: choice.note,
             approval: None,
             manual: rules.is_manual(),
+            accepted_terms: choice.accepted_terms.filter(|_| rules.profile.terms.is_some()),
         })
     }
+}
+
+/// Terms of the profile that are not accepted, or in another wording.
+fn unaccepted(rules: &Rules, accepted: Option<&str>) -> Option<Violation> {
+    let version = &rules.profile.terms.as_ref()?.version;
+    let detail = match accepted {
+        Some(accepted) if accepted == version => return None,
+        Some(accepted) => format!("the terms of the profile are those of '{version}' now, not '{accepted}'"),
+        None => format!("the terms '{version}' of the profile have to be accepted"),
+    };
+    Some(
+        Violation::at("#/acceptTerms", "terms_not_accepted", detail)
+            .by_rule("terms")
+            .allowing([version.clone()]),
+    )
 }
 
 /// What the organization put into a subject and no certificate can hold. What was asked for is judged by itself.

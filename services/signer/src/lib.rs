@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `submit_certificate_request` `receive_certificate` `create_ca` `suspend_ca` `resume_ca` `create_profile` `update_profile` `create_policy` `update_policy` |
+//! | commands answered | `submit_certificate_request` `receive_certificate` `mail_csr` `create_ca` `suspend_ca` `resume_ca` `create_profile` `update_profile` `create_policy` `update_policy` |
 //! | commands sent | directory's `request_approval`; keystore's `generate_ca_key` `generate_request_key` `sign_certificate` `sign_self_signed` `sign_csr` `sign_ca_certificate` |
 //! | events written | `certificate_request.*` `guarded_act.*` `issuance.*` `ca.*` `profile.*` `policy.*` `signer_name.*` |
 //! | tables owned | `signer.certificate_request` `ca` `profile` `policy` (read models, seen as `api_signer.*`) |
@@ -78,8 +78,8 @@ use std::{sync::Arc, time::Duration};
 
 use bus::BusError;
 use contracts::signer::{
-    CreateCa, CreatePolicy, CreateProfile, ReceiveCertificate, ResumeCa, SubmitCertificateRequest, SuspendCa,
-    UpdatePolicy, UpdateProfile,
+    CreateCa, CreatePolicy, CreateProfile, MailCsr, ReceiveCertificate, ResumeCa, SubmitCertificateRequest,
+    SuspendCa, UpdatePolicy, UpdateProfile,
 };
 use runtime::{error::words, service::ServiceContext};
 
@@ -126,6 +126,7 @@ async fn serve(context: &ServiceContext, signer: Arc<Signer>) -> Result<(), BusE
     serve! {
         SubmitCertificateRequest => submit,
         ReceiveCertificate => receive_certificate,
+        MailCsr => mail_csr,
         CreateCa => create_ca,
         SuspendCa => suspend_ca,
         ResumeCa => resume_ca,

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bus::{Answer, Context, Waits};
 use contracts::{
-    Actor, CertificateRequestId, Code, OrganizationId, Problem, Service, Violation,
+    Actor, CertificateRequestId, Code, Command, OrganizationId, Problem, Service, Violation,
     keystore::SignCsr,
+    labels::check_text,
     signer::{
-        CertificateRequestEvent, CertificateRequestSubmitted, CsrIntended, CsrMade, ReceiveCertificate,
-        RequestAnswer, RequestStatus,
+        CertificateRequestEvent, CertificateRequestSubmitted, CsrIntended, CsrMade, MailCsr, MailedCsr,
+        ReceiveCertificate, RequestAnswer, RequestStatus,
     },
+    x509::SubjectAltName,
 };
 use eventlog::{Append, Expected, Outcome};
 use pki::{
@@ -18,7 +20,7 @@ use pki::{
     certificate::Certificate,
     csr::CertificationRequest,
     request::{self, RequestTemplate},
-    spki,
+    san, spki,
 };
 use runtime::{
     authority::Target,
@@ -110,8 +112,48 @@ impl Signer {
         context: Context,
         command: ReceiveCertificate,
     ) -> Result<Answer<RequestAnswer>, Problem> {
-        let caller = self.authority.caller::<ReceiveCertificate>(&context).await?;
         let id = command.request;
+        let tenant = self.admitted_to_request::<ReceiveCertificate>(&context, id).await?;
+        let given = outside::read(&command.certificate)?;
+        self.refuse_compromised(tenant, &given)?;
+        self.catch_up().await?;
+        self.level(self.trusted_roots.catch_up()).await?;
+        self.level(self.outside.catch_up()).await?;
+        let receive =
+            RequestCommand::Receive { given: Arc::new(given), known: Arc::new(self.known_to(tenant)) };
+        let context = Context { tenant, ..context };
+        let done = self.requests.execute(&context, id.uuid(), receive).await?;
+        let answer = answered(&done)?;
+        Ok(done.answer(|_| answer))
+    }
+
+    /// Answers the command.
+    pub async fn mail_csr(&self, context: Context, command: MailCsr) -> Result<Answer<MailedCsr>, Problem> {
+        let MailCsr { request, to, message } = command;
+        let tenant = self.admitted_to_request::<MailCsr>(&context, request).await?;
+        let address = SubjectAltName::Email(to.clone());
+        let mut violations: Vec<_> = san::faults(std::slice::from_ref(&address))
+            .into_iter()
+            .map(|(_, error)| Violation::at("#/to", error.code(), error.to_string()))
+            .collect();
+        violations.extend(message.as_deref().and_then(|message| check_text("#/message", message, 1_000)));
+        if let Some(first) = violations.first() {
+            return Err(Problem::new(Code::ValidationFailed, first.detail.clone()).with_errors(violations));
+        }
+        let context = Context { tenant, ..context };
+        let mail = RequestCommand::MailCsr { to: to.clone(), message };
+        let done = self.requests.execute(&context, request.uuid(), mail).await?;
+        Ok(done.answer(|_| MailedCsr { request_id: request, to }))
+    }
+
+    /// Whose request it is, if the caller may ask for certificates there. Errors: `not_found`, also for one that they may
+    /// not see; `invalid_state` of what is archived.
+    async fn admitted_to_request<C: Command>(
+        &self,
+        context: &Context,
+        id: CertificateRequestId,
+    ) -> Result<OrganizationId, Problem> {
+        let caller = self.authority.caller::<C>(context).await?;
         let missing = || Problem::not_found("certificate request", id);
         let known = self.requests.reload(id.uuid()).await?;
         let (Some(tenant), Some(submitted)) = (known.tenant, known.state.submitted()) else {
@@ -125,17 +167,7 @@ impl Signer {
         );
         caller.permit(&target).map_err(|_| missing())?;
         self.authority.in_use(tenant, submitted.belongs.department_id)?;
-        let given = outside::read(&command.certificate)?;
-        self.refuse_compromised(tenant, &given)?;
-        self.catch_up().await?;
-        self.level(self.trusted_roots.catch_up()).await?;
-        self.level(self.outside.catch_up()).await?;
-        let receive =
-            RequestCommand::Receive { given: Arc::new(given), known: Arc::new(self.known_to(tenant)) };
-        let context = Context { tenant, ..context };
-        let done = self.requests.execute(&context, id.uuid(), receive).await?;
-        let answer = answered(&done)?;
-        Ok(done.answer(|_| answer))
+        Ok(tenant)
     }
 }
 

@@ -137,6 +137,7 @@ impl Signer {
             exportable: false,
             subject: SubjectSources::default(),
             approval: None,
+            terms: None,
         };
         let created = ProfileCreated { id, name: DEFAULT.to_owned(), rules };
         self.profiles.create(&context, id.uuid(), ProfileCommand::Create(created)).await?;

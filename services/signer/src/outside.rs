@@ -68,6 +68,7 @@ impl Fold for Outside {
                 self.remember(tenant, &done.chain);
             }
             CertificateRequestEvent::Submitted(_)
+            | CertificateRequestEvent::CsrMailWanted(_)
             | CertificateRequestEvent::Approved(_)
             | CertificateRequestEvent::Rejected(_)
             | CertificateRequestEvent::Cancelled(_)

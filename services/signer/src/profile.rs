@@ -115,6 +115,15 @@ fn check(rules: &ProfileRules) -> Result<(), ProfileRefusal> {
             ));
         }
     }
+    for (field, text, most) in
+        rules.terms.iter().flat_map(|terms| [("version", &terms.version, 63), ("text", &terms.text, 20_000)])
+    {
+        let length = text.chars().count();
+        if !(1..=most).contains(&length) {
+            let detail = format!("has {length} characters; 1 to {most} are allowed");
+            errors.push(Violation::at(format!("#/terms/{field}"), "invalid_length", detail));
+        }
+    }
     let approval = rules.approval.iter();
     errors.extend(approval.flat_map(|rule| rule.violations("#/approval", ApprovalKind::CertificateRequest)));
     if errors.is_empty() { Ok(()) } else { Err(ProfileRefusal::Rules(errors)) }
@@ -145,6 +154,7 @@ mod tests {
             exportable: false,
             subject: SubjectSources::default(),
             approval: None,
+            terms: None,
         }
     }
 

@@ -110,6 +110,7 @@ impl Signer {
             exportable,
             subject,
             approval,
+            terms,
         } = command;
         let current = self.known_profile(&context, &profile).await?;
         let rules = current.rules;
@@ -128,6 +129,7 @@ impl Signer {
             exportable: exportable.unwrap_or(rules.exportable),
             subject: subject.unwrap_or(rules.subject),
             approval: approval.or(rules.approval).filter(|rule| rule.required > 0),
+            terms: terms.or(rules.terms).filter(|terms| !terms.text.is_empty()),
             certificate_type: rules.certificate_type,
         };
         let executed =
@@ -165,6 +167,7 @@ impl Signer {
             exportable: command.exportable,
             subject: command.subject,
             approval: command.approval.filter(|rule| rule.required > 0),
+            terms: command.terms,
         })
     }
 

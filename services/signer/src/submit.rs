@@ -396,7 +396,7 @@ pub(crate) fn read(
     (key_algorithm, key): Managed,
 ) -> Result<(Applicant, Option<Reference<ProfileId>>, Choice), Problem> {
     let source = source(&command);
-    let SubmitCertificateRequest { profile, csr, ttl, not_after, labels, note, .. } = command;
+    let SubmitCertificateRequest { profile, csr, ttl, not_after, labels, note, accept_terms, .. } = command;
     let applicant = match csr {
         None if source == RequestSource::Managed => Applicant::Managed {
             key_algorithm,
@@ -410,7 +410,7 @@ pub(crate) fn read(
             .map(Applicant::Csr)
             .map_err(|error| csr_invalid(&error))?,
     };
-    Ok((applicant, profile, Choice { ttl, not_after, labels, note }))
+    Ok((applicant, profile, Choice { ttl, not_after, labels, note, accepted_terms: accept_terms }))
 }
 
 /// A key is managed when there is no CSR, but a wish for a key, a subject or names.

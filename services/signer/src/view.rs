@@ -131,6 +131,7 @@ pub fn certificate_request(
         reason: None,
         problem: None,
         manual: submitted.manual,
+        accepted_terms: submitted.accepted_terms,
         missing: None,
         requested_by,
         version: 1,

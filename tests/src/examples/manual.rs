@@ -21,6 +21,8 @@ pub(super) fn log_events(all: &mut Vec<(&'static str, i16, Value)>) {
         }),
     );
     push(all, Event::from(s::CsrMade { of, csr: "MIHcMIGDAgEAMCExHzAdBgNVBAMM".into() }));
+    let message = Some("contract 4711".to_owned());
+    push(all, Event::from(s::CsrMailWanted { of, to: "orders@ca.example".into(), message }));
     push(
         all,
         Event::from(s::CertificateReceived {

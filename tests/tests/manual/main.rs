@@ -7,10 +7,13 @@ mod lab;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chancery_tests::{
-    in_both_modes, subscriber,
+    in_both_modes,
+    mailbox::{self, MailServer, header},
+    subscriber,
     world::{World, eventually},
 };
 use contracts::signer::RequestStatus;
+use http::Method;
 use serde_json::{Value, json};
 use testkit::{Answer, openssl};
 
@@ -23,6 +26,9 @@ in_both_modes!(
     each_wrong_answer_is_refused_in_its_own_words,
     a_csr_of_ones_own_goes_out_and_comes_back_too,
     what_needs_approval_has_no_csr_before,
+    the_csr_goes_to_the_ca_by_mail,
+    terms_are_accepted_or_nothing_is_asked_for,
+    a_csr_is_judged_by_a_policy,
 );
 
 /// The profile for CAs outside.
@@ -243,4 +249,73 @@ async fn what_needs_approval_has_no_csr_before(world: &mut World) {
     assert!(waiting["keyId"].as_str().unwrap().starts_with("key_"), "{waiting}");
     let described = Lab::new("asked").describe(&csr(world, &path).await);
     assert!(described.contains("DNS:asked.example.com"), "{described}");
+}
+
+async fn the_csr_goes_to_the_ca_by_mail(world: &mut World) {
+    let server = MailServer::start().await;
+    let settings = server.settings().to_string();
+    let headers = [("content-type", "application/json")];
+    let put = world.api().request(Method::PUT, "/api/v1/settings/mail", &headers, settings.into()).await;
+    _ = put.unwrap().expect(200);
+    profile(world, "mailed", 0).await;
+    let path = ask(world, "mailed", "mailed.example.com").await;
+    let pem = csr(world, &path).await;
+    let id = path.rsplit('/').next().unwrap();
+    let mail = ["request", "mail", id, "orders@ca.example", "--message", "contract 4711"];
+    _ = world.cli(&mail).await.done();
+    let mails = server.takes(1).await;
+    assert_eq!(mails[0]["to"], json!(["orders@ca.example"]));
+    assert_eq!(header(&mails[0], "Subject"), "Certificate request for mailed.example.com");
+    let text = mailbox::text(&mails[0]).replace("\r\n", "\n");
+    assert!(text.contains(&pem) && text.contains("contract 4711"), "{text}");
+    let refused = world.api().post(&format!("{path}/mail-csr"), &json!({"to": "no address"})).await;
+    assert_eq!(refused.expect(422).json()["errors"][0]["pointer"], json!("#/to"));
+}
+
+async fn terms_are_accepted_or_nothing_is_asked_for(world: &mut World) {
+    let terms = json!({"version": "2026-11", "text": "The subscriber keeps the key to themselves."});
+    let body = json!({"name": "with-terms", "terms": terms});
+    let made = world.api().post("/api/v1/profiles", &body).await.expect(201).json();
+    assert_eq!(made["rules"]["terms"], terms);
+    let mut body = json!({"profile": "name:with-terms", "csr": subscriber::p256("terms.example.com").pem});
+    for accepted in [json!(null), json!("2025-01")] {
+        body["acceptTerms"] = accepted;
+        let refused = world.api().post("/api/v1/certificate-requests", &body).await.expect(422).json();
+        let violation = &refused["errors"][0];
+        assert_eq!(
+            (&violation["code"], &violation["allowed"]),
+            (&json!("terms_not_accepted"), &json!(["2026-11"]))
+        );
+    }
+    body["acceptTerms"] = json!("2026-11");
+    let issued = world.api().post("/api/v1/certificate-requests", &body).await.expect(201).json();
+    assert_eq!(issued["acceptedTerms"], json!("2026-11"));
+    let path = format!("/api/v1/certificate-requests/{}", issued["id"].as_str().unwrap());
+    let told = eventually("the timeline tells it", async || {
+        let timeline = world.api().get(&format!("{path}/timeline")).await;
+        (timeline.status == 200).then(|| timeline.json()["items"][0].clone())
+    })
+    .await;
+    assert!(told["summary"].as_str().unwrap().contains("accepted the terms '2026-11'"), "{told}");
+    assert!(told["actor"].as_str().unwrap().starts_with("adm_") && told["time"].is_string(), "{told}");
+}
+
+async fn a_csr_is_judged_by_a_policy(world: &mut World) {
+    let rules = json!({"name": "rsa-only", "keyAlgorithms": ["rsa_3072"], "maxTtl": "90d"});
+    _ = world.api().post("/api/v1/policies", &rules).await.expect(201);
+    let evaluate = "/api/v1/policies/name:rsa-only/evaluate";
+    let own = subscriber::p256("judged.example.com").pem;
+    let verdict = world.api().post(evaluate, &json!({"csr": own, "ttl": "91d"})).await.expect(200).json();
+    assert_eq!(
+        (&verdict["ok"], verdict["errors"].as_array().unwrap().len()),
+        (&json!(false), 2),
+        "{verdict}"
+    );
+    let right =
+        openssl::csr_with(&["-newkey", "rsa:3072"], "judged.example.com", &["judged.example.com"]).csr;
+    let verdict = world.api().post(evaluate, &json!({"csr": right})).await.expect(200).json();
+    assert_eq!(verdict, json!({"ok": true, "errors": []}));
+    let inspected = world.api().post("/api/v1/csrs/inspect", &json!({"csr": own})).await.expect(200).json();
+    assert_eq!(inspected["findings"][0]["code"], json!("sans_missing"));
+    assert_eq!(inspected["subject"]["commonName"], json!("judged.example.com"));
 }

@@ -27,6 +27,8 @@ pub enum NotificationKind {
     SetPassword,
     /// The code that shows that the recipient controls a domain.
     DomainValidation,
+    /// A CSR for the CA that the recipient is.
+    CsrForCa,
 }
 
 impl NotificationKind {
@@ -39,6 +41,7 @@ impl NotificationKind {
         Self::ApprovalEscalated,
         Self::SetPassword,
         Self::DomainValidation,
+        Self::CsrForCa,
     ];
 
     /// Its text.
@@ -52,6 +55,7 @@ impl NotificationKind {
             Self::ApprovalEscalated => "approval_escalated",
             Self::SetPassword => "set_password",
             Self::DomainValidation => "domain_validation",
+            Self::CsrForCa => "csr_for_ca",
         }
     }
 }

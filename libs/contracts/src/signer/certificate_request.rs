@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    CertificateReceived, CertificateRequestCompleted, CsrIntended, CsrMade, MissingIssuer, RequestKey,
+    CertificateReceived, CertificateRequestCompleted, CsrIntended, CsrMade, CsrMailWanted, MissingIssuer,
+    RequestKey,
 };
 use crate::{
     AdministratorId, ApprovalId, CertificateId, CertificateRequestId, DepartmentId, KeyId, Lifetime,
@@ -80,6 +81,9 @@ pub struct CertificateRequestSubmitted {
     /// Whether a CA outside signs it: people take the CSR there and bring the certificate back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,
+    /// The version of the profile's terms that whoever asked accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_terms: Option<String>,
 }
 
 /// How a request that needs approval begins.
@@ -142,6 +146,7 @@ impl CertificateRequestEvent {
             Self::CsrMade(event) => event.of,
             Self::CertificateReceived(event) => event.of,
             Self::Completed(event) => event.of,
+            Self::CsrMailWanted(event) => event.of,
         }
     }
 }
@@ -216,6 +221,7 @@ events! {
         Failed(CertificateRequestFailed) = "certificate_request.failed" v 1,
         CsrIntended(CsrIntended) = "certificate_request.csr_intended" v 1,
         CsrMade(CsrMade) = "certificate_request.csr_made" v 1,
+        CsrMailWanted(CsrMailWanted) = "certificate_request.csr_mail_wanted" v 1,
         CertificateReceived(CertificateReceived) = "certificate_request.certificate_received" v 1,
         Completed(CertificateRequestCompleted) = "certificate_request.completed" v 1,
     }
@@ -262,6 +268,9 @@ pub struct SubmitCertificateRequest {
     /// A note, up to 1,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The version of the profile's terms that are accepted; needed where the profile has terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_terms: Option<String>,
 }
 command!(SubmitCertificateRequest => IssuedCertificate, Signer, "submit_certificate_request", Some(Permission::RequestCreate));
 
@@ -350,6 +359,9 @@ pub struct CertificateRequestView {
     /// Whether a CA outside signs it: people take the CSR there and bring the certificate back.
     #[serde(default)]
     pub manual: bool,
+    /// The version of the profile's terms that whoever asked accepted.
+    #[serde(default)]
+    pub accepted_terms: Option<String>,
     /// What is missing of the chain of the certificate that came back.
     #[serde(default)]
     pub missing: Option<MissingIssuer>,

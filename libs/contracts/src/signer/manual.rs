@@ -109,6 +109,44 @@ pub struct CertificateRequestCompleted {
     pub note: Option<String>,
 }
 
+/// The CSR of a request goes by mail to a CA outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CsrMailWanted {
+    /// Of which request.
+    #[serde(flatten)]
+    pub of: RequestIdentity,
+    /// The CA's address.
+    pub to: String,
+    /// What to say to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// Mails the CSR of a request to a CA outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MailCsr {
+    /// Which request.
+    pub request: CertificateRequestId,
+    /// The CA's address.
+    pub to: String,
+    /// What to say to it, up to 1,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+command!(MailCsr => MailedCsr, Signer, "mail_csr", Some(Permission::RequestCreate));
+
+/// A CSR that goes by mail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MailedCsr {
+    /// The request.
+    pub request_id: CertificateRequestId,
+    /// The CA's address.
+    pub to: String,
+}
+
 /// Takes what a CA outside answered to the CSR of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -8,7 +8,7 @@ use crate::{
     directory::ApprovalRule,
     events,
     id::Reference,
-    x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule, ProfileRules, SubjectSources},
+    x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule, ProfileRules, SubjectSources, Terms},
 };
 
 /// A certificate profile exists from here on.
@@ -72,6 +72,9 @@ pub struct CreateProfile {
     /// What requests need before they are signed; missing: what the approval policies say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRule>,
+    /// What whoever asks has to accept; missing: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
 }
 command!(CreateProfile => ProfileView, Signer, "create_profile", Some(Permission::ProfileWrite));
 
@@ -145,6 +148,9 @@ pub struct UpdateProfile {
     /// What requests need from now on before they are signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRule>,
+    /// What whoever asks has to accept from now on; an empty text: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
 }
 command!(UpdateProfile => ProfileView, Signer, "update_profile", Some(Permission::ProfileWrite));
 

@@ -92,4 +92,17 @@ pub struct ProfileRules {
     /// What requests need before they are signed; missing: what the approval policies say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRule>,
+    /// What whoever asks has to accept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+}
+
+/// Terms of a CA, or of whoever runs it, that are accepted with each request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Terms {
+    /// What this wording is called: 1 to 63 characters, such as `2026-11`. A new wording has a new one.
+    pub version: String,
+    /// The text: 1 to 20,000 characters.
+    pub text: String,
 }

@@ -64,6 +64,9 @@ pub struct Issue {
     /// Note
     #[arg(long)]
     note: Option<String>,
+    /// Version of the profile's terms that you accept (`chancery profile show` has them)
+    #[arg(long, value_name = "VERSION")]
+    accept_terms: Option<String>,
 }
 
 impl Issue {
@@ -126,6 +129,9 @@ impl Issue {
         }
         if let Some(note) = &self.note {
             body["note"] = note.clone().into();
+        }
+        if let Some(version) = &self.accept_terms {
+            body["acceptTerms"] = version.clone().into();
         }
         if !self.labels.is_empty() {
             body["labels"] = labels(&self.labels)?;

@@ -2,13 +2,14 @@
 
 use clap::Subcommand;
 use http::Method;
+use serde_json::json;
 
 use super::{
     api::Api,
     failure::Failure,
     issue::reference,
-    listing::{self, List, change, read_document},
-    output::Column,
+    listing::{self, List, change, read_csr, read_document},
+    output::{self, Column},
 };
 
 const COLUMNS: &[Column] = &[
@@ -36,6 +37,13 @@ pub enum Policy {
         #[arg(short = 'f', long = "file")]
         file: String,
     },
+    /// Judge a CSR by a policy; exit code 10 if it breaks a rule
+    Evaluate {
+        /// Id or name
+        policy: String,
+        /// CSR file, `-` for standard input
+        csr: String,
+    },
     /// Replace a policy's rules by those of a JSON or YAML document
     Update {
         /// Id or name
@@ -60,6 +68,13 @@ impl Policy {
                 }
                 body["name"] = name.into();
                 change(api, Method::POST, path, Some(&body), COLUMNS).await
+            }
+            Self::Evaluate { policy, csr } => {
+                let body = json!({"csr": read_csr(&csr)?});
+                let path = format!("{}/evaluate", one(&policy));
+                let verdict = api.change(Method::POST, &path, Some(&body)).await?.json()?;
+                output::one(api.format(), &verdict, &[Column("OK", "/ok", false)])?;
+                if verdict["ok"] == false { Err(Failure::No(verdict)) } else { Ok(()) }
             }
             Self::Update { policy, file } => {
                 let body = read_document(&file)?;

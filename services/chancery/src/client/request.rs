@@ -45,6 +45,16 @@ pub enum Request {
         /// Its id
         id: String,
     },
+    /// Mail the CSR of a request to a CA outside
+    Mail {
+        /// The request's id
+        id: String,
+        /// The CA's address
+        to: String,
+        /// What to say to it
+        #[arg(long)]
+        message: Option<String>,
+    },
     /// Hand in what a CA outside answered to the CSR of a request
     Answer {
         /// The request's id
@@ -88,6 +98,11 @@ impl Request {
             Self::Csr { id } => {
                 let answer = api.get(&format!("{path}/{id}/csr"), &[]).await?;
                 output::pem(api.format(), &answer.body)
+            }
+            Self::Mail { id, to, message } => {
+                let body = json!({"to": to, "message": message});
+                let columns = [Column("REQUEST", "/requestId", false), Column("TO", "/to", false)];
+                change(api, Method::POST, &format!("{path}/{id}/mail-csr"), Some(&body), &columns).await
             }
             Self::Answer { id, file } => answer(api, &format!("{path}/{id}/certificate"), &file).await,
             Self::Validate { csr, profile, ttl } => {

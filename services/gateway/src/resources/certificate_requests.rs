@@ -9,8 +9,8 @@ use contracts::{
     id::Reference,
     signer::{
         ApprovalNeed, CertificateRequestEvent, CertificateRequestSubmitted, CertificateRequestView,
-        IssuedCertificate, MissingIssuer, ReceiveCertificate, RequestAnswer, RequestSource, RequestStatus,
-        SubmitCertificateRequest,
+        IssuedCertificate, MailCsr, MailedCsr, MissingIssuer, ReceiveCertificate, RequestAnswer,
+        RequestSource, RequestStatus, SubmitCertificateRequest,
     },
     x509::CertificateType,
 };
@@ -86,6 +86,17 @@ struct Answered {
     /// The certificate and whatever came with it, in any order: PEM with any text around, PKCS #7, or either's DER as
     /// base64.
     certificate: String,
+}
+
+/// Where a CSR is mailed to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MailedTo {
+    /// The CA's address.
+    to: String,
+    /// What to say to it, up to 1,000 characters.
+    #[serde(default)]
+    message: Option<String>,
 }
 
 /// Where a request stands after what a CA outside answered.
@@ -200,6 +211,25 @@ pub fn operations() -> Vec<Operation> {
         .answers_any::<String>(StatusCode::OK, "The CSR.", &["application/x-pem-file"], json!(csr))
         .problem(Code::InvalidState)
         .handled_by(show_csr),
+        Operation::post(
+            "/api/v1/certificate-requests/{id}/mail-csr",
+            "mailCertificateRequestCsr",
+            "Mail the CSR of a request to a CA outside",
+        )
+        .needs(Permission::RequestCreate)
+        .sensitive()
+        .takes::<MailedTo>(json!({"to": "orders@ca.example", "message": "contract 4711"}))
+        .answers::<MailedCsr>(
+            StatusCode::OK,
+            "It goes; the notification says how far it is.",
+            json!({"requestId": "req_01jdp4q2x8f7mb3v5kz6n9w0ae", "to": "orders@ca.example"}),
+        )
+        .problem(Code::InvalidState)
+        .handled_by(|call| async move {
+            let MailedTo { to, message } = call.json()?;
+            let command = MailCsr { request: call.parse("id")?, to, message };
+            call.send(command, |mailed, _version| Answer::json(StatusCode::OK, &mailed)).await
+        }),
         Operation::post(
             "/api/v1/certificate-requests/{id}/certificate",
             "receiveCertificate",
@@ -440,7 +470,7 @@ fn example() -> Value {
         "certificateId": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "commonName": "shop.example.com",
         "subjectChanges": [{"attribute": "organization", "found": ["Other"], "used": ["Example"]}],
         "sans": [{"type": "dns", "value": "shop.example.com"}], "keyAlgorithm": "ecdsa_p256", "ttl": "90d",
-        "labels": {"env": "prod"}, "note": "CHG-1042", "approval": null, "reason": null, "problem": null, "manual": false, "missing": null, "requestedBy": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
+        "labels": {"env": "prod"}, "note": "CHG-1042", "approval": null, "reason": null, "problem": null, "manual": false, "acceptedTerms": null, "missing": null, "requestedBy": "adm_01jdp4q2x8f7mb3v5kz6n9w0ae",
         "createdAt": "2026-11-21T09:00:00Z", "version": 1})
 }
 

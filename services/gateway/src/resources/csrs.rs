@@ -44,8 +44,20 @@ struct InspectedCsr {
     other_usages: Vec<String>,
     /// Whether it asks to be a CA.
     is_ca: bool,
+    /// What a person should know before it is sent to a CA.
+    findings: Vec<Finding>,
     /// The CSR as PEM.
     csr: String,
+}
+
+/// Something worth knowing about a CSR.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Finding {
+    /// Its stable code.
+    code: &'static str,
+    /// What it is, in a sentence.
+    detail: String,
 }
 
 /// The operations.
@@ -54,7 +66,8 @@ pub fn operations() -> Vec<Operation> {
     let san = json!([{"type": "dns", "value": "shop.example.com"}]);
     let example = json!({"subject": {"commonName": "shop.example.com"}, "sans": san, "effectiveSans": san,
         "keyAlgorithm": "ecdsa_p256", "signatureAlgorithm": "ecdsa_sha256", "spkiSha256": "77aa41d2…", "keyUsages": [],
-        "extendedKeyUsages": [], "otherUsages": [], "isCa": false, "csr": csr});
+        "extendedKeyUsages": [], "otherUsages": [], "isCa": false,
+        "findings": [{"code": "sans_missing", "detail": "it names no subject alternative names; the common name would be taken"}], "csr": csr});
     vec![
         Operation::compute("/api/v1/csrs/inspect", "inspectCsr", "Show what a CSR says; nothing is kept")
             .signed_in()
@@ -86,7 +99,73 @@ async fn inspect(call: Call) -> Result<Answer, Problem> {
         extended_key_usages: requested.extended_key_usages.clone(),
         other_usages: requested.other_usages.clone(),
         is_ca: requested.is_ca,
+        findings: findings(&csr),
         csr: csr.to_pem(),
     };
     Answer::json(StatusCode::OK, &inspected)
+}
+
+/// What CAs refuse or leave out, and people overlook.
+fn findings(csr: &CertificationRequest) -> Vec<Finding> {
+    let mut findings = vec![];
+    let mut find = |code, detail: String| findings.push(Finding { code, detail });
+    let host = csr.subject().common_name.as_deref().filter(|name| pki::hostname::is_host(name));
+    let named = |host: &str| csr.sans().iter().any(|name| name.to_string().eq_ignore_ascii_case(host));
+    match host {
+        Some(_) if csr.sans().is_empty() => {
+            find(
+                "sans_missing",
+                "it names no subject alternative names; the common name would be taken".into(),
+            );
+        }
+        None if csr.sans().is_empty() => find("names_missing", "it names no host, address or mailbox".into()),
+        Some(host) if !named(host) => find(
+            "common_name_not_in_sans",
+            format!("the common name '{host}' is not among the subject alternative names"),
+        ),
+        Some(_) | None => {}
+    }
+    let requested = csr.requested();
+    if requested.is_ca {
+        find("asks_to_be_ca", "it asks for the certificate of a CA".into());
+    }
+    if !requested.other_usages.is_empty() {
+        find(
+            "usages_not_issued",
+            format!("it asks for {}, which is not issued here", requested.other_usages.join(", ")),
+        );
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
+
+    use super::*;
+
+    #[test]
+    fn what_people_overlook_is_found() {
+        let codes = |common_name: Option<&str>, sans: &[&str], is_ca: bool| {
+            let sans: Vec<String> = sans.iter().map(|name| (*name).to_owned()).collect();
+            let mut params = CertificateParams::new(sans).unwrap();
+            params.distinguished_name = DistinguishedName::new();
+            if let Some(name) = common_name {
+                params.distinguished_name.push(DnType::CommonName, name);
+            }
+            if is_ca {
+                params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            }
+            let csr = params.serialize_request(&KeyPair::generate().unwrap()).unwrap();
+            let csr = CertificationRequest::read_der(csr.der()).unwrap();
+            findings(&csr).into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(Some("a.example.com"), &["A.example.com"], false), [""; 0]);
+        assert_eq!(codes(Some("a.example.com"), &[], false), ["sans_missing"]);
+        assert_eq!(codes(Some("Kim Doe"), &[], false), ["names_missing"]);
+        assert_eq!(
+            codes(Some("a.example.com"), &["b.example.com"], true),
+            ["common_name_not_in_sans", "asks_to_be_ca"]
+        );
+    }
 }

@@ -2,14 +2,17 @@
 //! are read from the log and the change is made under their version.
 
 use contracts::{
-    Code, Event, Permission, PolicyId, Problem, Service, Violation,
+    Code, Event, Lifetime, Permission, PolicyId, Problem, Service, Violation,
     id::Reference,
     signer::{CreatePolicy, PolicyEvent, PolicyView, UpdatePolicy},
     x509::PolicyRules,
 };
 use eventlog::Recorded;
 use http::StatusCode;
+use pki::{csr::CertificationRequest, policy::Proposed};
 use runtime::authority::{Target, permitted};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -83,12 +86,52 @@ pub fn operations() -> Vec<Operation> {
                 operation_example(),
             )
             .handled_by(update),
+        Operation::compute("/api/v1/policies/{id}/evaluate", "evaluatePolicy", "Say whether a CSR satisfies a certificate policy")
+            .needs(Permission::ProfileRead)
+            .takes::<Evaluation>(json!({"csr": "-----BEGIN CERTIFICATE REQUEST-----\nMIIB…\n-----END CERTIFICATE REQUEST-----\n", "ttl": "90d"}))
+            .answers::<Evaluated>(StatusCode::OK, "Whether it does, and if not, each rule that it breaks.", json!({"ok": true, "errors": []}))
+            .problem(Code::CsrInvalid)
+            .handled_by(evaluate),
         Operation::get("/api/v1/policies/{id}/timeline", "getPolicyTimeline", "Show what happened to a certificate policy")
             .needs(Permission::ProfileRead)
             .answers::<Page<TimelineEntry>>(StatusCode::OK, "Its events, oldest first.", timeline::example("policy.created"))
             .handled_by(|call| timeline::of_row(call, &POLICIES)),
     ];
     operations.into_iter().map(|operation| operation.tagged("Profiles and policies")).collect()
+}
+
+/// A CSR to judge.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Evaluation {
+    /// PKCS #10 as PEM or bare base64 DER.
+    csr: String,
+    /// The lifetime that would be asked for; missing: none is judged.
+    #[serde(default)]
+    ttl: Option<Lifetime>,
+}
+
+/// Whether a CSR satisfies a policy.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Evaluated {
+    /// Whether it does.
+    ok: bool,
+    /// Each rule that it breaks.
+    errors: Vec<Violation>,
+}
+
+async fn evaluate(call: Call) -> Result<Answer, Problem> {
+    let found = read::one(&call, &POLICIES, "id").await?;
+    let policy: PolicyView = serde_json::from_str(&found.document).map_err(read::internal)?;
+    let Evaluation { csr, ttl } = call.json()?;
+    let csr = CertificationRequest::read(csr.as_bytes()).map_err(|error| {
+        Problem::new(Code::CsrInvalid, error.to_string()).with_errors(vec![error.violation()])
+    })?;
+    // Without one, the shortest there is: no rule refuses it.
+    let ttl = ttl.unwrap_or_else(|| Lifetime::seconds(1));
+    let errors = pki::policy::evaluate(&policy.rules, &Proposed::from_csr(&csr, ttl));
+    Answer::json(StatusCode::OK, &Evaluated { ok: errors.is_empty(), errors })
 }
 
 async fn create(call: Call) -> Result<Answer, Problem> {

@@ -5,7 +5,7 @@ use contracts::{
     directory::ApprovalRule,
     id::Reference,
     signer::{CaChoice, CreateProfile, ProfileView, UpdateProfile},
-    x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule, SubjectSources},
+    x509::{CertificateType, ExtendedKeyUsage, KeyUsage, LifetimeRule, SubjectSources, Terms},
 };
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -69,6 +69,9 @@ struct ProfileChanges {
     /// What requests need before they are signed; `"required": 0`: nothing, whatever it was.
     #[serde(default)]
     approval: Option<ApprovalRule>,
+    /// What whoever asks has to accept; an empty text: nothing, whatever it was.
+    #[serde(default)]
+    terms: Option<Terms>,
 }
 
 /// The operations.
@@ -126,8 +129,17 @@ async fn create(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn update(call: Call) -> Result<Answer, Problem> {
-    let ProfileChanges { ca, policy, ttl, key_usages, extended_key_usages, exportable, subject, approval } =
-        call.json()?;
+    let ProfileChanges {
+        ca,
+        policy,
+        ttl,
+        key_usages,
+        extended_key_usages,
+        exportable,
+        subject,
+        approval,
+        terms,
+    } = call.json()?;
     let profile = call.parse("id")?;
     let command = UpdateProfile {
         profile,
@@ -139,6 +151,7 @@ async fn update(call: Call) -> Result<Answer, Problem> {
         exportable,
         subject,
         approval,
+        terms,
     };
     call.send(command, |changed, _| Answer::json(StatusCode::OK, &changed)).await
 }

@@ -68,6 +68,7 @@ fn with_profile(issuer: ProfileIssuer) -> Catalog {
         exportable: false,
         subject: SubjectSources::default(),
         approval: None,
+        terms: None,
     };
     let profile = ProfileCreated { id: PROFILE, name: DEFAULT.into(), rules };
     record(&mut catalog, PROFILE.uuid(), 1, &ProfileEvent::Created(profile));

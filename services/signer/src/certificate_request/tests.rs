@@ -73,6 +73,7 @@ fn rules(policy: PolicyRules) -> Rules {
             exportable: false,
             subject: SubjectSources::default(),
             approval: None,
+            terms: None,
         },
         policy_name: "public-web".into(),
         policy,

@@ -163,6 +163,7 @@ const fn word(last: &CertificateRequestEvent) -> &'static str {
         | CertificateRequestEvent::Approved(_)
         | CertificateRequestEvent::CsrIntended(_)
         | CertificateRequestEvent::CsrMade(_)
+        | CertificateRequestEvent::CsrMailWanted(_)
         | CertificateRequestEvent::CertificateReceived(_)
         | CertificateRequestEvent::Completed(_) => "pending", // a completed one was answered with its certificate
         CertificateRequestEvent::Rejected(_) | CertificateRequestEvent::Cancelled(_) => "rejected",

@@ -62,6 +62,7 @@ async fn of_request(call: &Call, view: &mut OperationView, first: &Recorded) -> 
                 view.fail(Problem::new(Code::InvalidState, format!("it was taken back{why}")));
             }
             CertificateRequestEvent::Failed(event) => view.fail(event.problem),
+            CertificateRequestEvent::CsrMailWanted(_) => {}
             CertificateRequestEvent::CsrIntended(_) => view.go_on(),
             CertificateRequestEvent::CsrMade(_) | CertificateRequestEvent::CertificateReceived(_) => {
                 (view.status, view.waiting_for) = (OperationStatus::Waiting, Some("certificate"));

@@ -58,6 +58,7 @@ impl Progress {
                 self.key_id = Some(event.key_id.uuid());
                 self.key = Some(event.key_id.to_string());
             }
+            CertificateRequestEvent::CsrMailWanted(_) => self.version = recorded.version,
             CertificateRequestEvent::CsrMade(_) => self.decide(recorded, "awaiting_certificate", None, None),
             CertificateRequestEvent::CertificateReceived(event) => {
                 self.decide(recorded, "awaiting_certificate", None, None);
