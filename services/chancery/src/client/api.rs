@@ -208,7 +208,13 @@ impl Api {
                         // That may take days, and the person has to do something meanwhile.
                         Some("waiting") if state["waitingFor"] == "certificate" => {
                             let resource = state["resource"]["path"].as_str().unwrap_or_default().to_owned();
-                            return self.get(&resource, &[]).await;
+                            // The view follows the log within a moment.
+                            if let Ok(request) = self.get(&resource, &[]).await
+                                && request.json()?["status"] == "awaiting_certificate"
+                            {
+                                return Ok(request);
+                            }
+                            tokio::time::sleep(Duration::from_millis(300)).await;
                         }
                         Some("failed") => return Err(Failure::Problem(state["error"].clone())),
                         _ => tokio::time::sleep(Duration::from_millis(300)).await,
