@@ -412,6 +412,22 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
             spki_sha256: "11".repeat(32),
         }),
     );
+    push(
+        &mut all,
+        k::KeyEvent::from(k::KeyImported {
+            key: k::KeyGenerated {
+                id: KeyId(uuid(18)),
+                algorithm: KeyAlgorithm::Rsa2048,
+                purpose: k::KeyPurpose::EndEntity,
+                exportable: true,
+                label: Some("old web server".into()),
+                spki: "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE".into(),
+                spki_sha256: "12".repeat(32),
+            },
+        }),
+    );
+    let reason = "moved to another server";
+    push(&mut all, k::KeyEvent::from(k::KeyExported { format: k::KeyFormat::Pkcs12, reason: reason.into() }));
     let reason = "found in a public repository";
     push(
         &mut all,
@@ -605,6 +621,17 @@ pub fn public_events() -> Vec<(&'static str, u8, Value)> {
             algorithm: KeyAlgorithm::EcdsaP256,
             purpose: k::KeyPurpose::Ca,
             spki_sha256: "11".repeat(32),
+        }),
+        PublicEvent::KeyImported(p::KeyImported {
+            key_id: KeyId(uuid(18)),
+            algorithm: KeyAlgorithm::Rsa2048,
+            spki_sha256: "12".repeat(32),
+            exportable: true,
+        }),
+        PublicEvent::KeyExported(p::KeyExported {
+            key_id: KeyId(uuid(18)),
+            format: k::KeyFormat::Pkcs12,
+            reason: "moved to another server".into(),
         }),
         PublicEvent::KeyCompromised(p::KeyCompromised {
             key_id: KeyId(uuid(5)),

@@ -112,6 +112,8 @@ codes! {
     CertificateInvalid = "certificate_invalid", Refused, "The certificate is not acceptable";
     KeyMismatch = "key_mismatch", Refused, "The key does not belong to this";
     LintFailed = "lint_failed", Refused, "The certificate would break a rule of its format";
+    WrongPassphrase = "wrong_passphrase", Refused, "The passphrase does not open the file";
+    WeakPassphrase = "weak_passphrase", Refused, "The passphrase is too easy to guess";
     IdempotencyKeyReused = "idempotency_key_reused", Refused, "The idempotency key was used for another request";
     Internal = "internal", Internal, "Something failed on our side";
     ServiceUnavailable = "service_unavailable", Unavailable, "A part of the service is not available";

@@ -4,6 +4,8 @@ mod compromised;
 mod credential;
 pub use compromised::*;
 pub use credential::*;
+mod transfer;
+pub use transfer::*;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,6 +60,37 @@ pub struct KeyDestroyed {
     pub reason: Option<String>,
 }
 
+/// A key that was made elsewhere was brought into the keystore.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyImported {
+    /// What it is.
+    #[serde(flatten)]
+    pub key: KeyGenerated,
+}
+
+/// A private key left the keystore, encrypted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyExported {
+    /// As which kind of file.
+    pub format: KeyFormat,
+    /// Why, in the words of who took it.
+    pub reason: String,
+}
+
+/// Files that a private key leaves the keystore in; each is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyFormat {
+    /// Encrypted PKCS #8 as PEM.
+    Pkcs8,
+    /// PKCS #12 with its certificate and chain.
+    Pkcs12,
+    /// Java's own key store: a weak lock, for programs that read nothing newer.
+    Jks,
+}
+
 /// A key is known to others, or may be: it signs nothing any more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -72,6 +105,8 @@ events! {
     /// What happened to a key.
     KeyEvent in "key" {
         Generated(KeyGenerated) = "key.generated" v 1,
+        Imported(KeyImported) = "key.imported" v 1,
+        Exported(KeyExported) = "key.exported" v 1,
         Compromised(KeyCompromised) = "key.compromised" v 1,
         Destroyed(KeyDestroyed) = "key.destroyed" v 1,
     }
@@ -223,11 +258,13 @@ pub struct KeyView {
     pub label: Option<String>,
     /// Whether it is usable.
     pub status: KeyStatus,
+    /// Whether it was made here.
+    pub origin: KeyOrigin,
     /// SubjectPublicKeyInfo as PEM (`PUBLIC KEY`).
     pub public_key: String,
     /// SHA-256 of the SubjectPublicKeyInfo, hexadecimal.
     pub spki_sha256: String,
-    /// When it was made.
+    /// When it was made or brought.
     pub created_at: Timestamp,
     /// When it was destroyed.
     pub destroyed_at: Option<Timestamp>,
@@ -235,6 +272,16 @@ pub struct KeyView {
     pub backups_until: Option<Timestamp>,
     /// Version of the aggregate.
     pub version: i32,
+}
+
+/// Where a key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyOrigin {
+    /// Made in the keystore.
+    Generated,
+    /// Made elsewhere and brought here.
+    Imported,
 }
 
 /// Whether a key still exists.

@@ -41,7 +41,7 @@ pub use id::{
 pub use network::{Network, NetworkError};
 pub use permission::{Permission, PermissionSet};
 pub use problem::{Problem, Violation};
-pub use secret::{LongSecretText, SecretText};
+pub use secret::{KeyText, LongSecretText, SecretText};
 pub use service::Service;
 pub use thumbprint::{Sha1Thumbprint, Thumbprint};
 pub use time::{Lifetime, Timestamp};

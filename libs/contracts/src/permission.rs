@@ -46,7 +46,8 @@ permissions! {
     TokenRead = "token.read", "List API tokens.";
     TokenWrite = "token.write", "Issue, rotate and revoke API tokens.";
     KeyRead = "key.read", "Read keys' descriptions and public halves.";
-    KeyCreate = "key.create", "Generate keys.";
+    KeyCreate = "key.create", "Generate and import keys.";
+    KeyExport = "key.export", "Take private keys out of the keystore, encrypted.";
     KeyCompromise = "key.compromise", "Say that a key is compromised.";
     KeyDestroy = "key.destroy", "Destroy keys.";
     CaRead = "ca.read", "Read certification authorities.";

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AdministratorId, CaId, CertificateId, CertificateRequestId, DepartmentId, DomainId, KeyId,
-    OrganizationId, PolicyId, ProfileId, Timestamp, TokenId, ValidationId, keystore::KeyPurpose,
-    signer::RequestSource, x509::KeyAlgorithm,
+    OrganizationId, PolicyId, ProfileId, Timestamp, TokenId, ValidationId,
+    keystore::{KeyFormat, KeyPurpose},
+    signer::RequestSource,
+    x509::KeyAlgorithm,
 };
 
 /// A CloudEvents 1.0 envelope in structured JSON.
@@ -149,6 +151,32 @@ pub struct KeyGenerated {
     pub purpose: KeyPurpose,
     /// SHA-256 of the SubjectPublicKeyInfo, hexadecimal.
     pub spki_sha256: String,
+}
+
+/// `key.imported`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyImported {
+    /// Which.
+    pub key_id: KeyId,
+    /// Kind and size.
+    pub algorithm: KeyAlgorithm,
+    /// SHA-256 of the SubjectPublicKeyInfo, hexadecimal.
+    pub spki_sha256: String,
+    /// Whether it may be exported.
+    pub exportable: bool,
+}
+
+/// `key.exported`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyExported {
+    /// Which.
+    pub key_id: KeyId,
+    /// As which kind of file.
+    pub format: KeyFormat,
+    /// Why, in the words of who took it.
+    pub reason: String,
 }
 
 /// `key.compromised`.
@@ -375,6 +403,8 @@ public_events! {
     TokenIssued(TokenIssued) = "token.issued" v 1 by Directory, "An API token was issued.";
     TokenRevoked(TokenRevoked) = "token.revoked" v 1 by Directory, "An API token was revoked.";
     KeyGenerated(KeyGenerated) = "key.generated" v 1 by Keystore, "A key was generated.";
+    KeyImported(KeyImported) = "key.imported" v 1 by Keystore, "A key that was made elsewhere was brought into the keystore.";
+    KeyExported(KeyExported) = "key.exported" v 1 by Keystore, "A private key left the keystore, encrypted.";
     KeyCompromised(KeyCompromised) = "key.compromised" v 1 by Keystore, "A key is compromised and signs nothing any more.";
     KeyDestroyed(KeyDestroyed) = "key.destroyed" v 1 by Keystore, "A key was destroyed.";
     CaCreated(CaCreated) = "ca.created" v 1 by Signer, "A certification authority was created.";

@@ -82,6 +82,44 @@ impl<'de> Deserialize<'de> for LongSecretText {
     }
 }
 
+/// A private key file as text. Like [`SecretText`], which it is but for its length.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct KeyText(SecretText);
+
+impl KeyText {
+    /// The longest that is read, in bytes.
+    pub const LIMIT: usize = 64 * 1024;
+
+    /// Keeps a key.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(SecretText::new(text))
+    }
+
+    /// The key itself, for the one place that reads it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        self.0.reveal()
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        within(Self::LIMIT, deserializer).map(Self)
+    }
+}
+
+impl JsonSchema for KeyText {
+    fn schema_name() -> Cow<'static, str> {
+        "KeyText".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "password", "maxLength": Self::LIMIT })
+    }
+}
+
 impl JsonSchema for LongSecretText {
     fn schema_name() -> Cow<'static, str> {
         "LongSecretText".into()

@@ -7,6 +7,7 @@ pub mod authority;
 pub mod blocked_keys;
 pub mod clock;
 pub mod command;
+pub mod common_passwords;
 pub mod config;
 pub mod database;
 pub mod dependencies;

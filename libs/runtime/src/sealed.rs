@@ -7,10 +7,26 @@ use rustls::crypto::{
     aws_lc_rs::hpke::DH_KEM_P384_HKDF_SHA384_AES_256 as SUITE,
     hpke::{EncapsulatedSecret, Hpke as _, HpkePrivateKey, HpkePublicKey},
 };
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// What every such message is for; part of what is authenticated.
-const INFO: &[u8] = b"chancery.credential.1";
+/// What a message is for; part of what is authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A credential on its way out.
+    Credential,
+    /// A private key on its way in.
+    Upload,
+}
+
+impl Purpose {
+    const fn info(self) -> &'static [u8] {
+        match self {
+            Self::Credential => b"chancery.credential.1",
+            Self::Upload => b"chancery.upload.1",
+        }
+    }
+}
 
 /// Why a secret was not sealed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +61,18 @@ impl OneTimeKey {
         STANDARD.encode(&self.public.0)
     }
 
+    /// The private half, for the one who keeps it wrapped.
+    #[must_use]
+    pub fn private_half(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.private.secret_bytes().to_vec())
+    }
+
+    /// A key of which the private half was kept. It opens; its public half is not known any more.
+    #[must_use]
+    pub fn from_private_half(private: &[u8]) -> Self {
+        Self { private: HpkePrivateKey::from(private.to_vec()), public: HpkePublicKey(vec![]) }
+    }
+
     /// Opens the answer. The key is used up.
     pub fn open(
         self,
@@ -52,13 +80,24 @@ impl OneTimeKey {
         credential: CredentialId,
         sealed: &SealedSecret,
     ) -> Result<SecretText, SealError> {
-        let decode = |text: &str| STANDARD.decode(text).map_err(|_| SealError::DoesNotOpen);
-        let encapsulated = EncapsulatedSecret(decode(&sealed.encapsulated)?);
-        let (aad, ciphertext) = (bound_to(organization, credential), decode(&sealed.ciphertext)?);
-        let opened = SUITE.open(&encapsulated, INFO, &aad, &ciphertext, &self.private);
-        let opened = Zeroizing::new(opened.map_err(|_| SealError::DoesNotOpen)?);
+        let opened = self.open_for(Purpose::Credential, organization, credential.uuid(), sealed)?;
         let text = std::str::from_utf8(&opened).map_err(|_| SealError::DoesNotOpen)?;
         Ok(SecretText::new(text.to_owned()))
+    }
+
+    /// Opens what was sealed for this. The key is used up.
+    pub fn open_for(
+        self,
+        purpose: Purpose,
+        organization: OrganizationId,
+        about: Uuid,
+        sealed: &SealedSecret,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let decode = |text: &str| STANDARD.decode(text).map_err(|_| SealError::DoesNotOpen);
+        let encapsulated = EncapsulatedSecret(decode(&sealed.encapsulated)?);
+        let (aad, ciphertext) = (bound_to(organization, about), decode(&sealed.ciphertext)?);
+        let opened = SUITE.open(&encapsulated, purpose.info(), &aad, &ciphertext, &self.private);
+        opened.map(Zeroizing::new).map_err(|_| SealError::DoesNotOpen)
     }
 }
 
@@ -75,10 +114,21 @@ pub fn seal(
     credential: CredentialId,
     secret: &[u8],
 ) -> Result<SealedSecret, SealError> {
+    seal_for(Purpose::Credential, public, organization, credential.uuid(), secret)
+}
+
+/// Seals bytes for this to a public key of [`OneTimeKey::public`].
+pub fn seal_for(
+    purpose: Purpose,
+    public: &str,
+    organization: OrganizationId,
+    about: Uuid,
+    secret: &[u8],
+) -> Result<SealedSecret, SealError> {
     let public = STANDARD.decode(public).map_err(|_| SealError::Key)?;
-    let aad = bound_to(organization, credential);
+    let aad = bound_to(organization, about);
     let (encapsulated, ciphertext) =
-        SUITE.seal(INFO, &aad, secret, &HpkePublicKey(public)).map_err(|_| SealError::Key)?;
+        SUITE.seal(purpose.info(), &aad, secret, &HpkePublicKey(public)).map_err(|_| SealError::Key)?;
     Ok(SealedSecret {
         encapsulated: STANDARD.encode(encapsulated.0),
         ciphertext: STANDARD.encode(ciphertext),
@@ -86,17 +136,15 @@ pub fn seal(
 }
 
 /// Both ids have 16 bytes, so one after the other is unambiguous.
-fn bound_to(organization: OrganizationId, credential: CredentialId) -> [u8; 32] {
+fn bound_to(organization: OrganizationId, about: Uuid) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes[..16].copy_from_slice(organization.uuid().as_bytes());
-    bytes[16..].copy_from_slice(credential.uuid().as_bytes());
+    bytes[16..].copy_from_slice(about.as_bytes());
     bytes
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     const OURS: OrganizationId = OrganizationId(Uuid::from_u128(1));

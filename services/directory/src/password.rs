@@ -20,8 +20,6 @@ const LEAST: usize = 12;
 const AT_ONCE: usize = 4;
 /// How long a hash waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Passwords that are tried first, of those that are long enough.
-const COMMON: &str = include_str!("password/common.txt");
 
 /// How a password is hashed; kept with each, so that it can be made stronger later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +55,8 @@ impl Passwords {
     /// The table behind this pool; passwords of the file are refused beside the common ones.
     pub fn new(pool: Pool, entropy: Arc<dyn Entropy>, breached: Option<&Path>) -> io::Result<Self> {
         let further = breached.map(fs::read_to_string).transpose()?.unwrap_or_default();
-        let breached = COMMON.lines().chain(further.lines()).map(sign_in_name).collect();
+        let breached =
+            runtime::common_passwords::LIST.lines().chain(further.lines()).map(sign_in_name).collect();
         Ok(Self { pool, entropy, slots: Arc::new(Semaphore::new(AT_ONCE)), breached })
     }
 

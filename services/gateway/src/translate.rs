@@ -113,6 +113,20 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                     spki_sha256: e.spki_sha256,
                 }),
             ),
+            KeyEvent::Imported(e) => told(
+                e.key.id.to_string(),
+                P::KeyImported(public::KeyImported {
+                    key_id: e.key.id,
+                    algorithm: e.key.algorithm,
+                    spki_sha256: e.key.spki_sha256,
+                    exportable: e.key.exportable,
+                }),
+            ),
+            KeyEvent::Exported(e) => {
+                let key_id = KeyId(stream);
+                let exported = public::KeyExported { key_id, format: e.format, reason: e.reason };
+                told(key_id.to_string(), P::KeyExported(exported))
+            }
             KeyEvent::Compromised(e) => {
                 let key_id = KeyId(stream);
                 let compromised =

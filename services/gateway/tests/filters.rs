@@ -67,6 +67,7 @@ fn a_field_with_words_of_its_own_is_filtered_by_those() {
         "listDomains status",
         "listIdentityProviders status",
         "listKeys algorithm",
+        "listKeys origin",
         "listKeys purpose",
         "listKeys status",
         "listMyApprovals certificateType",

@@ -54,6 +54,7 @@ fn ids_are_a_verb_and_a_noun_and_stand_once() {
         "validate",
         "annotate",
         "mark",
+        "export",
         "bind",
         "check",
         "resend",

@@ -17,6 +17,8 @@ use eventlog::{Append, AppendError, Outcome, Reader};
 use runtime::{
     aggregate::{Aggregate as _, differences},
     authority::Authority,
+    blocked_keys::BlockedKeys,
+    clock::Clock,
     command::{append_problem, read_problem},
     fold::Live,
     repository::{Decided, Executed, Repository},
@@ -56,6 +58,10 @@ pub struct Keys {
     pub keyring: Arc<Keyring>,
     /// Which of them CAs need.
     pub ca_keys: Live<CaKeys>,
+    /// Which keys others know.
+    pub blocked: Live<BlockedKeys>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// A key to be made.
@@ -196,14 +202,18 @@ impl Keys {
         Err(Problem::unavailable("the key was changed by others at the same time; try again"))
     }
 
-    async fn commit(&self, append: &Append, blob: Blob<'_>) -> Result<Outcome, AppendError> {
+    pub(crate) async fn commit(&self, append: &Append, blob: Blob<'_>) -> Result<Outcome, AppendError> {
         let outcome = commit(&self.pool, append, blob).await?;
         let (Outcome::Committed { last, .. } | Outcome::Replayed { last, .. }) = outcome;
         (self.wake)(last);
         Ok(outcome)
     }
 
-    async fn settle(&self, decided: &Decided<Key>, outcome: Outcome) -> Result<Answer<KeyView>, Problem> {
+    pub(crate) async fn settle(
+        &self,
+        decided: &Decided<Key>,
+        outcome: Outcome,
+    ) -> Result<Answer<KeyView>, Problem> {
         let executed = self.repository.settle(decided, outcome).await?;
         self.answer(executed).await
     }
@@ -219,7 +229,7 @@ impl Keys {
         Ok(Answer::Done(Reply { stream: Some(decided.stream), version, ..Reply::nothing(view) }))
     }
 
-    async fn answer(&self, executed: Executed<Key>) -> Result<Answer<KeyView>, Problem> {
+    pub(crate) async fn answer(&self, executed: Executed<Key>) -> Result<Answer<KeyView>, Problem> {
         let view = self.view(executed.stream, executed.version).await?;
         Ok(executed.answer(|_| view))
     }
@@ -257,7 +267,7 @@ fn key_of(command: Uuid) -> KeyId {
 /// Longest label, in characters.
 const LABEL: usize = 200;
 
-fn check_label(label: Option<&str>) -> Result<(), Problem> {
+pub(crate) fn check_label(label: Option<&str>) -> Result<(), Problem> {
     let Some(label) = label else { return Ok(()) };
     let length = label.chars().count();
     if (1..=LABEL).contains(&length) && !label.chars().any(char::is_control) {

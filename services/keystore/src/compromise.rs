@@ -48,8 +48,6 @@ pub struct Compromises {
     pub authority: Authority,
     /// Forgets what may not sign any more.
     pub keyring: Arc<Keyring>,
-    /// The lists of all organizations.
-    pub blocked: Live<BlockedKeys>,
 }
 
 /// How often it is tried again after a key changed meanwhile.
@@ -67,19 +65,6 @@ struct Named {
 }
 
 impl Compromises {
-    /// Whether a public key is refused in an organization, as the log has it now.
-    pub async fn contains(&self, organization: OrganizationId, spki: &[u8]) -> Result<bool, Problem> {
-        let late =
-            || Problem::unavailable("the list of compromised keys is not known at the moment; try again");
-        let caught_up = tokio::time::timeout(NEWS, self.blocked.catch_up()).await.map_err(|_| late())?;
-        caught_up.map_err(read_problem)?;
-        if self.blocked.is_halted() {
-            return Err(late());
-        }
-        let hash = spki::spki_sha256(spki);
-        Ok(self.blocked.read(|blocked| blocked.contains(organization, &hash)))
-    }
-
     /// Answers the command.
     pub async fn mark(
         &self,
@@ -179,7 +164,7 @@ impl Compromises {
         spki_sha256: &str,
         known: Option<KeyId>,
     ) -> Result<Vec<KeyId>, Problem> {
-        let found = keys_with(&self.pool, organization, spki_sha256).await?;
+        let found = keys_with(&self.pool, organization, spki_sha256, false).await?;
         let mut keys: Vec<KeyId> = known.into_iter().collect();
         keys.extend(found.into_iter().filter(|key| Some(*key) != known));
         Ok(keys)
@@ -201,18 +186,36 @@ impl std::fmt::Debug for Compromises {
     }
 }
 
-/// The keys that an organization has here with this public half, as the read model knows them.
+/// Whether a public key is refused in an organization, as the log has it now.
+pub async fn is_blocked(
+    blocked: &Live<BlockedKeys>,
+    organization: OrganizationId,
+    spki: &[u8],
+) -> Result<bool, Problem> {
+    let late = || Problem::unavailable("the list of compromised keys is not known at the moment; try again");
+    tokio::time::timeout(NEWS, blocked.catch_up()).await.map_err(|_| late())?.map_err(read_problem)?;
+    if blocked.is_halted() {
+        return Err(late());
+    }
+    let hash = spki::spki_sha256(spki);
+    Ok(blocked.read(|blocked| blocked.contains(organization, &hash)))
+}
+
+/// The keys that an organization has here with this public half, as the read model knows them; `usable`: but those that
+/// are destroyed.
 pub async fn keys_with(
     pool: &Pool,
     organization: OrganizationId,
     spki_sha256: &str,
+    usable: bool,
 ) -> Result<Vec<KeyId>, Problem> {
-    const SQL: &str = "select id from api_keystore.key where organization = $1 and spki_sha256 = $2";
+    const SQL: &str = "select id from api_keystore.key where organization = $1 and spki_sha256 = $2 \
+                       and not ($3 and status = 'destroyed')";
     let reading = async {
         let mut client = pool.get().await?;
         let transaction = scoped_read(&mut client, &Scope::All).await?;
         let statement = transaction.prepare_cached(SQL).await?;
-        let rows = transaction.query(&statement, &[&organization.uuid(), &spki_sha256]).await?;
+        let rows = transaction.query(&statement, &[&organization.uuid(), &spki_sha256, &usable]).await?;
         rows.iter()
             .map(|row| Ok(KeyId(row.try_get(0)?)))
             .collect::<Result<Vec<_>, runtime::database::DatabaseError>>()

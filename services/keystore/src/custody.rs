@@ -61,7 +61,7 @@ pub async fn custody(
         found.missing = kept.into_keys().filter(|key| !blobs.contains(key)).collect();
         return Ok(found);
     };
-    let vault = Vault::open(pool.clone(), Arc::new(source), entropy).await?;
+    let vault = Vault::unlock(pool.clone(), Arc::new(source), entropy).await?;
     vault.check()?;
     for (id, (organization, key)) in kept {
         match vault.open_key(organization, &key).await {
@@ -88,10 +88,13 @@ async fn kept(reader: &Reader) -> Result<BTreeMap<KeyId, (OrganizationId, KeyGen
                 KeyEvent::Generated(key) => {
                     kept.insert(key.id, (OrganizationId(recorded.tenant), key));
                 }
+                KeyEvent::Imported(imported) => {
+                    kept.insert(imported.key.id, (OrganizationId(recorded.tenant), imported.key));
+                }
                 KeyEvent::Destroyed(_) => {
                     kept.remove(&KeyId(recorded.stream));
                 }
-                KeyEvent::Compromised(_) => {}
+                KeyEvent::Exported(_) | KeyEvent::Compromised(_) => {}
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use contracts::{
     Code, Problem, Timestamp,
-    keystore::{KeyCompromised, KeyDestroyed, KeyEvent, KeyGenerated, KeyPurpose, KeyStatus},
+    keystore::{
+        KeyCompromised, KeyDestroyed, KeyEvent, KeyExported, KeyGenerated, KeyImported, KeyPurpose, KeyStatus,
+    },
 };
 use runtime::aggregate::Aggregate;
 use serde_json::{Value, json};
@@ -27,6 +29,10 @@ pub enum Key {
 pub enum Command {
     /// Record a key that was made.
     Generate(Box<KeyGenerated>),
+    /// Record a key that was brought; one that was destroyed here comes back.
+    Import(Box<KeyGenerated>),
+    /// Record that it goes out.
+    Export(KeyExported),
     /// Let it sign nothing any more: others know it.
     Compromise(KeyCompromised),
     /// Destroy it.
@@ -47,6 +53,12 @@ pub enum Refusal {
     /// There is none.
     #[error("there is no such key, or it is not visible to you")]
     NotGenerated,
+    /// It stays here for good.
+    #[error("the key was not made or imported as exportable: it never leaves the keystore")]
+    NotExportable,
+    /// Nothing is left of it, or others know it.
+    #[error("the key is compromised or destroyed")]
+    Ended,
     /// The log is sealed with it.
     #[error("this key signs the checkpoints of the log; it cannot be destroyed")]
     SealsTheLog,
@@ -60,6 +72,8 @@ impl From<Refusal> for Problem {
         let code = match refusal {
             Refusal::AlreadyGenerated => Code::AlreadyExists,
             Refusal::NotGenerated => Code::NotFound,
+            Refusal::NotExportable => Code::Forbidden,
+            Refusal::Ended => Code::InvalidState,
             Refusal::SealsTheLog | Refusal::SignsForACa => Code::InUse,
         };
         Self::new(code, refusal.to_string())
@@ -75,6 +89,19 @@ impl Aggregate for Key {
         Ok(match (self, command) {
             (Self::Absent, Command::Generate(key)) => vec![(*key).into()],
             (_, Command::Generate(_)) => return Err(Refusal::AlreadyGenerated),
+            (Self::Absent | Self::Destroyed(_), Command::Import(key)) => {
+                vec![KeyImported { key: *key }.into()]
+            }
+            (Self::Active(_), Command::Import(_)) => return Err(Refusal::AlreadyGenerated),
+            (Self::Compromised(_), Command::Import(_)) => return Err(Refusal::Ended),
+            (Self::Absent, Command::Export(_)) => return Err(Refusal::NotGenerated),
+            (Self::Active(key), Command::Export(_))
+                if !key.exportable || key.purpose != KeyPurpose::EndEntity =>
+            {
+                return Err(Refusal::NotExportable);
+            }
+            (Self::Active(_), Command::Export(export)) => vec![export.into()],
+            (Self::Compromised(_) | Self::Destroyed(_), Command::Export(_)) => return Err(Refusal::Ended),
             (Self::Absent, Command::Destroy { .. }) => return Err(Refusal::NotGenerated),
             (Self::Absent, Command::Compromise(_)) => return Err(Refusal::NotGenerated),
             (Self::Active(_), Command::Compromise(why)) => vec![why.into()],
@@ -95,6 +122,8 @@ impl Aggregate for Key {
     fn evolve(self, event: KeyEvent) -> Self {
         match event {
             KeyEvent::Generated(key) => Self::Active(Box::new(key)),
+            KeyEvent::Imported(imported) => Self::Active(Box::new(imported.key)),
+            KeyEvent::Exported(_) => self,
             KeyEvent::Compromised(_) => match self {
                 Self::Active(key) | Self::Compromised(key) => Self::Compromised(key),
                 other @ (Self::Absent | Self::Destroyed(_)) => other, // never recorded: `decide` refuses
@@ -185,6 +214,35 @@ mod tests {
         given::<Key>([key.clone().into(), destroyed()]).when(destroy(false), NOON).changes_nothing();
         let again = Command::Generate(Box::new(key.clone()));
         given::<Key>([key.into(), destroyed()]).when(again, NOON).refused(Refusal::AlreadyGenerated);
+    }
+
+    #[test]
+    fn a_key_goes_out_only_if_it_is_marked() {
+        let export =
+            KeyExported { format: contracts::keystore::KeyFormat::Pkcs8, reason: "migration".into() };
+        let wish = || Command::Export(export.clone());
+        let kept = made(KeyPurpose::EndEntity);
+        let free = KeyGenerated { exportable: true, ..kept.clone() };
+        let ca = KeyGenerated { exportable: true, ..made(KeyPurpose::Ca) };
+        given::<Key>([free.clone().into()]).when(wish(), NOON).then([export.clone().into()]);
+        for never in [kept, ca] {
+            given::<Key>([never.into()]).when(wish(), NOON).refused(Refusal::NotExportable);
+        }
+        given::<Key>([free.into(), destroyed()]).when(wish(), NOON).refused(Refusal::Ended);
+        given::<Key>([]).when(wish(), NOON).refused(Refusal::NotGenerated);
+    }
+
+    #[test]
+    fn a_key_is_brought_once_and_again_after_its_end() {
+        let key = made(KeyPurpose::EndEntity);
+        let import = || Command::Import(Box::new(key.clone()));
+        let imported: KeyEvent = KeyImported { key: key.clone() }.into();
+        given::<Key>([]).when(import(), NOON).then([imported.clone()]);
+        given::<Key>([imported.clone()]).when(import(), NOON).refused(Refusal::AlreadyGenerated);
+        given::<Key>([imported.clone(), destroyed()])
+            .when(import(), NOON)
+            .then([imported])
+            .is(&Key::Active(Box::new(key.clone())));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `mark_key_compromised` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_` |
+//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `begin_key_import` `import_key` `export_key` `mark_key_compromised` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_` |
 //! | events written | `key.*` `compromised_key.*` `credential.*` |
 //! | events read | `issuance.*` `ca.*` `key.*`, from the log, just before a signature (N-5) |
 //! | tables owned | `keystore.wrapped_key` `organization_key` `master_key` (keys), `wrapped_credential`, `signature` (the journal), `checkpoint` `checkpoint_key`; `key` `compromised_key` (read models) |
@@ -13,6 +13,7 @@
 //! | [`master_key`], [`wrapping`], [`vault`], [`rotation`] | where the master key comes from; envelope encryption; the blobs; new organization keys |
 //! | [`secret`], [`signing_key`], [`memory`] | what key bytes are in memory |
 //! | [`key`], [`generate`], [`commands`], [`commit`] | the aggregate; making keys; making and destroying them, with their events |
+//! | [`import`], [`upload`], [`export`] | keys that were made elsewhere, sealed on their way in; keys on their way out (K-7) |
 //! | [`compromise`], [`compromised_key`], [`compromised_view`] | keys that others know: the command, the aggregate, what users see |
 //! | [`credential`], [`credentials`] | secrets that people gave us: the aggregate; keeping, using and destroying them |
 //! | [`precondition`], [`tbs`], [`ca`] | what must stand in the log before a signature, as pure functions |
@@ -32,10 +33,12 @@ pub mod credential;
 pub mod credentials;
 pub mod custody;
 pub mod database;
+pub mod export;
 pub mod facts;
 pub mod generate;
 pub mod group;
 pub mod guard;
+pub mod import;
 pub mod in_use;
 pub mod journal;
 pub mod key;
@@ -51,6 +54,7 @@ pub mod sign;
 pub mod signing_key;
 mod start;
 pub mod tbs;
+pub mod upload;
 pub mod vault;
 pub mod view;
 pub mod wrapping;

@@ -183,7 +183,11 @@ async fn bindings_of_keys(
     let events = reader.read_streams(&keys).await?;
     let binding = |event: &eventlog::Recorded| {
         let read = KeyEvent::from_payload(&event.kind, event.schema, &event.payload);
-        let Ok(KeyEvent::Generated(key)) = read else { return None };
+        let key = match read {
+            Ok(KeyEvent::Generated(key)) => key,
+            Ok(KeyEvent::Imported(imported)) => imported.key,
+            _ => return None,
+        };
         Some((event.stream, vault::binding(OrganizationId(event.tenant), &key)))
     };
     Ok(events.iter().filter_map(binding).collect())

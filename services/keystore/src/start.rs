@@ -7,9 +7,9 @@ use bus::{BusError, Context, Reply};
 use contracts::{
     Actor, Code, Command, Event as _, OrganizationId, Problem, Service, Timestamp,
     keystore::{
-        DestroyKey, DestroyMailCredential, DestroySignInCredential, GenerateCaKey, GenerateKey,
-        GenerateRequestKey, KeepMailCredential, KeepSignInCredential, KeyEvent, KeyPurpose,
-        MarkKeyCompromised, SignCaCertificate, SignCertificate, SignCheckpoint, SignCsr, SignSelfSigned,
+        BeginKeyImport, DestroyKey, DestroyMailCredential, DestroySignInCredential, ExportKey, GenerateCaKey,
+        GenerateKey, GenerateRequestKey, ImportKey, KeepMailCredential, KeepSignInCredential, KeyEvent,
+        KeyPurpose, MarkKeyCompromised, SignCaCertificate, SignCertificate, SignCheckpoint, SignCsr, SignSelfSigned,
         SignedCheckpoint, UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
@@ -177,7 +177,7 @@ struct Keystore {
 }
 
 async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> Result<Keystore, NotYet> {
-    let vault = Vault::open(context.pool.clone(), source.clone(), context.entropy.clone()).await?;
+    let vault = Vault::unlock(context.pool.clone(), source.clone(), context.entropy.clone()).await?;
     let vault = Arc::new(vault);
     let keyring = Arc::new(Keyring::new(vault.clone()));
     let guard = Arc::new(ClockGuard::default());
@@ -196,6 +196,8 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         vault: vault.clone(),
         keyring: keyring.clone(),
         ca_keys: folds.ca_keys,
+        blocked: folds.blocked,
+        clock: context.clock.clone(),
     };
     let checkpoints = match vault.check() {
         Ok(()) => Some(open_checkpoints(context, &keys).await?),
@@ -209,7 +211,6 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         pool: pool.clone(),
         authority: context.authority.clone(),
         keyring: keyring.clone(),
-        blocked: folds.blocked,
     };
     let signing = Signing {
         clock: context.clock.clone(),
@@ -305,6 +306,9 @@ impl Keystore {
             GenerateKey => keys.generate,
             GenerateCaKey => keys.generate_for_ca,
             GenerateRequestKey => keys.generate_for_request,
+            BeginKeyImport => keys.begin_import,
+            ImportKey => keys.import,
+            ExportKey => keys.export,
             MarkKeyCompromised => compromises.mark,
             DestroyKey => keys.destroy,
             KeepMailCredential => credentials.keep_for_mail,

@@ -81,7 +81,11 @@ pub enum OpenError {
 impl Vault {
     /// Takes the master key and compares it with the one this database belongs to. With another one the vault is
     /// made all the same, and refuses every operation (see [`Self::check`]).
-    pub async fn open(pool: Pool, source: Arc<Source>, entropy: Arc<dyn Entropy>) -> Result<Self, OpenError> {
+    pub async fn unlock(
+        pool: Pool,
+        source: Arc<Source>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, OpenError> {
         let salt = salt(&pool, &*entropy).await?;
         let derive = move || source.master_key(&salt);
         let master = tokio::task::spawn_blocking(derive).await.map_err(|_| OpenError::Stopped)??;
@@ -118,8 +122,16 @@ impl Vault {
         self.check()?;
         let subject = binding.subject;
         let wrapped = self.wrapped(&subject).await?.ok_or(VaultError::Gone(subject))?;
+        self.open(binding, &wrapped).await
+    }
+
+    /// Opens what was wrapped for this, wherever it stood.
+    pub async fn open(&self, binding: &Binding, wrapped: &Wrapped) -> Result<SecretBytes, VaultError> {
+        self.check()?;
         let organization_key = self.organization_key(binding.organization, wrapped.organization_key).await?;
-        organization_key.unwrap(binding, &wrapped).map_err(|error| VaultError::Wrapping(subject, error))
+        organization_key
+            .unwrap(binding, wrapped)
+            .map_err(|error| VaultError::Wrapping(binding.subject, error))
     }
 
     fn master(&self) -> Result<&WrappingKey, VaultError> {
@@ -135,6 +147,7 @@ impl Vault {
                 "select organization_key, data_key, secret from keystore.wrapped_credential \
                  where credential_id = $1"
             }
+            Subject::Upload { .. } => return Ok(None),
         };
         let client = self.pool.get().await?;
         let statement = client.prepare_cached(sql).await?;

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contracts::{
     Event as _, KeyId, OrganizationId,
     event::EventError,
-    keystore::{KeyEvent, KeyGenerated, KeyStatus, KeyView},
+    keystore::{KeyEvent, KeyGenerated, KeyOrigin, KeyStatus, KeyView},
 };
 use eventlog::Recorded;
 use time::Duration;
@@ -17,7 +17,9 @@ const BACKUPS: Duration = Duration::days(35);
 pub fn after(before: Option<KeyView>, recorded: &Recorded) -> Result<Option<KeyView>, EventError> {
     let event = KeyEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)?;
     Ok(match event {
-        KeyEvent::Generated(key) => Some(generated(&key, recorded)),
+        KeyEvent::Generated(key) => Some(described(&key, KeyOrigin::Generated, recorded)),
+        KeyEvent::Imported(imported) => Some(described(&imported.key, KeyOrigin::Imported, recorded)),
+        KeyEvent::Exported(_) => before.map(|view| KeyView { version: recorded.version, ..view }),
         KeyEvent::Compromised(_) => {
             before.map(|view| KeyView { status: KeyStatus::Compromised, version: recorded.version, ..view })
         }
@@ -31,7 +33,7 @@ pub fn after(before: Option<KeyView>, recorded: &Recorded) -> Result<Option<KeyV
     })
 }
 
-fn generated(key: &KeyGenerated, recorded: &Recorded) -> KeyView {
+fn described(key: &KeyGenerated, origin: KeyOrigin, recorded: &Recorded) -> KeyView {
     KeyView {
         id: KeyId(recorded.stream),
         organization_id: OrganizationId(recorded.tenant),
@@ -40,6 +42,7 @@ fn generated(key: &KeyGenerated, recorded: &Recorded) -> KeyView {
         exportable: key.exportable,
         label: key.label.clone(),
         status: KeyStatus::Active,
+        origin,
         public_key: pem(&key.spki),
         spki_sha256: key.spki_sha256.clone(),
         created_at: recorded.recorded_at,

@@ -72,6 +72,11 @@ pub enum Subject {
         /// What it is for.
         purpose: CredentialPurpose,
     },
+    /// The one-time key that something is sealed to on its way in. It stands in no table.
+    Upload {
+        /// Its id.
+        id: Uuid,
+    },
 }
 
 impl Subject {
@@ -81,6 +86,7 @@ impl Subject {
         match self {
             Self::Key { id, .. } => id.uuid(),
             Self::Credential { id, .. } => id.uuid(),
+            Self::Upload { id } => *id,
         }
     }
 
@@ -89,6 +95,7 @@ impl Subject {
         match self {
             Self::Key { algorithm, purpose, .. } => (PRIVATE_KEY, algorithm.as_str(), purpose_text(*purpose)),
             Self::Credential { purpose, .. } => (CREDENTIAL, "credential", purpose.as_str()),
+            Self::Upload { .. } => (UPLOAD, "upload", "upload"),
         }
     }
 }
@@ -98,6 +105,7 @@ impl std::fmt::Display for Subject {
         match self {
             Self::Key { id, .. } => write!(f, "key {id}"),
             Self::Credential { id, .. } => write!(f, "credential {id}"),
+            Self::Upload { id } => write!(f, "one-time key {id}"),
         }
     }
 }
@@ -124,6 +132,7 @@ const ORGANIZATION_KEY: &str = "chancery.keystore.organization_key.1";
 const DATA_KEY: &str = "chancery.keystore.data_key.1";
 const PRIVATE_KEY: &str = "chancery.keystore.private_key.1";
 const CREDENTIAL: &str = "chancery.keystore.credential.1";
+const UPLOAD: &str = "chancery.keystore.upload.1";
 
 impl WrappingKey {
     /// A wrapping key under the name by which blobs refer to it.

@@ -26,7 +26,7 @@ async fn a_worn_organization_key_is_replaced_and_nothing_is_lost() {
     stage.as_administrator(&DestroyKey { key: gone.id, reason: None }).await.unwrap();
     let source = Source::read(&stage.keystore.config.keystore, false).unwrap();
     let vault =
-        Vault::open(stage.keystore.pool.clone(), Arc::new(source), Arc::new(SystemEntropy)).await.unwrap();
+        Vault::unlock(stage.keystore.pool.clone(), Arc::new(source), Arc::new(SystemEntropy)).await.unwrap();
     let reader = &stage.keystore.reader;
     assert_eq!(rotate(&vault, reader).await.unwrap(), 0);
 

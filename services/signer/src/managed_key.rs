@@ -59,19 +59,22 @@ impl Signer {
     /// A key of the organization for end entities that may sign, as the log has it now.
     async fn usable_key(&self, organization: OrganizationId, id: KeyId) -> Result<KeyGenerated, Problem> {
         let missing = || Problem::not_found("key", id);
-        let mut found = None;
+        let (mut found, mut end) = (None, None);
         for recorded in self.reader.read_stream(id.uuid(), 0).await.map_err(read_problem)? {
             if recorded.tenant != organization.uuid() || recorded.category != "key" {
                 return Err(missing());
             }
-            let state = |state: &str| {
-                Problem::new(Code::InvalidState, format!("the key is {state}: no certificate is made for it"))
-            };
             match event::<KeyEvent>(&recorded)? {
                 KeyEvent::Generated(key) => found = Some(key),
-                KeyEvent::Compromised(_) => return Err(state("compromised")),
-                KeyEvent::Destroyed(_) => return Err(state("destroyed")),
+                KeyEvent::Imported(imported) => (found, end) = (Some(imported.key), None),
+                KeyEvent::Exported(_) => {}
+                KeyEvent::Compromised(_) => end = Some("compromised"),
+                KeyEvent::Destroyed(_) => end = Some("destroyed"),
             }
+        }
+        if let Some(end) = end {
+            let words = format!("the key is {end}: no certificate is made for it");
+            return Err(Problem::new(Code::InvalidState, words));
         }
         found.filter(|key| key.purpose == KeyPurpose::EndEntity).ok_or_else(missing)
     }

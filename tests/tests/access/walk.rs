@@ -176,7 +176,7 @@ async fn stage(world: &World) -> (Vec<Https>, Places) {
         let known = call(client, "POST", "/api/v1/compromised-keys", Some(&known)).await.expect(200).json();
         Things::from([
             ("compromised-keys", id(&known)),
-            ("keys", make(client, "keys", json!({"algorithm": "ecdsa_p256"})).await),
+            ("keys", make(client, "keys", json!({"algorithm": "ecdsa_p256", "exportable": true})).await),
             ("cas", make(client, "cas", json!({"name": name, "kind": "root"})).await),
             ("policies", make(client, "policies", json!({"name": name})).await),
             ("views", make(client, "views", json!({"name": name, "shared": true})).await),

@@ -1,5 +1,6 @@
 //! `chancery key …`: keys in the keystore.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Subcommand;
 use contracts::x509::KeyAlgorithm;
 use http::Method;
@@ -75,6 +76,40 @@ pub enum Key {
         /// Its id
         id: String,
     },
+    /// Bring a private key that was made elsewhere: PKCS #8, PKCS #1 or SEC 1, locked or not
+    Import {
+        /// Its file, PEM or DER; `-` for standard input
+        file: String,
+        /// File with the passphrase that opens it
+        #[arg(long)]
+        passphrase_file: Option<String>,
+        /// What you call it
+        #[arg(long)]
+        label: Option<String>,
+        /// Let it be exported later
+        #[arg(long)]
+        exportable: bool,
+    },
+    /// Take a private key out, encrypted; prints the passphrase if it was drawn
+    Export {
+        /// Its id
+        id: String,
+        /// pkcs8, pkcs12 or jks
+        #[arg(long, default_value = "pkcs12")]
+        format: String,
+        /// Certificate to go with it, by its id; the newest one with the key when not given
+        #[arg(long)]
+        certificate: Option<String>,
+        /// File with the passphrase to encrypt with, at least 16 characters; drawn when not given
+        #[arg(long)]
+        passphrase_file: Option<String>,
+        /// File to write
+        #[arg(long)]
+        out: std::path::PathBuf,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
     /// Show what a key is used for: certificates, requests, CAs
     Uses {
         /// Its id
@@ -125,6 +160,41 @@ impl Key {
                 let answer = api.get(&format!("{path}/{id}/public-key"), &[]).await?;
                 output::pem(api.format(), &answer.body)
             }
+            Self::Import { file, passphrase_file, label, exportable } => {
+                let bytes = listing::read_input(&file)?;
+                let text =
+                    String::from_utf8(bytes).unwrap_or_else(|binary| STANDARD.encode(binary.as_bytes()));
+                let mut body = json!({"key": text, "exportable": exportable});
+                if let Some(file) = passphrase_file {
+                    body["passphrase"] = passphrase(&file)?.into();
+                }
+                if let Some(label) = label {
+                    body["label"] = label.into();
+                }
+                change(api, Method::POST, &format!("{path}/import"), Some(&body), COLUMNS).await
+            }
+            Self::Export { id, format, certificate, passphrase_file, out, reason } => {
+                let mut body = json!({"format": format, "reason": reason});
+                if let Some(id) = certificate {
+                    body["certificate"] = id.into();
+                }
+                if let Some(file) = passphrase_file {
+                    body["passphrase"] = passphrase(&file)?.into();
+                }
+                let answer =
+                    api.change(Method::POST, &format!("{path}/{id}/export"), Some(&body)).await?.json()?;
+                let Some(content) = answer["content"].as_str() else {
+                    return listing::changed(api, &answer, COLUMNS);
+                };
+                let file =
+                    STANDARD.decode(content).map_err(|error| Failure::Unexpected(error.to_string()))?;
+                write_private(&out, &file)?;
+                output::note(&format!("written to {}", out.display()));
+                if let Some(drawn) = answer["passphrase"].as_str() {
+                    output::line(drawn);
+                }
+                Ok(())
+            }
             Self::Uses { id } => uses(api, &format!("{path}/{id}/uses")).await,
             Self::Compromise { id, file, spki_sha256, reason } => {
                 confirm(api, "Say that the key is compromised? It is refused for good.")?;
@@ -173,4 +243,20 @@ async fn uses(api: &Api, path: &str) -> Result<(), Failure> {
         }
     }
     output::many(api.format(), &rows, USES, Some(&answer))
+}
+
+/// The passphrase in a file, without its line end.
+fn passphrase(file: &str) -> Result<String, Failure> {
+    let bytes = listing::read_input(file)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::Usage(format!("{file} does not hold a passphrase as UTF-8")))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Writes a file that only its owner reads; one that is there already stays.
+fn write_private(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(bytes))
+        .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Page, Reason, chain, page};
+use super::{Page, Reason, chain, key_files, page};
 use crate::{
     answer::Answer,
     call::Call,
@@ -141,6 +141,7 @@ pub fn operations() -> Vec<Operation> {
             .problem(Code::ProjectionBehind)
             .answers::<Page<TimelineEntry>>(StatusCode::OK, "Its events, oldest first.", timeline::example("issuance.intended"))
             .handled_by(show_timeline),
+        key_files::of_certificates(),
     ];
     operations.into_iter().map(|operation| operation.tagged("Certificates")).collect()
 }

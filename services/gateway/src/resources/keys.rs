@@ -2,13 +2,13 @@
 
 use contracts::{
     Code, Permission, Problem, Service,
-    keystore::{DestroyKey, GenerateKey, KeyPurpose, KeyStatus, KeyView},
+    keystore::{DestroyKey, GenerateKey, KeyOrigin, KeyPurpose, KeyStatus, KeyView},
     x509::KeyAlgorithm,
 };
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Page, Reason, foreign_key, key_uses, page};
+use super::{Page, Reason, foreign_key, key_files, key_uses, page};
 use crate::{
     answer::Answer,
     call::Call,
@@ -28,6 +28,7 @@ pub static KEYS: View = View {
         Field::word::<KeyAlgorithm>("algorithm", "algorithm"),
         Field::word::<KeyPurpose>("purpose", "purpose"),
         Field::word::<KeyStatus>("status", "status"),
+        Field::word::<KeyOrigin>("origin", "(document ->> 'origin')"),
         Field::text("label", "(document ->> 'label')").optional(),
         Field::text("spkiSha256", "(document ->> 'spkiSha256')"),
     ],
@@ -42,7 +43,7 @@ pub static KEYS: View = View {
 
 /// The operations.
 pub fn operations() -> Vec<Operation> {
-    let operations = vec![
+    let mut operations = vec![
         KEYS.lists(Operation::get("/api/v1/keys", "listKeys", "List keys"))
             .needs(Permission::KeyRead)
             .answers::<Page<KeyView>>(StatusCode::OK, "A page of keys.", page(example()))
@@ -86,6 +87,7 @@ pub fn operations() -> Vec<Operation> {
             .problems(&[Code::InUse, Code::InvalidState])
             .handled_by(destroy),
     ];
+    operations.extend(key_files::operations());
     operations.into_iter().map(|operation| operation.tagged("Keys")).collect()
 }
 
@@ -117,9 +119,9 @@ async fn destroy(call: Call) -> Result<Answer, Problem> {
     foreign_key::watched(&call, Some(key), destroyed).await
 }
 
-fn example() -> Value {
+pub(super) fn example() -> Value {
     json!({"id": "key_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
-        "algorithm": "ecdsa_p256", "purpose": "end_entity", "exportable": false, "label": "shop", "status": "active",
+        "algorithm": "ecdsa_p256", "purpose": "end_entity", "exportable": false, "label": "shop", "status": "active", "origin": "generated",
         "publicKey": "-----BEGIN PUBLIC KEY-----\nMFkw…\n-----END PUBLIC KEY-----\n", "spkiSha256": "77aa41d2…",
         "createdAt": "2026-11-21T09:00:00Z", "destroyedAt": null, "backupsUntil": null, "version": 1})
 }

@@ -20,6 +20,7 @@ pub mod explain;
 mod foreign_key;
 pub mod identity_providers;
 pub mod imports;
+mod key_files;
 mod key_uses;
 pub mod keys;
 pub mod mail;
