@@ -230,7 +230,7 @@ fn read(
                 labels: labels.clone(),
                 owner: owner.clone().filter(|owner| !owner.is_empty()),
                 note: note.clone().filter(|note| !note.is_empty()),
-                belongs: belongs.clone(),
+                belongs: *belongs,
             },
         });
     }

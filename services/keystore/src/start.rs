@@ -9,8 +9,8 @@ use contracts::{
     keystore::{
         BeginKeyImport, DestroyKey, DestroyMailCredential, DestroySignInCredential, ExportKey, GenerateCaKey,
         GenerateKey, GenerateRequestKey, ImportKey, KeepMailCredential, KeepSignInCredential, KeyEvent,
-        KeyPurpose, MarkKeyCompromised, SignCaCertificate, SignCertificate, SignCheckpoint, SignCsr, SignSelfSigned,
-        SignedCheckpoint, UseMailCredential, UseSignInCredential,
+        KeyPurpose, MarkKeyCompromised, SignCaCertificate, SignCertificate, SignCheckpoint, SignCsr,
+        SignSelfSigned, SignedCheckpoint, UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
 };

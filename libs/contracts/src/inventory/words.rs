@@ -53,7 +53,9 @@ impl StatusWord {
     pub const fn of_request(status: RequestStatus) -> Self {
         match status {
             RequestStatus::PendingApproval => Self::Requested,
-            RequestStatus::Approved | RequestStatus::AwaitingCertificate | RequestStatus::Issuing => Self::Approved,
+            RequestStatus::Approved | RequestStatus::AwaitingCertificate | RequestStatus::Issuing => {
+                Self::Approved
+            }
             RequestStatus::Issued => Self::Issued,
             RequestStatus::Rejected | RequestStatus::Cancelled | RequestStatus::Failed => Self::Declined,
         }

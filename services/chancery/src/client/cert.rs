@@ -122,7 +122,7 @@ impl Cert {
             Self::List { view: None, list } => list.run(api, path, COLUMNS).await,
             Self::List { view: Some(view), list } => {
                 let view = api.get(&format!("/api/v1/views/{view}"), &[]).await?.json()?;
-                list.as_saved(&view).run(api, path, COLUMNS).await
+                list.of_saved(&view).run(api, path, COLUMNS).await
             }
             Self::Archive { id, reason } => file(api, &format!("{path}/{id}/archive"), reason).await,
             Self::Restore { id, reason } => file(api, &format!("{path}/{id}/restore"), reason).await,

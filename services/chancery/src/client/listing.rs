@@ -47,7 +47,7 @@ impl List {
     }
 
     /// The same, as a saved view shows it where nothing else is said.
-    pub fn as_saved(mut self, view: &Value) -> Self {
+    pub fn of_saved(mut self, view: &Value) -> Self {
         let filters = view["filter"].as_object().into_iter().flatten();
         for (name, value) in filters.filter_map(|(name, value)| Some((name, value.as_str()?))) {
             let given = self.filters.iter().any(|filter| filter.split('=').next() == Some(name));

@@ -169,10 +169,7 @@ async fn show(call: Call) -> Result<Answer, Problem> {
     let view: CertificateView = serde_json::from_str(&found.document).map_err(read::internal)?;
     let leaf = representation::certificate(&view.certificate)?;
     let trust_set = judge(&call, view.organization_id).await?;
-    let cas = match view.request_id.filter(|_| view.origin == Origin::Manual) {
-        Some(request) => brought_back(&call, request).await?,
-        None => above(&call, view.issuer.ca_id).await?,
-    };
+    let cas = issuers(&call, &view).await?;
     let known = Known::of(&call, &view, &leaf, &cas, trust_set.as_ref().map(|set| set.id)).await?;
     let (all, anchors): (Vec<_>, Vec<_>) = (known.all.iter().collect(), known.anchors().collect());
     let paths = path::paths(&leaf, &all, &anchors, call.now);
@@ -200,6 +197,14 @@ async fn show(call: Call) -> Result<Answer, Problem> {
         paths: paths.iter().map(|path| shown(path, &known, call.now)).collect(),
     };
     Answer::json(StatusCode::OK, &panel)
+}
+
+/// The certificates above one as we know them, nearest first; none for one that was brought in.
+pub async fn issuers(call: &Call, view: &CertificateView) -> Result<Vec<Certificate>, Problem> {
+    match view.request_id.filter(|_| view.origin == Origin::Manual) {
+        Some(request) => brought_back(call, request).await,
+        None => above(call, view.issuer.ca_id).await,
+    }
 }
 
 /// The certificates of a CA and of those above it, nearest first. They are public, whoever's CA it is.

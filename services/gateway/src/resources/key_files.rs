@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::{
-    certificates::{self, CERTIFICATES},
-    foreign_key,
+    certificates::CERTIFICATES,
+    chain, foreign_key,
     keys::{self, KEYS},
 };
 use crate::{
@@ -189,7 +189,7 @@ async fn export(
     if let Some(view) = &certificate {
         alias = view.common_name.clone().unwrap_or(alias);
         chain.push(representation::certificate(&view.certificate)?);
-        chain.extend(certificates::above(&call, view.issuer.ca_id).await?);
+        chain.extend(chain::issuers(&call, view).await?);
     }
     let answer_key = OneTimeKey::draw().map_err(|_| Problem::internal())?;
     let command = ExportKey {
