@@ -150,8 +150,7 @@ async fn text_and_labels_are_looked_up_within_the_organization(world: &mut World
     let theirs = world.organization("lookers").await;
     let csr = json!({"csr": p256("secret.looked.example.com").pem, "labels": {"looked": "up"}});
     _ = theirs.post("/api/v1/certificate-requests", &csr).await.expect(201);
-    let ours =
-        world.new_token(json!({"name": "looker", "scope": {"organization": home(world).await}})).await.1;
+    let ours = world.new_token(json!({"name": "looker", "organization": home(world).await})).await.1;
     let count = async |client: &Https, query: &str| {
         let head = world.head().await.to_string();
         let headers = [("chancery-min-position", head.as_str())];

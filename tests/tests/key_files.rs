@@ -91,7 +91,7 @@ async fn a_key_of_others_is_brought_once(world: &mut World) {
     _ = world.api().post(&format!("/api/v1/keys/{id}/compromise"), &lost).await.expect(200);
     _ = world.api().post(&format!("/api/v1/keys/{id}/destroy"), &json!({})).await.expect(200);
     let refused = world.cli(&["key", "import", &file]).await;
-    assert!(refused.code == 5 && refused.stderr.contains("key_compromised"), "{refused:?}");
+    assert!(refused.code == 5 && refused.stderr.contains("the key is compromised"), "{refused:?}");
 }
 
 async fn a_key_goes_out_under_four_conditions(world: &mut World) {

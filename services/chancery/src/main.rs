@@ -38,8 +38,7 @@ enum Command {
     },
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return ExitCode::from(1); // only a second call in one process fails
     }
@@ -53,6 +52,22 @@ async fn main() -> ExitCode {
             error.exit()
         }
     };
+    // Reads one file within limits that leave no room for the threads that the other commands work with.
+    if let Command::Server(command) = &arguments.command
+        && let server::ServerCommand::ReadFile(read) = &**command
+    {
+        return read.run();
+    }
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => {
+            _ = writeln!(std::io::stderr(), "error: no threads to work with: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> ExitCode {
     match arguments.command {
         Command::Client(command) => client::run(*command, arguments.client).await.into(),
         Command::Server(command) => server::run(*command).await,

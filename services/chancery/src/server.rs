@@ -60,7 +60,7 @@ pub async fn run(command: ServerCommand) -> ExitCode {
         ServerCommand::Log(log) => log.run().await,
         ServerCommand::Backup(backup) => backup.run().await,
         ServerCommand::Rebuild(rebuild) => rebuild.run().await,
-        ServerCommand::ReadFile(read) => read.run(),
+        ServerCommand::ReadFile(read) => return read.run(), // `main` has done so without threads
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

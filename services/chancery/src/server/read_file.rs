@@ -3,13 +3,13 @@
 use std::{
     io::{Read as _, Write as _},
     os::unix::process::CommandExt as _,
-    process::Command,
+    process::{Command, ExitCode},
 };
 
 use clap::Args;
 use nix::sys::resource::{Resource, setrlimit};
 
-use super::failure::Failure;
+use super::{failure::Failure, terminal};
 
 const MEMORY: u64 = 256 << 20;
 const CPU_SECONDS: u64 = 60;
@@ -25,14 +25,17 @@ pub struct ReadFile {
 }
 
 impl ReadFile {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    /// Reads the file, in a process that is limited.
+    pub fn run(&self) -> ExitCode {
         if !self.limited {
-            return Err(limit());
+            let failure = limit();
+            terminal::note(&failure.to_string());
+            return failure.exit_code();
         }
         let mut input = vec![];
         _ = std::io::stdin().lock().read_to_end(&mut input); // what is cut off is answered with nothing
         _ = std::io::stdout().lock().write_all(&gateway::file_reader::answer(&input));
-        Ok(())
+        ExitCode::SUCCESS
     }
 }
 

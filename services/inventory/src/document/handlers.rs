@@ -69,6 +69,19 @@ impl Documents {
         context: &Context,
         attach: AttachDocument,
     ) -> Result<Answer<DocumentView>, Problem> {
+        let done = self.attached(context, attach).await;
+        // Parts are of no use any more but for another try.
+        if done.as_ref().err().is_none_or(|problem| !problem.retryable) {
+            self.table.forget(OperationId(context.command_id)).await?;
+        }
+        done
+    }
+
+    async fn attached(
+        &self,
+        context: &Context,
+        attach: AttachDocument,
+    ) -> Result<Answer<DocumentView>, Problem> {
         let view = self.certificate::<AttachDocument>(context, attach.certificate).await?;
         let context = &Context { tenant: view.organization_id, ..context.clone() };
         // The same however often the command is sent.
@@ -103,7 +116,6 @@ impl Documents {
         })?;
         self.table.put(context.tenant, certificate, id, &bytes).await?;
         let done = self.documents.create(context, id.uuid(), command).await?;
-        self.table.forget(upload).await?;
         self.answer(done).await
     }
 
