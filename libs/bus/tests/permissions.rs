@@ -36,7 +36,7 @@ fn publishers() -> Vec<(String, BTreeSet<User>)> {
         ("$SRV.PING".to_owned(), of(&[])),
         ("_INBOX.gateway.x".to_owned(), of(&[])),
         ("cmd.signer.v2.create_ca".to_owned(), of(&[])),
-        ("cmd.keystore.v1.export_key".to_owned(), of(&[])),
+        ("cmd.keystore.v1.release_key".to_owned(), of(&[])),
         ("tel.x".to_owned(), of(&[])),
     ];
     for call in ["CREATE", "UPDATE", "DELETE", "PURGE", "MSG.GET"] {
