@@ -102,10 +102,12 @@ async fn a_compromised_key_is_refused_from_then_on(world: &mut World) {
     let other = world.organization("other").await;
     _ = other.post(REQUESTS, &json!({"csr": csr("other.example.com")})).await.expect(201);
 
-    // A CSR proves that the key is known: refused everywhere.
-    let (_folder, proof) = as_file(&csr("proof.example.com"));
-    let arguments = ["key", "compromise", "--file", &proof, "--reason", reason, "--yes", "-o", "json"];
-    assert_eq!(world.cli(&arguments).await.json()["everywhere"], true);
+    // A CSR that says so proves that the key is known: refused everywhere. Another one is no proof.
+    for (name, everywhere) in [("handed-around.example.com", false), ("this key is compromised", true)] {
+        let (_folder, proof) = as_file(&csr(name));
+        let arguments = ["key", "compromise", "--file", &proof, "--reason", reason, "--yes", "-o", "json"];
+        assert_eq!(world.cli(&arguments).await.json()["everywhere"], everywhere, "{name}");
+    }
     refused(&other, &csr("other.example.com")).await;
     let entries = world.cli(&["key", "compromised", "-o", "json"]).await.json();
     assert_eq!(entries.as_array().unwrap().len(), 1, "{entries}");

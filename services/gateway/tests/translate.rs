@@ -53,7 +53,7 @@ fn recorded(kind: &str, payload: String) -> Recorded {
 
 #[test]
 fn each_public_type_comes_from_one_log_type_and_fits_its_schema() {
-    let mut public = BTreeMap::new();
+    let mut public = BTreeMap::<String, Vec<String>>::new();
     for (kind, recorded) in examples() {
         let Some(translated) = translate(&recorded).unwrap() else { continue };
         let name = format!("{}.v{}", translated.event.name(), translated.event.version());
@@ -63,14 +63,17 @@ fn each_public_type_comes_from_one_log_type_and_fits_its_schema() {
         let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
         let errors: Vec<String> = validator.iter_errors(&data).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{kind}: {errors:?}");
-        assert_eq!(public.insert(name, kind), None, "two log events give one public type");
+        public.entry(name).or_default().push(kind);
     }
     let described: Vec<String> = PublicEvent::descriptions()
         .iter()
         .map(|event| format!("{}.v{}", event.name, event.version))
         .collect();
+    // A certificate is issued by a CA of ours, or by one outside.
+    let twice = ["certificate_request.completed", "issuance.completed"];
     for name in &described {
-        assert!(public.contains_key(name), "nothing gives {name}");
+        let kinds = public.get(name).unwrap_or_else(|| panic!("nothing gives {name}"));
+        assert!(kinds.len() == 1 || kinds == &twice, "{name}: {kinds:?}");
     }
     assert_eq!(public.len(), described.len());
 }

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use bus::{Answer, Context, Reply};
 use contracts::{
-    Code, KeyId, OrganizationId, Problem, Violation,
+    Code, KeyId, OrganizationId, Permission, Problem, Violation,
     command::DryRun,
     keystore::{
-        CompromisedKeyListed, CompromisedKeyView, KeyCompromised, MarkKeyCompromised, compromised_key_id,
+        CompromisedKeyListed, CompromisedKeyView, KeyCompromised, KeyPurpose, MarkKeyCompromised,
+        compromised_key_id,
     },
     labels::check_text,
 };
@@ -16,7 +17,7 @@ use eventlog::{AppendError, Appender, Reader};
 use pki::{csr::CertificationRequest, pem, spki};
 use runtime::{
     aggregate::differences,
-    authority::Authority,
+    authority::{Authority, Caller, Target, permitted},
     blocked_keys::BlockedKeys,
     command::{append_problem, read_problem},
     database::{Scope, scoped_read},
@@ -72,6 +73,7 @@ impl Compromises {
         command: MarkKeyCompromised,
     ) -> Result<Answer<CompromisedKeyView>, Problem> {
         self.authority.admit::<MarkKeyCompromised>(&context).await?;
+        let caller = self.authority.caller::<MarkKeyCompromised>(&context).await?;
         let reason = read_reason(&command.reason)?;
         let named = self.named(context.tenant, &command).await?;
         let entry = compromised_key_id(context.tenant, &named.spki_sha256);
@@ -85,6 +87,7 @@ impl Compromises {
             let before = self.listed.reload(entry.uuid()).await?;
             let decided = self.listed.decide(&context, entry.uuid(), before, List(listed))?;
             let keys = self.decided_keys(&context, &ours, &named.spki_sha256, &reason).await?;
+            permit_end_of_cas(&caller, context.tenant, &keys)?;
             if context.dry_run {
                 return Ok(Answer::Dry(tried(&decided, &keys)));
             }
@@ -226,7 +229,29 @@ pub async fn keys_with(
     })
 }
 
-/// The key in a PEM text: of a public key, a certificate, or a CSR, which proves that the private half is known.
+/// Who ends a CA by what they say of its key needs the right to CAs as well (Z-2). Errors: `forbidden`.
+fn permit_end_of_cas(
+    caller: &Caller,
+    organization: OrganizationId,
+    keys: &[Decided<Key>],
+) -> Result<(), Problem> {
+    let of_ca = |key: &&Decided<Key>| {
+        let description = key.after.description();
+        !key.events.is_empty() && description.is_some_and(|key| key.purpose == KeyPurpose::Ca)
+    };
+    match (caller.principal(), keys.iter().find(of_ca)) {
+        (Some(principal), Some(_)) => {
+            permitted(principal, Permission::CaWrite, &Target::organization(organization))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The common name of a CSR that was made to say so: any other CSR is no proof, since CSRs are handed around.
+const SAYS_SO: &str = "this key is compromised";
+
+/// The key in a PEM text: of a public key, a certificate, or a CSR, which proves that the private half is known if it was
+/// made for that.
 fn in_pem(text: &str) -> Result<Named, Problem> {
     let unreadable = |words: String| refused("#/pem", "invalid_value", words);
     let blocks = pem::read(text.as_bytes()).map_err(|error| unreadable(error.to_string()))?;
@@ -243,13 +268,19 @@ fn in_pem(text: &str) -> Result<Named, Problem> {
             .map(|certificate| named(certificate.spki(), false))
             .map_err(|error| unreadable(error.to_string())),
         Some("CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") => {
-            CertificationRequest::read(text.as_bytes()).map(|csr| named(csr.spki(), true)).map_err(|error| {
-                Problem::new(Code::CsrInvalid, error.to_string()).with_errors(vec![Violation::at(
-                    "#/pem",
-                    error.code(),
-                    error.to_string(),
-                )])
-            })
+            CertificationRequest::read(text.as_bytes())
+                .map(|csr| {
+                    let says_so =
+                        pki::name::common_name(csr.subject_der()).is_some_and(|name| name == SAYS_SO);
+                    named(csr.spki(), says_so)
+                })
+                .map_err(|error| {
+                    Problem::new(Code::CsrInvalid, error.to_string()).with_errors(vec![Violation::at(
+                        "#/pem",
+                        error.code(),
+                        error.to_string(),
+                    )])
+                })
         }
         _ => Err(unreadable("holds no public key, certificate or CSR".to_owned())),
     }

@@ -58,6 +58,12 @@ impl Keys {
         if let Some(dry_run) = recorded.dry_run {
             return Ok(Answer::Dry(dry_run));
         }
+        if recorded.replayed {
+            // One event, one file: another passphrase may stand in the repeat, which the command's id does not know of.
+            let words =
+                "this export was answered before, and a key is given out once for each; ask for another";
+            return Err(Problem::new(Code::AlreadyExists, words));
+        }
         let key = self.vault.open_secret(&vault::binding(context.tenant, &description)).await?;
         let drawn = command.passphrase.is_none().then(|| self.draw());
         let seal = |text: &SecretText| {

@@ -88,10 +88,7 @@ impl Signer {
         applicant: &Applicant,
     ) -> Result<Option<Violation>, Problem> {
         let Some(spki) = applicant.spki() else { return Ok(None) };
-        if !self.blocked.has_caught_up() || self.blocked.is_halted() {
-            let words = "which keys are compromised is not known at the moment; try again";
-            return Err(Problem::unavailable(words));
-        }
+        self.knows_compromised_keys()?;
         let hash = spki::spki_sha256(spki);
         if !self.blocked.read(|blocked| blocked.contains(organization, &hash)) {
             return Ok(None);
@@ -99,5 +96,13 @@ impl Signer {
         let pointer = if applicant.csr().is_some() { "#/csr" } else { "#/key/id" };
         let words = "the key is compromised: others know its private half; make a new one";
         Ok(Some(Violation::at(pointer, "key_compromised", words).by_rule("compromisedKeys")))
+    }
+
+    /// Errors: `service_unavailable` while the list may have something that was not read yet.
+    pub(crate) fn knows_compromised_keys(&self) -> Result<(), Problem> {
+        if self.blocked.has_caught_up() && !self.blocked.is_halted() {
+            return Ok(());
+        }
+        Err(Problem::unavailable("which keys are compromised is not known at the moment; try again"))
     }
 }

@@ -174,6 +174,7 @@ impl Signer {
 impl Signer {
     /// Refuses a certificate for a key that others know.
     fn refuse_compromised(&self, tenant: OrganizationId, given: &[Certificate]) -> Result<(), Problem> {
+        self.knows_compromised_keys()?;
         let known = |one: &&Certificate| {
             let hash = spki::spki_sha256(one.spki());
             self.blocked.read(|blocked| blocked.contains(tenant, &hash))

@@ -42,8 +42,8 @@ pub struct MarkKeyCompromised {
     /// SHA-256 of a SubjectPublicKeyInfo, 64 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spki_sha256: Option<String>,
-    /// A public key, a certificate with it, or a CSR signed by it, as PEM. A CSR proves that the private key is known, so
-    /// the key is refused in every organization.
+    /// A public key, a certificate with it, or a CSR signed by it, as PEM. A CSR with the common name `this key is
+    /// compromised` proves that the private key is known, so the key is refused in every organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pem: Option<String>,
     /// Why; up to 1,000 characters.

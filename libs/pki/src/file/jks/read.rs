@@ -34,7 +34,8 @@ pub(in crate::file) fn read(bytes: &[u8], reading: &mut Reading<'_>) -> Result<C
     } else if !reading.passphrases.iter().any(|passphrase| **checksum(passphrase, store) == *sum) {
         return Err(FileError::wrong_passphrase("the Java key store, or it was changed"));
     }
-    let mut cursor = Cursor { rest: &store[4..], length: store.len() };
+    let rest = store.get(MAGIC_JKS.len()..).ok_or_else(|| FileError::damaged(STORE, "it ends early"))?;
+    let mut cursor = Cursor { rest, length: store.len() };
     let version = cursor.number("its version")?;
     if !matches!(version, 1 | 2) {
         return Err(FileError::unsupported(STORE, format!("version {version}")));

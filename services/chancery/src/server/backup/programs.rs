@@ -74,8 +74,10 @@ impl Programs {
         if copied.is_err() {
             _ = child.kill();
         }
-        ended(child, errors, "pg_dump")?;
-        copied.map_err(|error| Failure::Other(format!("the backup cannot be written: {error}")))
+        let ended = ended(child, errors, "pg_dump");
+        // It is stopped when what it gives cannot be written; then that is the reason.
+        copied.map_err(|error| Failure::Other(format!("the backup cannot be written: {error}")))?;
+        ended
     }
 
     /// Reads a database in, as a whole or not at all.
