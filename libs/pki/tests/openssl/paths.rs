@@ -169,10 +169,12 @@ fn each_fault_stands_at_its_link() {
     let odd = format!("{LEAF}1.2.3.4=critical,ASN1:UTF8:x\n");
     let (issuing, leaf) = both(CA, &odd);
     check(issuing, leaf, [&[F::CriticalExtension], &[], &[]]);
-    // Another key of the same name: nobody else is known who could have signed.
-    let (_, leaf) = both(CA, LEAF);
+    // Another key of the same name and identifier: nobody else is known who could have signed.
+    let (issuing, leaf) = both(CA, LEAF);
     std::fs::remove_file(pki.0.path("issuing.key")).unwrap();
-    let impostor = pki.certify("issuing", "root", "basicConstraints=critical,CA:TRUE\n");
+    let identifier = hex::encode(issuing.subject_key_identifier().unwrap());
+    let as_if = format!("basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier={identifier}\n");
+    let impostor = pki.certify("issuing", "root", &as_if);
     check(impostor, leaf, [&[F::SignatureInvalid], &[], &[]]);
 }
 
