@@ -52,6 +52,9 @@ async fn nothing_of_another_organization_is_found(world: &mut World) {
     let before = world.head().await;
     let mut walked = 0;
     for operation in Operation::all(world).await.iter().filter(|operation| operation.path.contains('{')) {
+        if operation.id == "addCertificateDocument" {
+            continue; // takes a file: tests/access sends one
+        }
         let answer = operation.call(&other, &ours).await;
         assert_eq!(answer.status, 404, "{}: {}", operation.id, answer.text());
         assert_eq!(answer.json()["code"], "not_found", "{}", operation.id);

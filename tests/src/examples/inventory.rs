@@ -4,6 +4,14 @@ use contracts::{DocumentId, SavedViewId, TrustSetId};
 
 use super::*;
 
+/// A certificate that can be read: what subscribers are told of it is read from it.
+const CERTIFICATE: &str = "MIIBqDCCAU6gAwIBAgIUTRweIcfGS5R3bO6WNUBYe5JqH4owCgYIKoZIzj0EAwIwGzEZMBcGA1UEAwwQc2hvcC5leGFtcGxlLmNv\
+    bTAeFw0yNjExMjIwNzQwMzhaFw0zNjExMTkwNzQwMzhaMBsxGTAXBgNVBAMMEHNob3AuZXhhbXBsZS5jb20wWTATBgcqhkjOPQIB\
+    BggqhkjOPQMBBwNCAARRZFhwaUsmtxf/i1Zu1vRvyHzZjjcglFTyEd0iXyhNXDIFt6q+fYCZtLE73C1sI51uAp7KykSUDKmR8RHD\
+    W6eOo3AwbjAdBgNVHQ4EFgQUJ3bW5LUtNqZCSfQJomRlKbiG/DYwHwYDVR0jBBgwFoAUJ3bW5LUtNqZCSfQJomRlKbiG/DYwDwYD\
+    VR0TAQH/BAUwAwEB/zAbBgNVHREEFDASghBzaG9wLmV4YW1wbGUuY29tMAoGCCqGSM49BAMCA0gAMEUCIA2EL90GGV0G8QXJk/CX\
+    I/DXdfG6cmdkDV+eu4B7avURAiEA895amTxINHLQVPipGuaQresE4R34E6fv2+qlP9rNFtU=";
+
 /// Kind, schema version and payload of each event.
 pub(super) fn log_events(all: &mut Vec<(&'static str, i16, Value)>) {
     push(
@@ -24,7 +32,7 @@ pub(super) fn log_events(all: &mut Vec<(&'static str, i16, Value)>) {
     push(
         all,
         i::CertificateEvent::from(i::CertificateImported {
-            certificate: "MIIB".into(),
+            certificate: CERTIFICATE.into(),
             file: Some("shop.pem".into()),
             mode: i::OperationMode::Monitored,
             labels: labels(),
