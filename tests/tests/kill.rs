@@ -1,6 +1,6 @@
 //! `kill -9` at random moments while many ask for certificates: each gets one, and everything stands as it was answered.
 //!
-//! The whole size, of some minutes: `cargo nextest run -p chancery-tests --test kill --run-ignored only`.
+//! The whole size, of some minutes: `cargo nextest run -p chancery-tests --run-ignored only kill::`.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // helpers of tests
 

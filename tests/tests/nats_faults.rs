@@ -1,7 +1,7 @@
 //! NATS away, and its store gone: requests are told to wait, nothing that was answered is lost, and a subscriber that
 //! drops repeats ends with every event once.
 //!
-//! The whole size, of some minutes: `cargo nextest run -p chancery-tests --test nats_faults --run-ignored only`.
+//! The whole size, of some minutes: `cargo nextest run -p chancery-tests --run-ignored only nats_faults::`.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)] // helpers of tests
 

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 use testkit::{Answer, Https};
 
-use crate::cast::{Person, granted, held, refusal, until};
+use super::cast::{Person, granted, held, refusal, until};
 
 /// The rules of a policy by which acts of these kinds need one approval.
 fn rules(kinds: &[&str], expires: &str) -> Value {
@@ -134,6 +134,6 @@ pub async fn a_delegation_waits_where_a_rule_says_so(world: &mut World) {
         (list["items"][0]["status"] == "approved").then_some(())
     })
     .await;
-    assert_eq!(crate::cast::count(world, "domain.delegation_approved", home.as_str().unwrap()).await, 1);
+    assert_eq!(super::cast::count(world, "domain.delegation_approved", home.as_str().unwrap()).await, 1);
     without_rules(world, &maud, "delegation-end").await;
 }

@@ -5,7 +5,7 @@ use contracts::Service;
 use http::Method;
 use serde_json::json;
 
-use crate::cast::{Waiting, count, granted, held, profile, until, waiting};
+use super::cast::{Waiting, count, granted, held, profile, until, waiting};
 
 /// Where the signer dies.
 const POINTS: [&str; 2] = ["X04-granted-not-done", "X05-done-not-marked"];

@@ -3,7 +3,7 @@
 use chancery_tests::world::{World, eventually};
 use serde_json::json;
 
-use crate::cast::{count, officers, profile, refusal, somebody, waiting};
+use super::cast::{count, officers, profile, refusal, somebody, waiting};
 
 pub async fn one_refusal_ends_it(world: &mut World) {
     let [bea, carl] = officers(world, ["bea", "carl"]).await;

@@ -7,7 +7,7 @@ use chancery_tests::{
 };
 use serde_json::json;
 
-use crate::cast::{Person, ask, count, held, officers, profile, refusal, somebody, waiting};
+use super::cast::{Person, ask, count, held, officers, profile, refusal, somebody, waiting};
 
 pub async fn two_of_three_let_a_certificate_be_issued(world: &mut World) {
     let [olivia, oscar, otto, nina] = officers(world, ["olivia", "oscar", "otto", "nina"]).await;

@@ -4,7 +4,7 @@ use chancery_tests::{schemas::Validator, world::World};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::cast::{ask, count, officers, profile, somebody, waiting};
+use super::cast::{ask, count, officers, profile, somebody, waiting};
 
 pub async fn a_rule_approves_at_once_and_says_why(world: &mut World) {
     let [hugo] = officers(world, ["hugo"]).await;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::support::{installation, until};
+use super::support::{installation, until};
 use axum::{Router, body::BodyDataStream};
 use futures::StreamExt;
 use gateway::{gateway::Gateway, operations, router};

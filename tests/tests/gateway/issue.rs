@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::installation;
+use super::support::installation;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Method;
 use serde_json::{Value, json};
@@ -113,7 +113,7 @@ async fn a_csr_becomes_a_certificate_that_openssl_believes() {
 async fn the_published_curl_of_the_compatible_endpoint_works() {
     let it = installation().await;
     let csr = openssl::csr("api.example.com", &[]);
-    let profile: contracts::ProfileId = crate::support::until_some(|| async {
+    let profile: contracts::ProfileId = super::support::until_some(|| async {
         let profiles = it.https.get("/api/v1/profiles?name=default").await.json();
         profiles["items"][0]["id"].as_str().map(|id| id.parse().unwrap())
     })
@@ -141,7 +141,7 @@ async fn the_published_curl_of_the_compatible_endpoint_works() {
     let id = answer["certificateRequestId"].as_str().unwrap();
     assert!(uuid::Uuid::try_parse(id).is_ok());
     let path = format!("/api/v1/cert-manager/certificates/certificate-requests/{id}");
-    let shown = crate::support::until(503, || it.https.get(&path)).await.expect(200).json();
+    let shown = super::support::until(503, || it.https.get(&path)).await.expect(200).json();
     assert_eq!(shown, answer);
 
     let refused =

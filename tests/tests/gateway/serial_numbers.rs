@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use crate::support::installation_with;
+use super::support::installation_with;
 use chancery_tests::subscriber::x509;
 use runtime::entropy::{Entropy, SystemEntropy};
 use serde_json::json;

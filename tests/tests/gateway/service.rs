@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Installation, installation, until, until_some};
+use super::support::{Installation, installation, until, until_some};
 use contracts::Service;
 use futures::StreamExt;
 use http::Method;

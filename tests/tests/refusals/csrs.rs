@@ -9,7 +9,7 @@ use chancery_tests::{
 };
 use serde_json::json;
 
-use crate::PATH;
+use super::PATH;
 
 pub async fn what_is_no_good_csr_is_refused_in_its_own_words(world: &mut World) {
     let good = p256("good.example.com").pem;

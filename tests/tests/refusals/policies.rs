@@ -7,7 +7,7 @@ use chancery_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::PATH;
+use super::PATH;
 
 pub async fn what_a_policy_forbids_is_refused_in_the_known_words(world: &mut World) {
     let san = |names: &str| format!("subjectAltName={names}");

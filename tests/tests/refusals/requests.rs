@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::PATH;
+use super::PATH;
 
 pub async fn what_is_no_good_request_is_refused(world: &mut World) {
     let csr = p256("fine.example.com").pem;
