@@ -12,12 +12,7 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 use contracts::{OrganizationId, keystore::KeyGenerated};
-use keystore::{
-    SecretBytes,
-    master_key::{SALT, Source},
-    vault,
-    wrapping::Wrapped,
-};
+use keystore::{SecretBytes, master_key::MasterKey, vault, wrapping::Wrapped};
 use regex::bytes::{Regex, RegexBuilder};
 use testkit::Installation;
 use uuid::Uuid;
@@ -72,8 +67,7 @@ impl Canary {
 pub async fn of_keystore(installation: &Installation) -> Vec<Canary> {
     let admin = admin(installation).await;
     let digits = std::fs::read_to_string(installation.secrets().master_key_file()).unwrap();
-    let master = Source::Key(SecretBytes::new(hex::decode(digits.trim()).unwrap()));
-    let master = master.master_key(&[0; SALT]).unwrap();
+    let master = MasterKey::new(SecretBytes::new(hex::decode(digits.trim()).unwrap())).unwrap();
     let sql = "select e.tenant, e.payload::text, k.organization_key, k.data_key, k.private_key, o.wrapped \
                from log.event e join keystore.wrapped_key k on k.key_id = e.stream \
                join keystore.organization_key o on o.organization = e.tenant and o.version = k.organization_key \
@@ -82,7 +76,7 @@ pub async fn of_keystore(installation: &Installation) -> Vec<Canary> {
         let organization = OrganizationId(row.get::<_, Uuid>(0));
         let key: KeyGenerated = serde_json::from_str(row.get(1)).unwrap();
         let wrapped = Wrapped { organization_key: row.get(2), data_key: row.get(3), secret: row.get(4) };
-        let wrapping = master.open_organization_key(organization, row.get(2), row.get(5)).unwrap();
+        let wrapping = master.wrapping().open_organization_key(organization, row.get(2), row.get(5)).unwrap();
         let pkcs8 = wrapping.unwrap(&vault::binding(organization, &key), &wrapped).unwrap();
         Canary::of(&format!("{} ({})", key.id, key.algorithm.as_str()), pkcs8.expose())
     };

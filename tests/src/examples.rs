@@ -3,6 +3,7 @@
 mod approvals;
 mod inventory;
 mod manual;
+mod master_key;
 
 use std::collections::BTreeMap;
 
@@ -446,6 +447,7 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     push(&mut all, k::CredentialEvent::from(k::CredentialKept { id: CredentialId(uuid(15)), purpose }));
     push(&mut all, k::CredentialEvent::from(k::CredentialUsed { purpose }));
     push(&mut all, k::CredentialEvent::from(k::CredentialDestroyed {}));
+    master_key::master_key(&mut all);
     mail(&mut all);
     push(
         &mut all,

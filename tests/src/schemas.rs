@@ -44,6 +44,7 @@ pub fn log_events() -> Vec<EventDescription> {
         k::KeyEvent::descriptions(),
         k::CompromisedKeyEvent::descriptions(),
         k::CredentialEvent::descriptions(),
+        k::MasterKeyEvent::descriptions(),
         n::MailSettingsEvent::descriptions(),
         n::NotificationEvent::descriptions(),
         s::CaEvent::descriptions(),

@@ -38,6 +38,7 @@ mod mail;
 mod mail_relayed;
 mod manual;
 mod many_organizations;
+mod master_key;
 mod metrics;
 mod micro_ca;
 mod nats_faults;

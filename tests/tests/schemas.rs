@@ -71,6 +71,7 @@ fn every_kept_log_example_is_read_and_written_back_the_same() {
         ("key", read_as::<k::KeyEvent>),
         ("compromised_key", read_as::<k::CompromisedKeyEvent>),
         ("credential", read_as::<k::CredentialEvent>),
+        ("master_key", read_as::<k::MasterKeyEvent>),
         ("mail_settings", read_as::<n::MailSettingsEvent>),
         ("notification", read_as::<n::NotificationEvent>),
         ("ca", read_as::<s::CaEvent>),

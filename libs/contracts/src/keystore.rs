@@ -2,8 +2,10 @@
 
 mod compromised;
 mod credential;
+mod master_key;
 pub use compromised::*;
 pub use credential::*;
+pub use master_key::*;
 mod transfer;
 pub use transfer::*;
 

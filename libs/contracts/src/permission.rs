@@ -50,6 +50,8 @@ permissions! {
     KeyExport = "key.export", "Take private keys out of the keystore, encrypted.";
     KeyCompromise = "key.compromise", "Say that a key is compromised.";
     KeyDestroy = "key.destroy", "Destroy keys.";
+    MasterKeyRead = "master_key.read", "Read how the keystore's master key stands.";
+    MasterKeyWrite = "master_key.write", "Replace the keystore's master key.";
     CaRead = "ca.read", "Read certification authorities.";
     CaCreate = "ca.create", "Create certification authorities.";
     CaWrite = "ca.write", "Suspend and resume certification authorities.";

@@ -169,6 +169,7 @@ pub const TABLE: &[Row] = &[
             (Service::Keystore, "begin_key_import"),
             (Service::Keystore, "import_key"),
             (Service::Keystore, "export_key"),
+            (Service::Keystore, "rotate_master_key"),
             (Service::Signer, "create_ca"),
             (Service::Signer, "suspend_ca"),
             (Service::Signer, "resume_ca"),
@@ -268,9 +269,10 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         service: Service::Keystore,
-        writes: &["key", "compromised_key", "credential"],
+        writes: &["key", "compromised_key", "credential", "master_key"],
         reads: &[
             "key",
+            "master_key",
             "compromised_key",
             "credential",
             "certificate_request",

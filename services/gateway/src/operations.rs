@@ -15,6 +15,7 @@ pub fn table() -> Vec<Operation> {
         resources::policies::operations(),
         resources::keys::operations(),
         resources::compromised_keys::operations(),
+        resources::keystore::operations(),
         resources::organizations::operations(),
         resources::admins::operations(),
         resources::admin_certificates::operations(),

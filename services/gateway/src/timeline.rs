@@ -182,6 +182,13 @@ fn summary(kind: &str) -> String {
         "notification.requeued" => "Somebody had it sent again.",
         "key.generated" => "The key was generated in the keystore.",
         "key.destroyed" => "The key was destroyed.",
+        "master_key.rotation_begun" => "A new master key takes the place of the one before.",
+        "master_key.rotated" => {
+            "Everything is wrapped under the new master key; the one before opens nothing."
+        }
+        "master_key.rotation_abandoned" => {
+            "The new master key was lost before it was used; the one before stays."
+        }
         "administrator.grants_changed" => "What the administrator may do changed.",
         "administrator.described" => "What the administrator is called, or their e-mail address, changed.",
         "administrator.link_wanted" => "A one-time link was asked for.",

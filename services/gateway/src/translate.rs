@@ -15,7 +15,7 @@ use contracts::{
         CertificateEvent, CertificateImported, DocumentEvent, InventoryNameEvent, SavedViewEvent,
         TrustSetEvent,
     },
-    keystore::{CompromisedKeyEvent, CredentialEvent, KeyEvent},
+    keystore::{CompromisedKeyEvent, CredentialEvent, KeyEvent, MasterKeyEvent},
     notifier::{MailSettingsEvent, NotificationEvent},
     public::{self, CloudEvent, PublicEvent},
     signer::{
@@ -294,6 +294,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
         | TrustSetEvent::CATEGORY
         | InventoryNameEvent::CATEGORY
         | CompromisedKeyEvent::CATEGORY
+        | MasterKeyEvent::CATEGORY
         | DocumentEvent::CATEGORY
         | SavedViewEvent::CATEGORY
         | CredentialEvent::CATEGORY

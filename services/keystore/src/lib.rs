@@ -3,14 +3,15 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `begin_key_import` `import_key` `export_key` `mark_key_compromised` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_` |
-//! | events written | `key.*` `compromised_key.*` `credential.*` |
+//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `begin_key_import` `import_key` `export_key` `mark_key_compromised` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_`, `rotate_master_key` |
+//! | events written | `key.*` `compromised_key.*` `credential.*` `master_key.*` |
 //! | events read | `issuance.*` `ca.*` `key.*`, from the log, just before a signature (N-5) |
 //! | tables owned | `keystore.wrapped_key` `organization_key` `master_key` (keys), `wrapped_credential`, `signature` (the journal), `checkpoint` `checkpoint_key`; `key` `compromised_key` (read models) |
 //!
 //! | file | says |
 //! |---|---|
 //! | [`master_key`], [`wrapping`], [`vault`], [`rotation`] | where the master key comes from; envelope encryption; the blobs; new organization keys |
+//! | [`mastership`], [`custodian`], [`registry`], [`replacement`] | which master key counts: the aggregate, the commands, the row, another one taking its place |
 //! | [`secret`], [`signing_key`], [`memory`] | what key bytes are in memory |
 //! | [`key`], [`generate`], [`commands`], [`commit`] | the aggregate; making keys; making and destroying them, with their events |
 //! | [`import`], [`upload`], [`export`] | keys that were made elsewhere, sealed on their way in; keys on their way out (K-7) |
@@ -31,6 +32,7 @@ pub mod compromised_key;
 pub mod compromised_view;
 pub mod credential;
 pub mod credentials;
+pub mod custodian;
 pub mod custody;
 pub mod database;
 pub mod export;
@@ -44,10 +46,13 @@ pub mod journal;
 pub mod key;
 pub mod keyring;
 pub mod master_key;
+pub mod mastership;
 pub mod memory;
 pub mod operation;
 pub mod precondition;
 pub mod projection;
+pub mod registry;
+pub mod replacement;
 pub mod rotation;
 pub mod secret;
 pub mod sign;
@@ -63,5 +68,8 @@ pub use secret::SecretBytes;
 pub use start::{StartError, replay, start};
 
 /// The tables beside the read model.
-pub const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_tables.sql"), include_str!("../migrations/0002_credentials.sql")];
+pub const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_tables.sql"),
+    include_str!("../migrations/0002_credentials.sql"),
+    include_str!("../migrations/0003_master_key.sql"),
+];

@@ -1,14 +1,16 @@
 //! Where the master key comes from (K-2): a file, a passphrase or the environment. There is no built-in one.
 
-use std::{
-    fmt, fs, io,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-};
+mod file;
+
+use std::{fmt, io, path::PathBuf};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::hmac;
-use runtime::config::{Keystore, MasterKeyProvider, Secret};
+use contracts::keystore::MasterKeyProvider;
+use runtime::{
+    config::{self, Keystore, Secret},
+    entropy::Entropy,
+};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -59,6 +61,12 @@ pub enum MasterKeyError {
          or keystore.allow_weak_master_key to true"
     )]
     Weak(&'static str),
+    /// A new one cannot be put into its place.
+    #[error("a new master key cannot be put beside {}", .0.display())]
+    Unwritable(PathBuf, #[source] io::Error),
+    /// There is no place to put a new one.
+    #[error("the master key comes from {0}, where the keystore cannot put another one")]
+    NoPlace(&'static str),
     /// argon2id failed, as when 256 MiB are not to be had.
     #[error("the master key cannot be derived from the passphrase: {0}")]
     Derivation(argon2::Error),
@@ -67,9 +75,55 @@ pub enum MasterKeyError {
     Wrapping(#[from] WrappingError),
 }
 
+/// A master key in memory.
+#[derive(Debug)]
+pub struct MasterKey {
+    bytes: SecretBytes,
+    wrapping: WrappingKey,
+}
+
+impl MasterKey {
+    /// The master key of these bytes. Errors: [`WrappingError::Length`].
+    pub fn new(bytes: SecretBytes) -> Result<Self, WrappingError> {
+        let wrapping = WrappingKey::new(fingerprint(&bytes), 1, &bytes)?;
+        Ok(Self { bytes, wrapping })
+    }
+
+    /// Draws one.
+    pub fn draw(entropy: &dyn Entropy) -> Result<Self, WrappingError> {
+        let mut bytes = vec![0; KEY];
+        entropy.fill(&mut bytes);
+        Self::new(SecretBytes::new(bytes))
+    }
+
+    /// The name by which blobs refer to it.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.wrapping.id()
+    }
+
+    /// What it wraps with.
+    #[must_use]
+    pub const fn wrapping(&self) -> &WrappingKey {
+        &self.wrapping
+    }
+
+    /// The master key before, wrapped under this one: whoever has the new one can go on with what is still under the old.
+    pub fn wrap_previous(&self, previous: &Self, entropy: &dyn Entropy) -> Result<Vec<u8>, WrappingError> {
+        self.wrapping.wrap_master_key(previous.id(), &previous.bytes, entropy)
+    }
+
+    /// Opens what [`Self::wrap_previous`] made.
+    pub fn open_previous(&self, previous: Uuid, blob: &[u8]) -> Result<Self, WrappingError> {
+        Self::new(self.wrapping.open_master_key(previous, blob)?)
+    }
+}
+
 /// What the configuration gives.
 pub enum Source {
-    /// The key itself.
+    /// The file that holds the key. It is read anew whenever the key is needed: a rotation puts another one there.
+    File(PathBuf),
+    /// The key itself, from the environment.
     Key(SecretBytes),
     /// What it is derived from.
     Passphrase(Secret),
@@ -84,31 +138,87 @@ impl fmt::Debug for Source {
 impl Source {
     /// Reads what the configuration names. Needs nothing but the file system, so it fails before anything starts.
     pub fn read(config: &Keystore, production: bool) -> Result<Self, MasterKeyError> {
+        use config::MasterKeyProvider as Provider;
         let strict = production && !config.allow_weak_master_key;
         match &config.provider {
-            MasterKeyProvider::File(path) => from_file(path).map(Self::Key),
-            MasterKeyProvider::Environment(_) if strict => Err(MasterKeyError::Weak("the environment")),
-            MasterKeyProvider::Passphrase(_) if strict => Err(MasterKeyError::Weak("a passphrase")),
-            MasterKeyProvider::Environment(digits) => {
-                from_digits(digits.reveal(), "keystore.master_key").map(Self::Key)
+            Provider::File(path) => file::read(path).map(|_| Self::File(path.clone())),
+            Provider::Environment(_) if strict => Err(MasterKeyError::Weak("the environment")),
+            Provider::Passphrase(_) if strict => Err(MasterKeyError::Weak("a passphrase")),
+            Provider::Environment(digits) => {
+                file::from_digits(digits.reveal(), "keystore.master_key").map(Self::Key)
             }
-            MasterKeyProvider::Passphrase(passphrase) => Ok(Self::Passphrase(passphrase.clone())),
+            Provider::Passphrase(passphrase) => Ok(Self::Passphrase(passphrase.clone())),
         }
     }
 
-    /// The master key. `salt` belongs to the installation and is public; only a passphrase needs it.
+    /// Its word.
+    #[must_use]
+    pub const fn provider(&self) -> MasterKeyProvider {
+        match self {
+            Self::File(_) => MasterKeyProvider::File,
+            Self::Key(_) => MasterKeyProvider::Environment,
+            Self::Passphrase(_) => MasterKeyProvider::Passphrase,
+        }
+    }
+
+    /// The master key of this name, if it is here, or else the one that stands in its place. `salt` belongs to the
+    /// installation and is public; only a passphrase needs it.
     ///
     /// For a passphrase this takes a second or so and 256 MiB: call it where blocking is allowed.
-    pub fn master_key(&self, salt: &[u8; SALT]) -> Result<WrappingKey, MasterKeyError> {
-        let derived;
-        let key = match self {
-            Self::Key(key) => key,
-            Self::Passphrase(passphrase) => {
-                derived = from_passphrase(passphrase.reveal(), salt)?;
-                &derived
+    pub fn master_key(&self, wanted: Option<Uuid>, salt: &[u8; SALT]) -> Result<MasterKey, MasterKeyError> {
+        let bytes = match self {
+            Self::File(path) => {
+                let placed = MasterKey::new(file::read(path)?)?;
+                return match wanted.filter(|wanted| *wanted != placed.id()) {
+                    // A rotation that was cut off: the new key stands beside the old one still.
+                    Some(wanted) => Ok(self.prepared(wanted)?.unwrap_or(placed)),
+                    None => Ok(placed),
+                };
             }
+            Self::Key(key) => SecretBytes::copy_of(key.expose()),
+            Self::Passphrase(passphrase) => from_passphrase(passphrase.reveal(), salt)?,
         };
-        Ok(WrappingKey::new(fingerprint(key), 1, key)?)
+        Ok(MasterKey::new(bytes)?)
+    }
+
+    /// Draws a new master key and keeps it where a crash does not lose it, beside the one in use. Errors:
+    /// [`MasterKeyError::NoPlace`] of what only people can change.
+    pub fn prepare(&self, entropy: &dyn Entropy) -> Result<MasterKey, MasterKeyError> {
+        let path = self.place()?;
+        let key = MasterKey::draw(entropy)?;
+        file::write_beside(path, key.id(), &key.bytes)?;
+        Ok(key)
+    }
+
+    /// The key that was prepared under this name, if it is still there.
+    pub fn prepared(&self, id: Uuid) -> Result<Option<MasterKey>, MasterKeyError> {
+        match self.place().map(|path| file::read(&file::beside(path, id))) {
+            Ok(Ok(bytes)) => Ok(Some(MasterKey::new(bytes)?).filter(|key| key.id() == id)),
+            Ok(Err(MasterKeyError::Missing(_))) | Err(MasterKeyError::NoPlace(_)) => Ok(None),
+            Ok(Err(error)) | Err(error) => Err(error),
+        }
+    }
+
+    /// Puts a prepared key into its place, and overwrites the one that was there. Nothing happens where it is there already.
+    pub fn install(&self, id: Uuid) -> Result<(), MasterKeyError> {
+        match self.prepared(id)? {
+            Some(_) => file::replace(self.place()?, id),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes back a key that was prepared and is not used.
+    pub fn discard(&self, id: Uuid) -> Result<(), MasterKeyError> {
+        file::discard(self.place()?, id)
+    }
+
+    /// Whether a new key can be put into its place. Errors: [`MasterKeyError::NoPlace`].
+    pub fn place(&self) -> Result<&PathBuf, MasterKeyError> {
+        match self {
+            Self::File(path) => Ok(path),
+            Self::Key(_) => Err(MasterKeyError::NoPlace("the environment")),
+            Self::Passphrase(_) => Err(MasterKeyError::NoPlace("the passphrase of the configuration")),
+        }
     }
 }
 
@@ -118,29 +228,6 @@ fn fingerprint(key: &SecretBytes) -> Uuid {
     let mut id = [0; 16];
     id.copy_from_slice(&tag.as_ref()[..16]);
     uuid::Builder::from_custom_bytes(id).into_uuid()
-}
-
-fn from_file(path: &Path) -> Result<SecretBytes, MasterKeyError> {
-    let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => MasterKeyError::Missing(path.into()),
-        _ => MasterKeyError::Unreadable(path.into(), error),
-    };
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    let (mode, owner, user) = (metadata.mode() & 0o7777, metadata.uid(), nix::unistd::geteuid().as_raw());
-    if mode & 0o077 != 0 {
-        return Err(MasterKeyError::Open { path: path.into(), mode });
-    }
-    if owner != user {
-        return Err(MasterKeyError::Owner { path: path.into(), owner, user });
-    }
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(unreadable)?);
-    from_digits(&text, &path.display().to_string())
-}
-
-fn from_digits(text: &str, place: &str) -> Result<SecretBytes, MasterKeyError> {
-    let mut key = Zeroizing::new([0; KEY]);
-    hex::decode_to_slice(text.trim(), &mut *key).map_err(|_| MasterKeyError::Content(place.to_owned()))?;
-    Ok(SecretBytes::copy_of(&*key))
 }
 
 fn from_passphrase(passphrase: &str, salt: &[u8; SALT]) -> Result<SecretBytes, MasterKeyError> {

@@ -1,4 +1,4 @@
-//! Organization keys are replaced before they wear out (K-1): yearly, or before 2^28 uses.
+//! Organization keys are replaced before they wear out (K-1): yearly, or before 2^28 uses; and after the master key was.
 //!
 //! Only data keys are wrapped anew, one by one and while everything goes on; an interrupted rotation goes on where it
 //! stopped, and several instances may do it at once. An old version is deleted once nothing needs it for a day.
@@ -60,7 +60,8 @@ pub async fn run(vault: Arc<Vault>, reader: Reader) {
 }
 
 const WORN: &str = "select k.organization, max(k.version) from keystore.organization_key k group by k.organization \
-     having max(k.made_at) < now() - interval '365 days' or \
+     having max(k.made_at) < now() - interval '365 days' \
+     or max(k.made_at) < (select replaced_at from keystore.master_key) or \
      (select count(*) from keystore.wrapped_key w where w.organization = k.organization \
      and w.organization_key = max(k.version)) + \
      (select count(*) from keystore.wrapped_credential w where w.organization = k.organization \

@@ -9,8 +9,8 @@ use contracts::{
     keystore::{
         BeginKeyImport, DestroyKey, DestroyMailCredential, DestroySignInCredential, ExportKey, GenerateCaKey,
         GenerateKey, GenerateRequestKey, ImportKey, KeepMailCredential, KeepSignInCredential, KeyEvent,
-        KeyPurpose, MarkKeyCompromised, SignCaCertificate, SignCertificate, SignCheckpoint, SignCsr,
-        SignSelfSigned, SignedCheckpoint, UseMailCredential, UseSignInCredential,
+        KeyPurpose, MarkKeyCompromised, RotateMasterKey, SignCaCertificate, SignCertificate, SignCheckpoint,
+        SignCsr, SignSelfSigned, SignedCheckpoint, UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
 };
@@ -22,6 +22,7 @@ use runtime::{
     health::Dependency,
     service::ServiceContext,
 };
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
@@ -30,6 +31,7 @@ use crate::{
     compromise::Compromises,
     compromised_view::CompromisedKeyProjection,
     credentials::Credentials,
+    custodian::Custodian,
     database::DatabaseError,
     facts,
     generate::Generator,
@@ -41,6 +43,7 @@ use crate::{
     memory::{self, MemoryError},
     operation::{measured, show_sealed, show_swap},
     projection::KeyProjection,
+    replacement::Replacement,
     rotation,
     sign::Signing,
     vault::{OpenError, Vault},
@@ -132,6 +135,7 @@ async fn run(context: ServiceContext, source: Arc<Source>, folds: Folds, health:
                         health.set_ready();
                         let vault = service.keys.vault.clone();
                         context.shutdown.spawn_droppable(rotation::run(vault, context.reader.clone()));
+                        context.shutdown.spawn_droppable(service.custodian.replacement.clone().run());
                     }
                     Err(error) => {
                         tracing::error!(%error, "keystore is sealed: every operation on keys is refused");
@@ -171,6 +175,7 @@ struct Keystore {
     keys: Keys,
     compromises: Compromises,
     credentials: Credentials,
+    custodian: Custodian,
     signing: Signing,
     /// Missing while the master key is the wrong one.
     checkpoints: Option<Checkpoints>,
@@ -222,6 +227,14 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         pool,
         keyring,
     };
+    let replacement = Arc::new(Replacement {
+        vault: vault.clone(),
+        reader: context.reader.clone(),
+        mastership: context.repository(1),
+        clock: context.clock.clone(),
+        wanted: Notify::new(),
+    });
+    let custodian = Custodian { authority: context.authority.clone(), replacement };
     let bus = context.bus.clone();
     let credentials = Credentials {
         repository: context.repository(1_000),
@@ -229,7 +242,7 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         wake: Box::new(move |head| bus.wake(head)),
         vault,
     };
-    Ok(Keystore { keys, compromises, credentials, signing, checkpoints })
+    Ok(Keystore { keys, compromises, credentials, custodian, signing, checkpoints })
 }
 
 /// Makes the checkpoint key unless it is there, and takes it.
@@ -311,6 +324,7 @@ impl Keystore {
             ExportKey => keys.export,
             MarkKeyCompromised => compromises.mark,
             DestroyKey => keys.destroy,
+            RotateMasterKey => custodian.rotate,
             KeepMailCredential => credentials.keep_for_mail,
             UseMailCredential => credentials.use_for_mail,
             DestroyMailCredential => credentials.destroy_for_mail,

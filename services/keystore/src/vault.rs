@@ -4,25 +4,44 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use contracts::{Code, KeyId, OrganizationId, Problem, keystore::KeyGenerated};
 use deadpool_postgres::Pool;
-use parking_lot::Mutex;
-use runtime::entropy::{self, Entropy};
+use parking_lot::{Mutex, RwLock};
+use runtime::entropy::Entropy;
 use uuid::Uuid;
 
 use crate::{
     SecretBytes,
     database::DatabaseError,
-    master_key::{MasterKeyError, SALT, Source},
+    master_key::{MasterKey, MasterKeyError, Source},
+    registry,
     signing_key::{SigningError, SigningKey},
     wrapping::{Binding, Subject, Wrapped, WrappingError, WrappingKey},
 };
+
+/// How often it is tried again after the master key was replaced meanwhile.
+const TRIES: usize = 3;
 
 /// Wraps and opens private keys.
 pub struct Vault {
     pub(crate) pool: Pool,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// The master key, or nothing when it is not the one that this database belongs to.
-    master: Option<WrappingKey>,
+    source: Arc<Source>,
+    /// The master keys, or nothing when it is not the one that this database belongs to.
+    masters: RwLock<Option<Arc<Masters>>>,
     organization_keys: Mutex<HashMap<(OrganizationId, i32), Arc<WrappingKey>>>,
+}
+
+/// The master key, and while a rotation goes on the one before.
+#[derive(Debug)]
+pub(crate) struct Masters {
+    pub(crate) current: MasterKey,
+    pub(crate) previous: Option<MasterKey>,
+}
+
+impl Masters {
+    fn named(&self, id: Uuid) -> Option<&MasterKey> {
+        let previous = self.previous.as_ref();
+        [Some(&self.current), previous].into_iter().flatten().find(|master| master.id() == id)
+    }
 }
 
 /// Why a key cannot be wrapped or opened.
@@ -37,6 +56,9 @@ pub enum VaultError {
     /// The blob is not what was stored here.
     #[error("{0} does not open")]
     Wrapping(Subject, #[source] WrappingError),
+    /// The master key cannot be read any more.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     /// The organization's key is not what was stored here.
     #[error("the wrapping key of organization {0} does not open")]
     OrganizationKey(OrganizationId, #[source] WrappingError),
@@ -54,6 +76,10 @@ impl From<VaultError> for Problem {
             VaultError::Database(error) => error.into(),
             VaultError::OtherMasterKey => {
                 Self::new(Code::KeystoreSealed, format!("{error}; nothing can be opened"))
+            }
+            VaultError::MasterKey(error) => {
+                tracing::error!(error = runtime::error::words(&error), "the master key cannot be read");
+                Self::new(Code::KeystoreSealed, "the master key cannot be read; the keystore's log says why")
             }
             VaultError::Gone(_) => Self::new(Code::InvalidState, error.to_string()),
             VaultError::Wrapping(..) | VaultError::OrganizationKey(..) | VaultError::Content(..) => {
@@ -86,16 +112,38 @@ impl Vault {
         source: Arc<Source>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
-        let salt = salt(&pool, &*entropy).await?;
-        let derive = move || source.master_key(&salt);
-        let master = tokio::task::spawn_blocking(derive).await.map_err(|_| OpenError::Stopped)??;
-        let ours = registered(&pool, master.id()).await? == master.id();
-        Ok(Self { pool, entropy, master: ours.then_some(master), organization_keys: Mutex::default() })
+        let vault =
+            Self { pool, entropy, source, masters: RwLock::default(), organization_keys: Mutex::default() };
+        vault.reload().await?;
+        Ok(vault)
+    }
+
+    /// Takes the master key that this database belongs to now: another instance may have replaced it.
+    pub(crate) async fn reload(&self) -> Result<(), OpenError> {
+        let registered = registry::read(&self.pool, &*self.entropy).await?;
+        let (source, wanted) = (self.source.clone(), registered.id);
+        let find = move || source.master_key(wanted, &registered.salt);
+        let current = tokio::task::spawn_blocking(find).await.map_err(|_| OpenError::Stopped)??;
+        let id = match wanted {
+            Some(id) => id,
+            None => registry::register(&self.pool, current.id()).await?,
+        };
+        let previous = registered.previous.filter(|_| id == current.id());
+        let previous = previous.map(|(id, blob)| current.open_previous(id, &blob)).transpose();
+        let previous = previous.map_err(MasterKeyError::from)?;
+        let masters = (id == current.id()).then(|| Arc::new(Masters { current, previous }));
+        *self.masters.write() = masters;
+        Ok(())
+    }
+
+    /// Where the master key comes from.
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.source
     }
 
     /// Whether the master key is the right one. Errors: [`VaultError::OtherMasterKey`].
     pub fn check(&self) -> Result<(), VaultError> {
-        self.master().map(|_| ())
+        self.masters().map(|_| ())
     }
 
     /// Wraps a new secret, for the caller to store.
@@ -134,8 +182,8 @@ impl Vault {
             .map_err(|error| VaultError::Wrapping(binding.subject, error))
     }
 
-    fn master(&self) -> Result<&WrappingKey, VaultError> {
-        self.master.as_ref().ok_or(VaultError::OtherMasterKey)
+    pub(crate) fn masters(&self) -> Result<Arc<Masters>, VaultError> {
+        self.masters.read().clone().ok_or(VaultError::OtherMasterKey)
     }
 
     async fn wrapped(&self, subject: &Subject) -> Result<Option<Wrapped>, DatabaseError> {
@@ -176,23 +224,34 @@ impl Vault {
     }
 
     /// Draws and stores an organization key, unless another instance was faster.
+    ///
+    /// It is stored only while the master key that wraps it is the one in use, and a rotation waits for the row's lock: once
+    /// a new one took hold, nothing comes to be under the old one.
     pub(crate) async fn make_organization_key(
         &self,
         organization: OrganizationId,
         version: i32,
     ) -> Result<(), VaultError> {
-        const SQL: &str = "insert into keystore.organization_key (organization, version, wrapped) \
-             values ($1, $2, $3) on conflict do nothing";
-        let wrapped = self
-            .master()?
-            .make_organization_key(organization, version, &*self.entropy)
-            .map_err(|error| VaultError::OrganizationKey(organization, error))?;
-        let client = self.pool.get().await.map_err(DatabaseError::from)?;
-        let statement = client.prepare_cached(SQL).await.map_err(DatabaseError::from)?;
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-            [&organization.uuid(), &version, &wrapped];
-        client.execute(&statement, &parameters).await.map_err(DatabaseError::from)?;
-        Ok(())
+        const SQL: &str = "insert into keystore.organization_key (organization, version, wrapped, master_key) \
+             select $1, $2, $3, $4 from keystore.master_key where id = $4 for share on conflict do nothing";
+        for _ in 0..TRIES {
+            let masters = self.masters()?;
+            let master = masters.current.wrapping();
+            let wrapped = master
+                .make_organization_key(organization, version, &*self.entropy)
+                .map_err(|error| VaultError::OrganizationKey(organization, error))?;
+            let client = self.pool.get().await.map_err(DatabaseError::from)?;
+            let statement = client.prepare_cached(SQL).await.map_err(DatabaseError::from)?;
+            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+                [&organization.uuid(), &version, &wrapped, &master.id()];
+            let made = client.execute(&statement, &parameters).await.map_err(DatabaseError::from)?;
+            drop(client);
+            if made == 1 || self.wrapped_organization_key(organization, version).await?.is_some() {
+                return Ok(());
+            }
+            self.look_again().await?;
+        }
+        Err(VaultError::OtherMasterKey)
     }
 
     /// A version of an organization's key, opened.
@@ -201,22 +260,48 @@ impl Vault {
         organization: OrganizationId,
         version: i32,
     ) -> Result<Arc<WrappingKey>, VaultError> {
-        const SQL: &str =
-            "select wrapped from keystore.organization_key where organization = $1 and version = $2";
         if let Some(key) = self.organization_keys.lock().get(&(organization, version)) {
             return Ok(key.clone());
         }
-        let client = self.pool.get().await.map_err(DatabaseError::from)?;
-        let statement = client.prepare_cached(SQL).await.map_err(DatabaseError::from)?;
-        let row = client.query_one(&statement, &[&organization.uuid(), &version]).await;
-        let wrapped: Vec<u8> = row.and_then(|row| row.try_get(0)).map_err(DatabaseError::from)?;
-        let key = self
-            .master()?
-            .open_organization_key(organization, version, &wrapped)
-            .map_err(|error| VaultError::OrganizationKey(organization, error))?;
-        let key = Arc::new(key);
-        self.organization_keys.lock().insert((organization, version), key.clone());
-        Ok(key)
+        for _ in 0..TRIES {
+            let masters = self.masters()?;
+            let found = self.wrapped_organization_key(organization, version).await?;
+            let (wrapped, master) = found.ok_or(DatabaseError::Missing)?;
+            let Some(master) = masters.named(master) else {
+                self.look_again().await?;
+                continue;
+            };
+            let key = master
+                .wrapping()
+                .open_organization_key(organization, version, &wrapped)
+                .map_err(|error| VaultError::OrganizationKey(organization, error))?;
+            let key = Arc::new(key);
+            self.organization_keys.lock().insert((organization, version), key.clone());
+            return Ok(key);
+        }
+        Err(VaultError::OtherMasterKey)
+    }
+
+    /// An organization's key as it is stored, and the name of the master key it is under.
+    async fn wrapped_organization_key(
+        &self,
+        organization: OrganizationId,
+        version: i32,
+    ) -> Result<Option<(Vec<u8>, Uuid)>, DatabaseError> {
+        const SQL: &str = "select wrapped, master_key from keystore.organization_key \
+             where organization = $1 and version = $2";
+        let client = self.pool.get().await?;
+        let statement = client.prepare_cached(SQL).await?;
+        let row = client.query_opt(&statement, &[&organization.uuid(), &version]).await?;
+        Ok(row.map(|row| Ok::<_, tokio_postgres::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?)
+    }
+
+    async fn look_again(&self) -> Result<(), VaultError> {
+        self.reload().await.map_err(|error| match error {
+            OpenError::MasterKey(error) => VaultError::MasterKey(error),
+            OpenError::Database(error) => VaultError::Database(error),
+            OpenError::Stopped => VaultError::OtherMasterKey,
+        })
     }
 }
 
@@ -231,21 +316,4 @@ impl fmt::Debug for Vault {
 pub fn binding(organization: OrganizationId, key: &KeyGenerated) -> Binding {
     let subject = Subject::Key { id: key.id, algorithm: key.algorithm, purpose: key.purpose };
     Binding { organization, subject, version: 1 }
-}
-
-/// The salt of this installation, drawn once.
-async fn salt(pool: &Pool, entropy: &dyn Entropy) -> Result<[u8; SALT], DatabaseError> {
-    let drawn = entropy::bytes::<SALT>(entropy);
-    let client = pool.get().await?;
-    let insert = "insert into keystore.master_key (salt) values ($1) on conflict do nothing";
-    client.execute(insert, &[&drawn.as_slice()]).await?;
-    let row = client.query_one("select salt from keystore.master_key", &[]).await?;
-    row.try_get::<_, &[u8]>(0)?.try_into().map_err(|_| DatabaseError::Missing)
-}
-
-/// The name of the master key this database belongs to: `ours`, when it belongs to none yet.
-async fn registered(pool: &Pool, ours: Uuid) -> Result<Uuid, DatabaseError> {
-    let client = pool.get().await?;
-    client.execute("update keystore.master_key set id = $1 where id is null", &[&ours]).await?;
-    Ok(client.query_one("select id from keystore.master_key", &[]).await?.try_get(0)?)
 }

@@ -128,6 +128,7 @@ impl std::fmt::Debug for Wrapped {
 }
 
 /// Names of the layers, part of what is authenticated: `1` is the format's version.
+const MASTER_KEY: &str = "chancery.keystore.master_key.1";
 const ORGANIZATION_KEY: &str = "chancery.keystore.organization_key.1";
 const DATA_KEY: &str = "chancery.keystore.data_key.1";
 const PRIVATE_KEY: &str = "chancery.keystore.private_key.1";
@@ -174,6 +175,34 @@ impl WrappingKey {
         Self::new(organization.uuid(), version, &key)
     }
 
+    /// Wraps an organization key anew under this one, the master key; what is beneath it stays as it is.
+    pub fn rewrap_organization_key(
+        &self,
+        old: &Self,
+        organization: OrganizationId,
+        version: i32,
+        blob: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, WrappingError> {
+        let key = old.open(&old.organization_key_aad(organization, version), blob)?;
+        self.seal(&self.organization_key_aad(organization, version), &key, entropy)
+    }
+
+    /// Wraps the master key before under this one.
+    pub fn wrap_master_key(
+        &self,
+        id: Uuid,
+        key: &SecretBytes,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, WrappingError> {
+        self.seal(&self.master_key_aad(id), key, entropy)
+    }
+
+    /// Opens the master key before.
+    pub fn open_master_key(&self, id: Uuid, blob: &[u8]) -> Result<SecretBytes, WrappingError> {
+        self.open(&self.master_key_aad(id), blob)
+    }
+
     /// Wraps a secret under this organization key, with a data key of its own.
     pub fn wrap(
         &self,
@@ -211,6 +240,10 @@ impl WrappingKey {
             data_key: self.seal(&self.aad(DATA_KEY, binding), &data_key, entropy)?,
             secret: wrapped.secret.clone(),
         })
+    }
+
+    fn master_key_aad(&self, id: Uuid) -> Vec<u8> {
+        self.authenticated(MASTER_KEY, Uuid::nil(), id, 1, "aes_256_gcm", "master_key")
     }
 
     fn organization_key_aad(&self, organization: OrganizationId, version: i32) -> Vec<u8> {

@@ -25,6 +25,7 @@ mod import;
 mod inspect;
 mod issue;
 mod key;
+mod keystore;
 mod listing;
 mod mail;
 mod me;
@@ -139,6 +140,9 @@ pub enum ClientCommand {
     /// Keys
     #[command(subcommand)]
     Key(key::Key),
+    /// The keystore's master key
+    #[command(subcommand)]
+    Keystore(keystore::Keystore),
     /// What waits for approval
     #[command(subcommand)]
     Approval(approval::Approval),
@@ -237,6 +241,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
         ClientCommand::Cert(cert) => cert.run(&api).await,
         ClientCommand::Import(import) => import.run(&api).await,
         ClientCommand::Key(key) => key.run(&api).await,
+        ClientCommand::Keystore(keystore) => keystore.run(&api).await,
         ClientCommand::Token(token) => token.run(&api).await,
         ClientCommand::Org(org) => org.run(&api).await,
         ClientCommand::Department(department) => department.run(&api).await,

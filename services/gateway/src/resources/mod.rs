@@ -23,6 +23,7 @@ pub mod imports;
 mod key_files;
 mod key_uses;
 pub mod keys;
+pub mod keystore;
 pub mod mail;
 pub mod me;
 pub mod meta;

@@ -1,6 +1,8 @@
 //! K-2: each source gives its key, and says what to do when it cannot.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use runtime::{config::MasterKeyProvider, entropy::SystemEntropy};
 
 use super::*;
 
@@ -18,11 +20,11 @@ fn file(content: &str, mode: u32) -> (tempfile::TempDir, Keystore) {
     (folder, keystore(MasterKeyProvider::File(path)))
 }
 
-fn load(config: &Keystore, production: bool) -> Result<WrappingKey, MasterKeyError> {
-    Source::read(config, production)?.master_key(&[0; SALT])
+fn load(config: &Keystore, production: bool) -> Result<MasterKey, MasterKeyError> {
+    Source::read(config, production)?.master_key(None, &[0; SALT])
 }
 
-fn load_file(content: &str, mode: u32) -> Result<WrappingKey, MasterKeyError> {
+fn load_file(content: &str, mode: u32) -> Result<MasterKey, MasterKeyError> {
     let (_folder, config) = file(content, mode);
     load(&config, true)
 }
@@ -81,4 +83,55 @@ fn the_strict_profile_takes_weak_sources_only_when_told() {
 fn a_passphrase_is_derived_by_argon2id() {
     let key = from_passphrase("correct horse", b"0123456789abcdef").unwrap();
     assert_eq!(hex::encode(key.expose()), "a721ccccc4adaf7de9987cf6bfa36afeccb1e42d267f2fbdaec52517f1cc0d1e");
+}
+
+#[test]
+fn a_new_key_stands_beside_the_old_one_until_it_takes_its_place() {
+    let (folder, config) = file(DIGITS, 0o600);
+    let source = Source::read(&config, true).unwrap();
+    let files = || {
+        let mut names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        names
+    };
+    let old = source.master_key(None, &[0; SALT]).unwrap();
+    let new = source.prepare(&SystemEntropy).unwrap();
+    let [_, beside] = &files()[..] else { panic!("{:?}", files()) };
+    assert_eq!(fs::metadata(beside).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(source.master_key(None, &[0; SALT]).unwrap().id(), old.id());
+    assert_eq!(source.master_key(Some(old.id()), &[0; SALT]).unwrap().id(), old.id());
+    assert_eq!(source.master_key(Some(new.id()), &[0; SALT]).unwrap().id(), new.id());
+
+    // Whoever opened the file before sees that what was in it is gone.
+    let mut opened = fs::File::open(folder.path().join("keystore-master.key")).unwrap();
+    for _ in 0..2 {
+        source.install(new.id()).unwrap();
+        assert_eq!(source.master_key(None, &[0; SALT]).unwrap().id(), new.id());
+        assert_eq!(files().len(), 1);
+    }
+    let mut content = vec![];
+    std::io::Read::read_to_end(&mut opened, &mut content).unwrap();
+    assert_eq!(content, [0; 64]);
+
+    let unused = source.prepare(&SystemEntropy).unwrap();
+    source.discard(unused.id()).unwrap();
+    assert_eq!(files().len(), 1);
+    assert!(source.prepared(unused.id()).unwrap().is_none());
+}
+
+#[test]
+fn the_environment_is_no_place_for_a_new_key() {
+    let environment = keystore(MasterKeyProvider::Environment(Secret::new(DIGITS.to_owned())));
+    let refused = Source::read(&environment, false).unwrap().prepare(&SystemEntropy).unwrap_err();
+    assert!(matches!(refused, MasterKeyError::NoPlace("the environment")), "{refused}");
+}
+
+#[test]
+fn the_key_before_opens_under_the_new_one_alone() {
+    let [old, new, other] = [1, 2, 3].map(|byte| MasterKey::new(SecretBytes::new(vec![byte; KEY])).unwrap());
+    let wrapped = new.wrap_previous(&old, &SystemEntropy).unwrap();
+    assert_eq!(new.open_previous(old.id(), &wrapped).unwrap().id(), old.id());
+    assert!(new.open_previous(other.id(), &wrapped).is_err());
+    assert!(other.open_previous(old.id(), &wrapped).is_err());
 }

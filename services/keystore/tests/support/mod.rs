@@ -148,8 +148,14 @@ impl Stage {
 
     /// Sends a command through the gateway as a master administrator.
     pub async fn as_administrator<C: Command>(&self, command: &C) -> Result<Reply<C::Reply>, Problem> {
+        let (gateway, context) = self.by_administrator().await;
+        gateway.bus.call(&context, command).await
+    }
+
+    /// The gateway, and a command of a master administrator.
+    pub async fn by_administrator(&self) -> (&ServiceContext, Context) {
         let (gateway, actor) = self.administrator.get_or_init(|| self.appoint()).await;
-        gateway.bus.call(&self.command().by(*actor), command).await
+        (gateway, self.command().by(*actor))
     }
 
     async fn appoint(&self) -> (ServiceContext, Actor) {

@@ -3,6 +3,7 @@
 use contracts::{
     ApprovalId, CaId, CertificateRequestId, Code, Event, Problem,
     directory::{ApprovalEvent, ApprovalPolicyEvent, ImportStatus, PersonImportEvent},
+    keystore::MasterKeyEvent,
     signer::{ActHeld, ApprovalNeed, CaEvent, CertificateRequestEvent, GuardedActEvent, IssuanceEvent},
 };
 use eventlog::Recorded;
@@ -11,7 +12,7 @@ use super::{OperationResource, OperationStatus, OperationView};
 use crate::{
     call::Call,
     events, issuance, read,
-    resources::people_import,
+    resources::{keystore, people_import},
     waiting::{self, Progress, Standing},
 };
 
@@ -20,6 +21,7 @@ pub async fn tell(call: &Call, view: &mut OperationView, first: &Recorded) -> Re
     match first.category.as_str() {
         PersonImportEvent::CATEGORY => of_import(call, view).await,
         CertificateRequestEvent::CATEGORY => of_request(call, view, first).await,
+        MasterKeyEvent::CATEGORY => of_master_key(call, view, first).await,
         GuardedActEvent::CATEGORY => of_act(call, view, first).await,
         ApprovalPolicyEvent::CATEGORY => of_approval_policy(call, view, first).await,
         _ => Ok(()),
@@ -36,6 +38,28 @@ async fn of_import(call: &Call, view: &mut OperationView) -> Result<(), Problem>
         view.status = OperationStatus::Running;
     }
     view.progress = import.map(|import| Progress::new(import.done, import.lines, "lines"));
+    Ok(())
+}
+
+/// A rotation of the master key: it goes on until nothing is under the one before.
+async fn of_master_key(call: &Call, view: &mut OperationView, first: &Recorded) -> Result<(), Problem> {
+    view.resource.path = Some("/api/v1/keystore".to_owned());
+    view.status = OperationStatus::Running;
+    let stream = call.gateway.reader.read_stream(first.stream, first.version).await;
+    for recorded in &stream.map_err(|error| events::unreadable(&error))? {
+        let event = MasterKeyEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload);
+        match event.map_err(read::internal)? {
+            // What comes after is another one.
+            MasterKeyEvent::RotationBegun(_) => break,
+            MasterKeyEvent::Rotated(_) => view.done(),
+            MasterKeyEvent::RotationAbandoned(_) => {
+                view.fail(Problem::new(Code::InvalidState, "the new key was lost before it was used"));
+            }
+        }
+    }
+    if view.status == OperationStatus::Running {
+        view.progress = keystore::progress(call).await?;
+    }
     Ok(())
 }
 
