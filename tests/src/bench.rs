@@ -5,6 +5,7 @@ pub mod append;
 pub mod authorize;
 pub mod figures;
 pub mod issue;
+pub mod lists;
 pub mod load;
 
 /// Any error ends a benchmark.

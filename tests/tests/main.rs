@@ -16,6 +16,7 @@ mod compose;
 mod compromised_keys;
 mod crash_points;
 mod csr_shapes;
+mod dashboard;
 mod dependencies;
 mod documents;
 mod domain_validation;

@@ -112,10 +112,6 @@ async fn functions(admin: &Client, row: &Row) -> Vec<String> {
             ("log", "append") => !row.writes.is_empty(),
             ("log", "add_partition" | "sweep_answers") => row.service == Service::Relay,
             ("log", function) => READING.contains(&function),
-            // What looks certificates up by text for the gateway, within the scope of its view.
-            ("api_inventory", "certificates_found") => {
-                [Service::Inventory, Service::Gateway].contains(&row.service)
-            }
             (schema, _) => row.projects && schema == row.service.as_str(),
         };
         (may != should).then(|| format!("{}: {schema}.{function}: {may}", row.service))

@@ -292,7 +292,9 @@ pub async fn scoped_read<'a>(
     scope: &Scope,
 ) -> Result<Transaction<'a>, DatabaseError> {
     let transaction = client.build_transaction().read_only(true).start().await?;
-    let statement = transaction.prepare_cached("select set_config('chancery.scope', $1, true)").await?;
+    // Planned with its values: how many rows a scope or a pattern has decides which index is the right one.
+    let settings = "select set_config('chancery.scope', $1, true), set_config('plan_cache_mode', 'force_custom_plan', true)";
+    let statement = transaction.prepare_cached(settings).await?;
     transaction.execute(&statement, &[&scope.to_string()]).await?;
     Ok(transaction)
 }

@@ -117,7 +117,7 @@ impl View {
         };
         format!(
             "drop view if exists api_{service}.{name};\n\
-             create view api_{service}.{name} with (security_barrier) as select v.* from ({select}) v where {condition};\n"
+             create view api_{service}.{name} as select v.* from ({select}) v where {condition};\n"
         )
     }
 }
@@ -133,14 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn a_view_is_a_security_barrier_and_filters_by_scope() {
+    fn a_view_filters_by_scope() {
         let view = View {
             name: "certificate",
             select: "select id, tenant from inventory.certificate_g3".into(),
             scope: Scope::Organization("tenant"),
         };
         let sql = view.sql(Service::Inventory);
-        assert!(sql.contains("with (security_barrier)"), "{sql}");
         assert!(sql.contains("current_setting('chancery.scope', true)"), "{sql}");
     }
 }

@@ -9,6 +9,7 @@ pub fn table() -> Vec<Operation> {
         resources::certificates::operations(),
         resources::certificate_requests::operations(),
         resources::csrs::operations(),
+        resources::dashboard::operations(),
         resources::imports::operations(),
         resources::cas::operations(),
         resources::profiles::operations(),

@@ -16,15 +16,12 @@ use crate::{
     call::{Call, refused_id},
     cursor, position,
     reach::Reach,
-    select::{Select, Value, containing},
+    select::Select,
     view::{FieldKind, View},
 };
 
 /// The longest a query of a list may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Rows that are looked up one by one rather than met on the way through an order.
-const FEW: i32 = 5_000;
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -135,7 +132,6 @@ pub async fn list_dressed(
     dress: fn(&Call, String) -> Result<String, Problem>,
 ) -> Result<Answer, Problem> {
     position::wait(&call, view.service).await?;
-    let reach = narrowed(&call, view, reach).await?;
     let select = Select::of(view, &call.query, &reach)?;
     let values: Vec<&(dyn ToSql + Sync)> = select.values.iter().map(|value| value as _).collect();
     let rows = rows(&call, &reach.scope, &select.sql, &values).await?;
@@ -157,30 +153,6 @@ pub async fn list_dressed(
     Ok(match next {
         Some(cursor) => answer.with(header::LINK, link(&call, &cursor)),
         None => answer,
-    })
-}
-
-/// The rows that are looked for by text and labels, when they are few; when they are many, the order finds some soon.
-async fn narrowed(call: &Call, view: &View, reach: Reach) -> Result<Reach, Problem> {
-    let Some(finder) = view.finder else { return Ok(reach) };
-    let pattern = call.query.get("q").map(containing);
-    let labels = call.query.iter().filter_map(|(name, value)| Some((name.strip_prefix("labels.")?, value)));
-    let plain = labels.filter(|(key, value)| !key.contains('[') && !value.contains(','));
-    let labels: serde_json::Map<String, Json> =
-        plain.map(|(key, value)| (key.to_owned(), value.into())).collect();
-    if pattern.is_none() && labels.is_empty() {
-        return Ok(reach);
-    }
-    let labels = (!labels.is_empty()).then_some(Json::Object(labels));
-    let sql = format!("select {finder}($1, $2, {FEW})");
-    let rows = rows(call, &reach.scope, &sql, &[&pattern, &labels]).await?;
-    let found: Option<Vec<Uuid>> = match rows.first() {
-        Some(row) => row.try_get(0).map_err(internal)?,
-        None => None,
-    };
-    Ok(match found {
-        Some(ids) => reach.where_also("id = any($::uuid[])", Value::Ids(ids)),
-        None => reach,
     })
 }
 

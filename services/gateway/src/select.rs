@@ -8,7 +8,6 @@ use std::fmt::Write;
 use contracts::{Code, Problem, Violation};
 
 use self::conditions::Conditions;
-pub use self::conditions::containing;
 pub use self::value::Value;
 use crate::{
     body::shown,
@@ -56,6 +55,7 @@ impl<'a> Select<'a> {
             query.iter().filter(|(name, _)| !["limit", "cursor", "fields"].contains(name)),
         );
         let mut conditions = Conditions::within(&reach.scope);
+        conditions.organizations(view);
         if let Some((text, values)) = &reach.condition {
             conditions.add_all(text, values.clone());
         }
@@ -101,6 +101,7 @@ fn order<'a>(view: &'a View, text: &str) -> Result<Vec<(&'a Field, Direction)>, 
             let detail = format!("lists are not sorted by '{}'{hint}", shown(name));
             malformed(Violation::in_parameter("sort", "not_allowed", detail).allowing(sortable()))
         })?;
+        let field = field.sorted_as.and_then(|name| view.field(name)).unwrap_or(field);
         if !order.iter().any(|(known, _)| *known == field) {
             order.push((field, direction));
         }

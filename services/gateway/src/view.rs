@@ -35,8 +35,6 @@ pub struct View {
     pub search: Option<&'static str>,
     /// The order of a list that names none.
     pub sort: &'static str,
-    /// What looks rows up by text and labels where the view cannot use an index; `None` where there are few.
-    pub finder: Option<&'static str>,
 }
 
 /// What rights over the rows of a view are judged by, beside their organization.
@@ -75,8 +73,14 @@ pub struct Field {
     pub kind: FieldKind,
     /// Whether it may be absent.
     pub optional: bool,
-    /// What is true of rows with a word, in terms of a column that has an index.
-    pub implied: &'static [(&'static str, &'static str)],
+    /// Which rows have a word, in terms of columns that have an index; all of its words or none.
+    pub meaning: &'static [(&'static str, &'static str)],
+    /// Whether the `search` text of a row holds its value.
+    pub searched: bool,
+    /// Whether its texts are never longer than an index can hold.
+    pub short: bool,
+    /// The field whose order is its own order, too, and has an index.
+    pub sorted_as: Option<&'static str>,
 }
 
 /// What a field holds.
@@ -94,9 +98,11 @@ pub enum FieldKind {
     Organizations,
 }
 
+/// Characters of a text that count for its place in an order.
+pub const BEGINNING: usize = 200;
+
 /// A field of every view.
-pub const ID: Field =
-    Field { name: "id", column: "id", kind: FieldKind::Id(""), optional: false, implied: &[] };
+pub const ID: Field = Field::id("id", "id", "");
 const CREATED_AT: Field = Field::time("createdAt", "created_at");
 const ORGANIZATION: Field = Field::id("organizationId", "organization", "org");
 
@@ -117,34 +123,47 @@ impl PartialEq for Field {
 }
 
 impl Field {
+    const fn new(name: &'static str, column: &'static str, kind: FieldKind) -> Self {
+        Self {
+            name,
+            column,
+            kind,
+            optional: false,
+            meaning: &[],
+            searched: false,
+            short: false,
+            sorted_as: None,
+        }
+    }
+
     /// A text.
     #[must_use]
     pub const fn text(name: &'static str, column: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Text, optional: false, implied: &[] }
+        Self::new(name, column, FieldKind::Text)
     }
 
     /// A word of an enum.
     #[must_use]
     pub const fn word<T: JsonSchema>(name: &'static str, column: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Word(T::json_schema), optional: false, implied: &[] }
+        Self::new(name, column, FieldKind::Word(T::json_schema))
     }
 
     /// An instant.
     #[must_use]
     pub const fn time(name: &'static str, column: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Time, optional: false, implied: &[] }
+        Self::new(name, column, FieldKind::Time)
     }
 
     /// An id.
     #[must_use]
     pub const fn id(name: &'static str, column: &'static str, prefix: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Id(prefix), optional: false, implied: &[] }
+        Self::new(name, column, FieldKind::Id(prefix))
     }
 
     /// Several organizations.
     #[must_use]
     pub const fn organizations(name: &'static str, column: &'static str) -> Self {
-        Self { name, column, kind: FieldKind::Organizations, optional: false, implied: &[] }
+        Self::new(name, column, FieldKind::Organizations)
     }
 
     /// That may be absent.
@@ -154,10 +173,31 @@ impl Field {
         self
     }
 
-    /// Rows with one of its words are those of which this is true.
+    /// Rows with one of its words are those of which this is true, and no others.
     #[must_use]
-    pub const fn implying(mut self, implied: &'static [(&'static str, &'static str)]) -> Self {
-        self.implied = implied;
+    pub const fn meaning(mut self, meaning: &'static [(&'static str, &'static str)]) -> Self {
+        self.meaning = meaning;
+        self
+    }
+
+    /// Whose value stands in what is searched, where a part of it is looked up.
+    #[must_use]
+    pub const fn searched(mut self) -> Self {
+        self.searched = true;
+        self
+    }
+
+    /// Whose texts are short.
+    #[must_use]
+    pub const fn short(mut self) -> Self {
+        self.short = true;
+        self
+    }
+
+    /// Which is sorted as the field of this name is.
+    #[must_use]
+    pub const fn sorted_as(mut self, name: &'static str) -> Self {
+        self.sorted_as = Some(name);
         self
     }
 
@@ -175,18 +215,29 @@ impl Field {
         operators
     }
 
-    /// What rows are put in order by: those without a value come first.
+    /// What rows are put in order by: those without a value come first, and texts by their beginning, so that an index
+    /// can hold it however long they are.
     #[must_use]
     pub fn order(&self) -> Cow<'static, str> {
-        if !self.optional {
-            return self.column.into();
+        let present: Cow<'static, str> = match self.least() {
+            Some(least) if self.optional => format!("coalesce({}, {least})", self.column).into(),
+            _ => self.column.into(),
+        };
+        match self.kind {
+            FieldKind::Text if !self.short => format!("left({present}, {BEGINNING})").into(),
+            _ => present,
         }
-        let least = match self.kind {
+    }
+
+    /// What stands for no value in an order.
+    #[must_use]
+    pub fn least(&self) -> Option<&'static str> {
+        Some(match self.kind {
             FieldKind::Text | FieldKind::Word(_) => "''",
             FieldKind::Time => "'epoch'::timestamptz",
-            FieldKind::Id(_) | FieldKind::Organizations => "'00000000-0000-0000-0000-000000000000'::uuid",
-        };
-        format!("coalesce({}, {least})", self.column).into()
+            FieldKind::Id(_) => "'00000000-0000-0000-0000-000000000000'::uuid",
+            FieldKind::Organizations => return None,
+        })
     }
 
     /// Whether lists can be sorted by it.
@@ -307,7 +358,7 @@ fn with_operator(field: &Field, operator: &'static str) -> Parameter {
 }
 
 /// The words of an enum: `enum`, or a `const` each where they are described one by one.
-fn words(schema: &Schema) -> Vec<String> {
+pub(crate) fn words(schema: &Schema) -> Vec<String> {
     let list = |name: &str| schema.get(name).and_then(Value::as_array).into_iter().flatten();
     let described = list("oneOf").flat_map(|one| match one.get("const") {
         Some(word) => vec![word],

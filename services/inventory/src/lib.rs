@@ -38,11 +38,8 @@ use crate::{
 };
 
 /// What the views need beside the read model.
-pub const MIGRATIONS: &[&str] = &[
-    include_str!("../migrations/0001_pem.sql"),
-    include_str!("../migrations/0002_certificates_found.sql"),
-    include_str!("../migrations/0003_document.sql"),
-];
+pub const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_pem.sql"), include_str!("../migrations/0002_document.sql")];
 
 runtime::projections!(
     contracts::Service::Inventory,

@@ -1,5 +1,7 @@
 //! Events → rows of `api_inventory.certificate`.
 
+mod counts;
+
 use contracts::{
     Event as _, Timestamp,
     inventory::{CertificateAnnotated, CertificateEvent},
@@ -14,18 +16,44 @@ use uuid::Uuid;
 
 use crate::row::Row;
 
+/// What lists are sorted by, an index each, and what their filters look up: as the gateway writes it, texts by their
+/// beginning, which fits into an index however long they are.
+const ORDERS: [&str; 19] = [
+    "created_at",
+    "organization",
+    "not_before",
+    "not_after",
+    "left(coalesce(common_name, ''), 200)",
+    "left(serial_number, 200)",
+    "fingerprint_sha256",
+    "spki_sha256",
+    "left(issuer_name, 200)",
+    "left(coalesce(owner, ''), 200)",
+    "left(coalesce(note, ''), 200)",
+    "coalesce(issuer_ca, '00000000-0000-0000-0000-000000000000'::uuid)",
+    "coalesce(profile_id, '00000000-0000-0000-0000-000000000000'::uuid)",
+    "coalesce(request_id, '00000000-0000-0000-0000-000000000000'::uuid)",
+    "coalesce(department, '00000000-0000-0000-0000-000000000000'::uuid)",
+    "coalesce(requested_by, '00000000-0000-0000-0000-000000000000'::uuid)",
+    "coalesce(certificate_type, '')",
+    "key_algorithm",
+    "coalesce(archived_at, 'epoch'::timestamptz)",
+];
+
 /// The read model of certificates.
 pub struct CertificateProjection;
 
 impl Projection for CertificateProjection {
     const NAME: &'static str = "certificate";
-    const VERSION: i32 = 4;
+    const VERSION: i32 = 5;
     const CATEGORIES: &'static [&'static str] =
         &[IssuanceEvent::CATEGORY, CertificateRequestEvent::CATEGORY, CertificateEvent::CATEGORY];
-    const TABLES: &'static [&'static str] = &["certificate"];
+    const TABLES: &'static [&'static str] = &["certificate", "certificate_count"];
 
     fn tables(&self, generation: &Generation) -> String {
         let table = generation.table("certificate");
+        let orders: String =
+            ORDERS.iter().map(|order| format!("create index on {table} ({order}, id);\n")).collect();
         format!(
             "create table {table} (\
              id uuid primary key, organization uuid not null, version int not null, \
@@ -36,19 +64,17 @@ impl Projection for CertificateProjection {
              key_algorithm text not null, origin text not null, owner text, note text, labels jsonb not null, \
              archived_at timestamptz, issuer_name text not null, subject_sha256 bytea not null, is_ca boolean not null, \
              search text not null, emails text[] not null, issuance uuid, certificate bytea not null, document jsonb not null);\n\
-             create index on {table} (organization, id);\n\
-             create index on {table} (not_after, id);\n\
-             create index on {table} (serial_number);\n\
-             create index on {table} (fingerprint_sha256);\n\
-             create index on {table} (spki_sha256);\n\
-             create index on {table} (common_name);\n\
-             create index on {table} (request_id);\n\
+             create index on {table} (organization, created_at, id);\n\
+             create index on {table} (organization, not_after, id);\n\
+             {orders}\
              create index on {table} (subject_sha256) where is_ca;\n\
              create index on {table} using gin (emails);\n\
              create index on {table} using gin (labels jsonb_path_ops);\n\
              do $$ declare home text := (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace \
              where e.extname = 'pg_trgm'); begin if home is not null then \
-             execute format('create index on {table} using gin (search %I.gin_trgm_ops)', home); end if; end $$;\n"
+             execute format('create index on {table} using gin (search %I.gin_trgm_ops)', home); end if; end $$;\n\
+             {counts}",
+            counts = counts::table(generation),
         )
     }
 
@@ -59,7 +85,7 @@ impl Projection for CertificateProjection {
             "case when {status} = 'expired' then 'expired' when c.origin in ('issued', 'self_signed', 'manual') then 'issued' \
              else 'external' end"
         );
-        vec![View {
+        let certificate = View {
             name: "certificate",
             select: format!(
                 "select c.id, c.organization, c.version, c.created_at, c.common_name, c.not_before, c.not_after, \
@@ -72,7 +98,8 @@ impl Projection for CertificateProjection {
                  'certificate', inventory.pem(c.certificate)) as document from {table} c"
             ),
             scope: Scope::Organization("organization"),
-        }]
+        };
+        vec![certificate, counts::view(generation)]
     }
 
     async fn apply(
@@ -128,7 +155,7 @@ async fn insert(
     }
     let statement = transaction
         .prepare_cached(&format!(
-            "insert into {} (id, organization, version, created_at, common_name, not_before, not_after, \
+            "with added as (insert into {} (id, organization, version, created_at, common_name, not_before, not_after, \
              serial_number, issuer_ca, profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, \
              department, certificate_type, requested_by, origin, owner, note, labels, issuer_name, subject_sha256, is_ca, search, emails, \
              issuance, certificate, document) \
@@ -144,8 +171,11 @@ async fn insert(
              $13::text[], $14::text[], $15::uuid[], $16::bytea[], $17::jsonb[], $18::uuid[], $19::text[], $20::uuid[], $21::bytea[], $22::int[]) \
              as x(id, organization, created_at, common_name, not_before, not_after, serial_number, issuer_ca, \
              profile_id, request_id, fingerprint_sha256, spki_sha256, key_algorithm, search, issuance, certificate, \
-             document, department, certificate_type, requested_by, subject_sha256, version) on conflict (id) do nothing",
-            generation.table("certificate")
+             document, department, certificate_type, requested_by, subject_sha256, version) on conflict (id) do nothing \
+             returning {}) {}",
+            generation.table("certificate"),
+            counts::COUNTED,
+            counts::adding(generation, "added", "1"),
         ))
         .await?;
     fn column<'a, T>(rows: &'a [Row], of: impl Fn(&'a Row) -> T) -> Vec<T> {
@@ -204,7 +234,7 @@ async fn annotate(
     let statement = transaction
         .prepare_cached(&format!(
             "update {} set version = $2, owner = $3, labels = $4, document = document || $5, note = $6, \
-             search = split_part(search, E'\\x1f', 1) || E'\\x1f' || lower(coalesce($6, '')) where id = $1",
+             search = split_part(search, E'\\x1f', 1) || E'\\x1f' || coalesce($6, '') || E'\\x1f' || coalesce($3, '') where id = $1",
             generation.table("certificate")
         ))
         .await?;
@@ -223,12 +253,21 @@ async fn file(
     version: i32,
     archived_at: Option<Timestamp>,
 ) -> Result<(), ProjectionError> {
-    let statement = transaction
-        .prepare_cached(&format!(
-            "update {} set version = $2, archived_at = $3, document = document || $4 where id = $1",
-            generation.table("certificate")
-        ))
-        .await?;
+    let table = generation.table("certificate");
+    let leaves = format!(
+        "with before as (select {} from {table} where id = $1) {}",
+        counts::COUNTED,
+        counts::adding(generation, "before", "-1")
+    );
+    let statement = transaction.prepare_cached(&leaves).await?;
+    transaction.execute(&statement, &[&id]).await?;
+    let comes = format!(
+        "with after as (update {table} set version = $2, archived_at = $3, document = document || $4 where id = $1 \
+         returning {}) {}",
+        counts::COUNTED,
+        counts::adding(generation, "after", "1")
+    );
+    let statement = transaction.prepare_cached(&comes).await?;
     let members = json!({"archivedAt": archived_at, "version": version});
     transaction.execute(&statement, &[&id, &version, &archived_at.map(|at| at.0), &members]).await?;
     Ok(())

@@ -18,7 +18,7 @@ use eventlog::Recorded;
 use pki::certificate::Certificate;
 use serde::de::Error as _;
 
-/// Stands between what never changes of the text that is searched and the note.
+/// Stands between what never changes of the text that is searched, the note, and the owner.
 const SEPARATOR: char = '\u{1f}';
 
 /// A row of `inventory.certificate`.
@@ -215,10 +215,14 @@ impl Row {
         let view = &self.view;
         let mut parts =
             vec![view.subject.clone(), view.serial_number.clone(), view.fingerprints.sha256.clone()];
+        // As they are: in a distinguished name some characters are escaped.
+        parts.extend(view.common_name.clone());
+        parts.extend(view.issuer.common_name.clone());
         parts.extend(view.sans.iter().map(ToString::to_string));
         parts.push(view.issuer.distinguished_name.clone());
         let never_changes = parts.join("\n").replace(SEPARATOR, " ");
-        let note = view.note.as_deref().unwrap_or_default();
-        format!("{never_changes}{SEPARATOR}{note}").to_lowercase()
+        let (note, owner) =
+            (view.note.as_deref().unwrap_or_default(), view.owner.as_deref().unwrap_or_default());
+        format!("{never_changes}{SEPARATOR}{note}{SEPARATOR}{owner}")
     }
 }

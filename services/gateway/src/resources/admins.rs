@@ -48,7 +48,6 @@ pub(super) static ADMINS: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// What changes; a missing field stays as it is.

@@ -45,7 +45,6 @@ static APPROVALS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
-    finder: None,
 };
 
 /// What an approver says to it.

@@ -40,7 +40,6 @@ pub static CAS: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// The operations.

@@ -62,7 +62,6 @@ pub static REQUESTS: View = View {
     labelled: true,
     search: None,
     sort: "-createdAt",
-    finder: None,
 };
 
 const PATH: &str = "/api/v1/certificate-requests";

@@ -39,7 +39,6 @@ static COMPROMISED_KEYS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
-    finder: None,
 };
 
 /// Why a key is compromised.

@@ -46,7 +46,6 @@ pub static DOMAINS: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// Delegations.
@@ -68,7 +67,6 @@ pub static DELEGATIONS: View = View {
     labelled: false,
     search: None,
     sort: "createdAt",
-    finder: None,
 };
 
 /// What changes; a missing field stays as it is.

@@ -37,7 +37,6 @@ pub static IDENTITY_PROVIDERS: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// The operations.

@@ -38,7 +38,6 @@ pub static KEYS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
-    finder: None,
 };
 
 /// The operations.

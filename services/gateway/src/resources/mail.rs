@@ -34,7 +34,6 @@ static MAIL_SETTINGS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
-    finder: None,
 };
 
 const PATH: &str = "/api/v1/settings/mail";

@@ -13,6 +13,7 @@ pub mod chain;
 pub mod compatible;
 pub mod compromised_keys;
 pub mod csrs;
+pub mod dashboard;
 pub mod documents;
 pub mod domains;
 pub mod events;

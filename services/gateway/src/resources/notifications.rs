@@ -38,7 +38,6 @@ pub static NOTIFICATIONS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
-    finder: None,
 };
 
 /// The operations.

@@ -35,7 +35,6 @@ pub static ORGANIZATIONS: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// Departments.
@@ -51,7 +50,6 @@ pub static DEPARTMENTS: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// The operations.

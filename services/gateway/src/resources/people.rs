@@ -44,7 +44,6 @@ pub static PEOPLE: View = View {
     labelled: false,
     search: Some("names and e-mail addresses"),
     sort: "lastName",
-    finder: None,
 };
 
 /// What changes; a missing field stays as it is.

@@ -41,7 +41,6 @@ pub static IMPORTS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
-    finder: None,
 };
 
 /// The largest file (L-1).

@@ -42,7 +42,6 @@ static POLICIES: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// How often a change is tried again when somebody else was faster.

@@ -38,7 +38,6 @@ static PROFILES: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// What changes; a missing field stays as it is.

@@ -35,7 +35,6 @@ static ROLES: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// What changes, for whoever holds the role; a missing field stays as it is.

@@ -45,7 +45,6 @@ static SESSIONS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
-    finder: None,
 };
 
 /// Who somebody is.

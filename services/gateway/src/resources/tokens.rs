@@ -41,7 +41,6 @@ static TOKENS: View = View {
     labelled: false,
     search: None,
     sort: "-createdAt",
-    finder: None,
 };
 
 /// A token to issue. It carries its administrator's rights, narrowed by `scope`.

@@ -42,7 +42,6 @@ pub static TRUST_SETS: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// The most text of certificates at once: what a message on the bus takes.

@@ -42,7 +42,6 @@ pub static VALIDATIONS: View = View {
     labelled: false,
     search: None,
     sort: "createdAt",
-    finder: None,
 };
 
 /// A validation to begin.

@@ -41,7 +41,6 @@ pub static VIEWS: View = View {
     labelled: false,
     search: None,
     sort: "name",
-    finder: None,
 };
 
 /// A view to save.

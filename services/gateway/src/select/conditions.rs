@@ -2,6 +2,7 @@
 
 use contracts::{OrganizationId, Problem, Timestamp, Violation, id};
 use runtime::database::Scope;
+use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use super::{Direction, Value, malformed};
 use crate::{
     body::shown,
     cursor,
-    view::{Field, FieldKind, View},
+    view::{BEGINNING, Field, FieldKind, Rights, View},
 };
 
 /// The conditions of a query, and the values that stand in them.
@@ -23,6 +24,22 @@ impl Conditions {
     /// None yet, for somebody who reaches these organizations.
     pub(super) fn within(scope: &Scope) -> Self {
         Self { texts: vec![], values: vec![], scope: scope.clone() }
+    }
+
+    /// The scope once more, for rows of which there may be millions: an index knows the column, not the view's condition.
+    pub(super) fn organizations(&mut self, view: &View) {
+        let (Rights::Row { certificates: true, .. }, Scope::Organizations(reached)) =
+            (view.rights, &self.scope)
+        else {
+            return;
+        };
+        match reached.as_slice() {
+            [one] => self.add("organization = $::uuid", Value::Id(one.uuid())),
+            several => {
+                let several = several.iter().map(|id| id.uuid()).collect();
+                self.add("organization = any($::uuid[])", Value::Ids(several));
+            }
+        }
     }
 
     /// Those of them that the caller reaches: what else a row has to do with is not told by looking for it either.
@@ -84,22 +101,19 @@ impl Conditions {
                 let reached = self.reached(several(field, name, value)?);
                 self.add(&format!("not {column} && $::{array}"), reached);
             }
-            "" => {
-                let implied = field.implied.iter().find(|(word, _)| *word == value);
-                self.texts.extend(implied.map(|(_, condition)| (*condition).to_owned()));
-                self.add(&format!("{column} = any($::{array})"), several(field, name, value)?);
+            "" if !field.meaning.is_empty() => {
+                let words = list(value);
+                let meant = field.meaning.iter().filter(|(word, _)| words.iter().any(|w| w == word));
+                let any: Vec<String> = meant.map(|(_, meaning)| format!("({meaning})")).collect();
+                self.texts.push(format!("({})", any.join(" or ")));
             }
+            "" => self.equal(field, array, several(field, name, value)?),
             "ne" => {
                 self.add(&format!("({column} = any($::{array})) is not true"), several(field, name, value)?)
             }
-            "exists" => {
-                let not = if value == "true" { "not " } else { "" };
-                self.texts.push(format!("{column} is {not}null"));
-            }
-            "contains" => self.add(&format!("{column} ilike $::text"), Value::Text(containing(value))),
-            "startsWith" => {
-                self.add(&format!("{column} ilike $::text"), Value::Text(format!("{}%", escaped(value))))
-            }
+            "exists" => self.exists(field, value == "true"),
+            "contains" => self.like(field, containing(value), value),
+            "startsWith" => self.like(field, format!("{}%", escaped(value)), value),
             comparison => {
                 let sign = match comparison {
                     "lt" => "<",
@@ -113,14 +127,60 @@ impl Conditions {
         Ok(())
     }
 
+    /// One of these values. What rows are put in order by says so, too: that is what has an index.
+    fn equal(&mut self, field: &Field, array: &str, values: Value) {
+        let (column, order) = (field.column, field.order());
+        let beginnings = match &values {
+            Value::Texts(texts) if order != column => {
+                let beginning = |text: &String| text.chars().take(BEGINNING).collect();
+                Some(Value::Texts(texts.iter().map(beginning).collect()))
+            }
+            _ => None,
+        };
+        let place = self.value(values);
+        self.texts.push(format!("{column} = any({place}::{array})"));
+        if let Some(beginnings) = beginnings {
+            self.add(&format!("{order} = any($::{array})"), beginnings);
+        } else if order != column {
+            self.texts.push(format!("{order} = any({place}::{array})"));
+        }
+    }
+
+    fn exists(&mut self, field: &Field, wanted: bool) {
+        let (column, order) = (field.column, field.order());
+        if !wanted {
+            return self.texts.push(format!("{column} is null"));
+        }
+        self.texts.push(format!("{column} is not null"));
+        if let (Some(least), true) = (field.least(), field.optional) {
+            self.texts.push(format!("{order} > {least}"));
+        }
+    }
+
+    /// Like a pattern with this text in it.
+    fn like(&mut self, field: &Field, pattern: String, text: &str) {
+        self.add(&format!("{} ilike $::text", field.column), Value::Text(pattern));
+        if field.searched {
+            self.add("search ilike $::text", Value::Text(containing(text)));
+        }
+    }
+
     fn label(&mut self, name: &str, key: &str, value: &str) -> Result<(), Problem> {
         let (key, operator) = operator(key);
+        if operator.is_empty() {
+            let one = |value: String| {
+                let place = self.value(Value::Text(json!({key: value}).to_string()));
+                format!("labels @> {place}::text::jsonb")
+            };
+            let any: Vec<String> = list(value).into_iter().map(one).collect();
+            self.texts.push(format!("({})", any.join(" or ")));
+            return Ok(());
+        }
         let key = Value::Text(key.to_owned());
         match (operator, value) {
-            ("" | "ne", _) => {
+            ("ne", _) => {
                 let (key, values) = (self.value(key), self.value(Value::Texts(list(value))));
-                let equal = format!("labels ->> {key}::text = any({values}::text[])");
-                self.texts.push(if operator == "ne" { format!("({equal}) is not true") } else { equal });
+                self.texts.push(format!("(labels ->> {key}::text = any({values}::text[])) is not true"));
             }
             ("exists", "true") => self.add("labels ->> $::text is not null", key),
             ("exists", "false") => self.add("labels ->> $::text is null", key),
@@ -132,8 +192,8 @@ impl Conditions {
         Ok(())
     }
 
-    /// The rows after the one with these keys: for keys a, b it is `a >= A and (a > A or (a = A and b > B))`, of
-    /// which the first part lets an index be used.
+    /// The rows after the one with these keys: for keys a, b it is `(a, b) > (A, B)`, or, where one goes up and the other
+    /// down, `a >= A and (a > A or (a = A and b > B))`, of which the first part lets an index be used.
     pub(super) fn after(&mut self, order: &[(&Field, Direction)], texts: Vec<String>) -> Result<(), Problem> {
         let mut places = Vec::new();
         for ((field, direction), text) in order.iter().zip(texts) {
@@ -148,6 +208,14 @@ impl Conditions {
             };
             let sign = if *direction == Direction::Down { "<" } else { ">" };
             places.push((field.order(), sign, format!("{}::{cast}", self.value(value))));
+        }
+        if let Some((_, first, _)) = places.first()
+            && places.iter().all(|(_, sign, _)| sign == first)
+        {
+            let columns: Vec<&str> = places.iter().map(|(column, ..)| column.as_ref()).collect();
+            let values: Vec<&str> = places.iter().map(|(.., place)| place.as_str()).collect();
+            self.texts.push(format!("({}) {first} ({})", columns.join(", "), values.join(", ")));
+            return Ok(());
         }
         let mut condition = String::new();
         for (column, sign, place) in places.iter().rev() {
@@ -199,7 +267,7 @@ fn list(text: &str) -> Vec<String> {
 }
 
 /// The pattern of ILIKE for what contains a text.
-pub fn containing(text: &str) -> String {
+fn containing(text: &str) -> String {
     format!("%{}%", escaped(text))
 }
 

@@ -24,7 +24,6 @@ static VIEW: View = View {
     labelled: true,
     search: Some("names"),
     sort: "-createdAt",
-    finder: None,
 };
 
 fn select(text: &str) -> Result<Select<'static>, Problem> {
@@ -75,15 +74,17 @@ fn filters_become_conditions_and_values_parameters() {
         ("commonName[startsWith]=a'b", "common_name ilike $1::text", vec![Value::Text("a'b%".into())]),
         ("commonName[exists]=false", "common_name is null", vec![]),
         ("q=shop", "search ilike $1::text", vec![Value::Text("%shop%".into())]),
+        ("labels.env=prod", "(labels @> $1::text::jsonb)", vec![Value::Text(r#"{"env":"prod"}"#.into())]),
         (
-            "labels.env=prod",
-            "labels ->> $1::text = any($2::text[])",
-            vec![Value::Text("env".into()), Value::Texts(vec!["prod".into()])],
+            "labels.env=prod,a'b",
+            "(labels @> $1::text::jsonb or labels @> $2::text::jsonb)",
+            vec![Value::Text(r#"{"env":"prod"}"#.into()), Value::Text(r#"{"env":"a'b"}"#.into())],
         ),
         ("labels.a.b[exists]=true", "labels ->> $1::text is not null", vec![Value::Text("a.b".into())]),
         (
             "profileId=00000000-0000-0000-0000-000000000007",
-            "profile_id = any($1::uuid[])",
+            "profile_id = any($1::uuid[]) and \
+             coalesce(profile_id, '00000000-0000-0000-0000-000000000000'::uuid) = any($1::uuid[])",
             vec![Value::Ids(vec![Uuid::from_u128(7)])],
         ),
     ] {
@@ -100,7 +101,14 @@ fn a_page_goes_on_where_the_one_before_ended() {
     assert_eq!(
         sql,
         "(not_after <= $1::timestamptz and (not_after < $1::timestamptz or \
-         coalesce(common_name, '') >= $2::text and (coalesce(common_name, '') > $2::text or id > $3::uuid)))"
+         left(coalesce(common_name, ''), 200) >= $2::text and (left(coalesce(common_name, ''), 200) > $2::text or id > $3::uuid)))"
+    );
+    let cursor =
+        cursor::write(select("sort=-notAfter").unwrap().binding, &[&keys[0], &keys[2]].map(Clone::clone));
+    let (sql, _) = conditions(&format!("sort=-notAfter&cursor={cursor}"));
+    assert_eq!(
+        sql, "(not_after, id) < ($1::timestamptz, $2::uuid)",
+        "one way for all: an index finds the place"
     );
     assert_eq!(values[2], Value::Id(Uuid::from_u128(7)));
     let forged = cursor::write(first.binding, &["x", "y", "z"].map(str::to_owned));
@@ -115,7 +123,7 @@ fn rows_without_a_value_come_first() {
         order("sort=profileId"),
         "coalesce(profile_id, '00000000-0000-0000-0000-000000000000'::uuid), id limit 51"
     );
-    assert_eq!(order("sort=-commonName"), "coalesce(common_name, '') desc, id desc limit 51");
+    assert_eq!(order("sort=-commonName"), "left(coalesce(common_name, ''), 200) desc, id desc limit 51");
 }
 
 #[test]
@@ -167,5 +175,18 @@ fn organizations_that_the_caller_does_not_reach_are_not_looked_for() {
     for filter in ["organizationId", "organizationId%5Bne%5D"] {
         assert_eq!(values(&reach, filter), [Value::Ids(vec![own])]);
         assert_eq!(values(&Reach::EVERYTHING, filter), [Value::Ids(vec![own, foreign])]);
+    }
+}
+
+#[test]
+fn every_word_has_its_meaning_or_none_has() {
+    for field in crate::resources::certificates::CERTIFICATES.fields() {
+        let crate::view::FieldKind::Word(schema) = field.kind else { continue };
+        let words = crate::view::words(&schema(&mut schemars::SchemaGenerator::default()));
+        let mut meant: Vec<&str> = field.meaning.iter().map(|(word, _)| *word).collect();
+        meant.sort_unstable();
+        let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+        words.sort_unstable();
+        assert!(meant.is_empty() || meant == words, "{}: {meant:?} of {words:?}", field.name);
     }
 }

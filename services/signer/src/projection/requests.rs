@@ -28,7 +28,7 @@ pub struct Requests;
 
 impl Projection for Requests {
     const NAME: &'static str = "certificate_request";
-    const VERSION: i32 = 4;
+    const VERSION: i32 = 5;
     const CATEGORIES: &'static [&'static str] = &["certificate_request", "issuance"];
     const TABLES: &'static [&'static str] = &["certificate_request"];
 
@@ -66,7 +66,7 @@ impl Projection for Requests {
             View {
                 name: "certificate_request",
                 select: format!(
-                    "select id, organization, version, created_at, {status} as status, source, profile_id,
+                    "select id, organization, version, created_at, {status} as status, source, profile_id, completed_at is null and withheld_at is null as unfinished,
                        certificate_id, key_id, department, certificate_type, requested_by, common_name, labels,
                        document || jsonb_build_object('status', {status}, 'version', version, 'reason', reason,
                          'problem', problem, 'missing', missing) as document from {table}"
