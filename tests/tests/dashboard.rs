@@ -58,15 +58,13 @@ async fn nobody_counts_what_they_cannot_read(world: &mut World) {
     assert_eq!(total(&foreign), 0);
 
     // Whoever sees their own alone, and a token for one certificate: counted one by one.
-    let department =
-        world.api().post("/api/v1/departments", &json!({"name": "Counting"})).await.expect(201).json();
-    let grants = json!([{"role": "requester", "department": department["id"]}]);
+    let grants = json!([{"role": "requester", "organization": home}]);
     let person = world.api().post("/api/v1/admins", &json!({"name": "own", "grants": grants})).await;
     let person = person.expect(201).json();
     let (_, own) = world.new_token(json!({"name": "own", "administrator": person["id"]})).await;
     assert_eq!(total(&fresh(world, &own, DASHBOARD).await), 0);
     let one = request(&world.api(), json!({})).await;
-    let scope = json!({"name": "one", "certificates": [one]});
+    let scope = json!({"name": "one", "scope": {"certificates": [one]}});
     let (_, limited) = world.new_token(scope).await;
     assert_eq!(total(&fresh(world, &limited, DASHBOARD).await), 1);
 }
