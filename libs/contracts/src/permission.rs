@@ -51,7 +51,7 @@ permissions! {
     KeyCompromise = "key.compromise", "Say that a key is compromised.";
     KeyDestroy = "key.destroy", "Destroy keys.";
     MasterKeyRead = "master_key.read", "Read how the keystore's master key stands.";
-    MasterKeyWrite = "master_key.write", "Replace the keystore's master key.";
+    MasterKeyWrite = "master_key.write", "Open the keystore, and replace its master key.";
     CaRead = "ca.read", "Read certification authorities.";
     CaCreate = "ca.create", "Create certification authorities.";
     CaWrite = "ca.write", "Suspend and resume certification authorities.";

@@ -170,6 +170,8 @@ pub const TABLE: &[Row] = &[
             (Service::Keystore, "import_key"),
             (Service::Keystore, "export_key"),
             (Service::Keystore, "rotate_master_key"),
+            (Service::Keystore, "unseal_keystore"),
+            (Service::Keystore, "make_master_key_shares"),
             (Service::Signer, "create_ca"),
             (Service::Signer, "suspend_ca"),
             (Service::Signer, "resume_ca"),

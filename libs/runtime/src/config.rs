@@ -126,8 +126,15 @@ pub enum MasterKeyProvider {
     File(PathBuf),
     /// 64 hexadecimal digits from the environment.
     Environment(Secret),
-    /// Derived by argon2id.
-    Passphrase(Secret),
+    /// Derived by argon2id; one that is not given here is waited for.
+    Passphrase(Option<Secret>),
+    /// Given back by shares that people enter.
+    Shares {
+        /// So many of them.
+        needed: u8,
+        /// Of so many.
+        of: u8,
+    },
 }
 
 /// Connections to what users and peers name (M-1).
@@ -334,7 +341,8 @@ impl<'a> Validation<'a> {
         let allow_weak = self.boolean("keystore.allow_weak_master_key");
         let provider = match self.text("keystore.provider").as_str() {
             "environment" => MasterKeyProvider::Environment(self.secret("keystore.master_key")),
-            "passphrase" => MasterKeyProvider::Passphrase(self.secret("keystore.passphrase")),
+            "passphrase" => MasterKeyProvider::Passphrase(self.perhaps_secret("keystore.passphrase")),
+            "shares" => self.shares(),
             _ => {
                 let file = self.path("keystore.master_key_file");
                 MasterKeyProvider::File(
@@ -342,13 +350,23 @@ impl<'a> Validation<'a> {
                 )
             }
         };
-        if server.production && !allow_weak && !matches!(provider, MasterKeyProvider::File(_)) {
+        let weak = matches!(provider, MasterKeyProvider::Environment(_) | MasterKeyProvider::Passphrase(_));
+        if server.production && !allow_weak && weak {
             let words = "the strict profile (server.production) refuses this provider; \
-                         use 'file', or set keystore.allow_weak_master_key";
+                         use 'file' or 'shares', or set keystore.allow_weak_master_key";
             self.refuse("keystore.provider", words);
         }
         let allow_unlocked_memory = self.boolean("keystore.allow_unlocked_memory");
         Keystore { provider, allow_weak_master_key: allow_weak, allow_unlocked_memory }
+    }
+
+    fn shares(&mut self) -> MasterKeyProvider {
+        let [needed, of]: [u8; 2] =
+            ["keystore.shares_needed", "keystore.shares"].map(|path| self.integer(path));
+        if needed > of {
+            self.refuse("keystore.shares_needed", "more shares are needed than there are: keystore.shares");
+        }
+        MasterKeyProvider::Shares { needed, of }
     }
 
     fn outbound(&mut self, strict: bool) -> Outbound {
@@ -483,6 +501,14 @@ impl<'a> Validation<'a> {
     /// A path, absolute: a process may change its folder, its children start elsewhere.
     fn path(&self, path: &str) -> Option<PathBuf> {
         self.given(path).map(|text| std::path::absolute(&text).unwrap_or_else(|_| text.into()))
+    }
+
+    /// A secret that may be missing.
+    fn perhaps_secret(&self, path: &str) -> Option<Secret> {
+        match self.settings.value(path) {
+            Some(Value::Secret(secret)) if !secret.reveal().is_empty() => Some(secret.clone()),
+            _ => None,
+        }
     }
 
     fn secret(&mut self, path: &str) -> Secret {

@@ -7,7 +7,25 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::Serialize;
 use tokio::sync::watch;
 
-type States = BTreeMap<String, Option<String>>;
+type States = BTreeMap<String, Standing>;
+
+/// How a dependency stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    Ready,
+    Missing(String),
+    /// Missing until a person does something.
+    Waiting(String),
+}
+
+impl Standing {
+    fn reason(&self) -> Option<&String> {
+        match self {
+            Self::Ready => None,
+            Self::Missing(reason) | Self::Waiting(reason) => Some(reason),
+        }
+    }
+}
 
 /// The register of dependencies; clones share it.
 #[derive(Clone)]
@@ -54,10 +72,10 @@ impl Health {
     #[must_use]
     pub fn report(&self) -> Vec<State> {
         let states = self.states.borrow();
-        let state = |(name, reason): (&String, &Option<String>)| State {
+        let state = |(name, standing): (&String, &Standing)| State {
             name: name.clone(),
-            ready: reason.is_none(),
-            reason: reason.clone(),
+            ready: *standing == Standing::Ready,
+            reason: standing.reason().cloned(),
         };
         states.iter().map(state).collect()
     }
@@ -73,10 +91,27 @@ impl Health {
         // The sender lives in `self`, so this cannot fail.
         _ = self.states.subscribe().wait_for(all_ready).await;
     }
+
+    /// Returns as soon as nothing is missing, or nothing but what waits for a person and what depends on that. Whether
+    /// nothing is missing.
+    pub async fn settled(&self) -> bool {
+        self.states.subscribe().wait_for(settled).await.is_ok_and(|states| all_ready(&states))
+    }
 }
 
 fn all_ready(states: &States) -> bool {
-    states.values().all(Option::is_none)
+    states.values().all(|standing| *standing == Standing::Ready)
+}
+
+/// The services by which a person reaches what waits for them.
+const IN_REACH: [&str; 3] = ["gateway/", "directory/", "keystore/"];
+
+fn settled(states: &States) -> bool {
+    let waits = states.values().any(|standing| matches!(standing, Standing::Waiting(_)));
+    let in_reach = |name: &str| IN_REACH.iter().any(|service| name.starts_with(service));
+    let missing =
+        |(name, standing): (&String, &Standing)| in_reach(name) && matches!(standing, Standing::Missing(_));
+    all_ready(states) || (waits && !states.iter().any(missing))
 }
 
 impl Default for Health {
@@ -107,27 +142,32 @@ impl Dependency {
 
     /// It is there.
     pub fn set_ready(&self) {
-        self.set(None)
+        self.set(Standing::Ready)
     }
 
     /// It is missing, and why: words for an operator.
     pub fn set_failing(&self, reason: impl fmt::Display) {
-        self.set(Some(reason.to_string()))
+        self.set(Standing::Missing(reason.to_string()))
     }
 
-    fn set(&self, reason: Option<String>) {
+    /// It is missing until a person does something: words that say what.
+    pub fn set_waiting(&self, reason: impl fmt::Display) {
+        self.set(Standing::Waiting(reason.to_string()))
+    }
+
+    fn set(&self, standing: Standing) {
         self.states.send_if_modified(|states| {
             let old = states.get(&*self.name);
-            let changed = old != Some(&reason);
+            let changed = old != Some(&standing);
             if changed {
-                match (old, &reason) {
-                    (Some(Some(_)), None) => tracing::info!(dependency = %self.name, "ready"),
-                    (Some(None), Some(reason)) => {
+                match (old.map(|old| *old == Standing::Ready), standing.reason()) {
+                    (Some(false), None) => tracing::info!(dependency = %self.name, "ready"),
+                    (Some(true), Some(reason)) => {
                         tracing::warn!(dependency = %self.name, reason, "not ready")
                     }
                     _ => {} // still on the way
                 }
-                states.insert(self.name.to_string(), reason);
+                states.insert(self.name.to_string(), standing);
             }
             changed
         });
@@ -143,6 +183,21 @@ impl fmt::Debug for Dependency {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_waits_for_a_person_holds_up_nothing_that_leads_there() {
+        let health = Health::new();
+        let [vault, https, micro_ca] = [("keystore", "vault"), ("gateway", "https"), ("signer", "micro-ca")]
+            .map(|(service, name)| health.scope(service).register(name));
+        vault.set_waiting("sealed");
+        assert!(!settled(&health.states.borrow()), "nobody can get in yet");
+        https.set_ready();
+        assert!(!health.settled().await, "people can");
+        assert!(!health.is_ready());
+        vault.set_ready();
+        micro_ca.set_ready();
+        assert!(health.settled().await && health.is_ready());
+    }
 
     #[tokio::test]
     async fn readiness_waits_for_every_dependency_and_says_what_is_missing() {

@@ -186,6 +186,11 @@ fn summary(kind: &str) -> String {
         "master_key.rotated" => {
             "Everything is wrapped under the new master key; the one before opens nothing."
         }
+        "master_key.chosen" => "The first master key of the keystore was chosen.",
+        "master_key.unsealed" => "The keystore was opened.",
+        "master_key.shares_made" => "A master key was split into shares, which were shown once.",
+        "master_key.share_entered" => "A custodian entered a share.",
+        "master_key.unseal_refused" => "Somebody tried to open the keystore with what does not open it.",
         "master_key.rotation_abandoned" => {
             "The new master key was lost before it was used; the one before stays."
         }

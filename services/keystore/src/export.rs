@@ -132,7 +132,7 @@ fn read_certificates(texts: &[String]) -> Result<Vec<Certificate>, Problem> {
 }
 
 /// Whether a passphrase that somebody chose is strong enough. Errors: `weak_passphrase`.
-fn judge(passphrase: &str) -> Result<(), Problem> {
+pub(crate) fn judge(passphrase: &str) -> Result<(), Problem> {
     let refuse = |code: &str, words: String| {
         Err(Problem::new(Code::WeakPassphrase, words.clone()).with_errors(vec![Violation::at(
             "#/passphrase",
@@ -141,16 +141,10 @@ fn judge(passphrase: &str) -> Result<(), Problem> {
         )]))
     };
     if passphrase.chars().count() < LEAST {
-        return refuse(
-            "passphrase_too_short",
-            format!("a passphrase has at least {LEAST} characters; leave it out to have one drawn"),
-        );
+        return refuse("passphrase_too_short", format!("a passphrase has at least {LEAST} characters"));
     }
     if common_passwords::is_easy(passphrase) {
-        return refuse(
-            "passphrase_common",
-            "this passphrase is among those that are tried first; leave it out to have one drawn".to_owned(),
-        );
+        return refuse("passphrase_common", "this passphrase is among those that are tried first".to_owned());
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `begin_key_import` `import_key` `export_key` `mark_key_compromised` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_`, `rotate_master_key` |
+//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `begin_key_import` `import_key` `export_key` `mark_key_compromised` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_`, `rotate_master_key` `unseal_keystore` `make_master_key_shares` |
 //! | events written | `key.*` `compromised_key.*` `credential.*` `master_key.*` |
 //! | events read | `issuance.*` `ca.*` `key.*`, from the log, just before a signature (N-5) |
 //! | tables owned | `keystore.wrapped_key` `organization_key` `master_key` (keys), `wrapped_credential`, `signature` (the journal), `checkpoint` `checkpoint_key`; `key` `compromised_key` (read models) |
@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`master_key`], [`wrapping`], [`vault`], [`rotation`] | where the master key comes from; envelope encryption; the blobs; new organization keys |
 //! | [`mastership`], [`custodian`], [`registry`], [`replacement`] | which master key counts: the aggregate, the commands, the row, another one taking its place |
+//! | [`shamir`], [`share`] | splitting a master key; its shares as people keep and enter them |
 //! | [`secret`], [`signing_key`], [`memory`] | what key bytes are in memory |
 //! | [`key`], [`generate`], [`commands`], [`commit`] | the aggregate; making keys; making and destroying them, with their events |
 //! | [`import`], [`upload`], [`export`] | keys that were made elsewhere, sealed on their way in; keys on their way out (K-7) |
@@ -55,6 +56,8 @@ pub mod registry;
 pub mod replacement;
 pub mod rotation;
 pub mod secret;
+pub mod shamir;
+pub mod share;
 pub mod sign;
 pub mod signing_key;
 mod start;
@@ -72,4 +75,6 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_tables.sql"),
     include_str!("../migrations/0002_credentials.sql"),
     include_str!("../migrations/0003_master_key.sql"),
+    include_str!("../migrations/0004_sealed_start.sql"),
+    include_str!("../migrations/0005_shares.sql"),
 ];

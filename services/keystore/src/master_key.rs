@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     SecretBytes,
+    shamir::{self, Share},
     wrapping::{KEY, WrappingError, WrappingKey},
 };
 
@@ -89,6 +90,20 @@ impl MasterKey {
         Ok(Self { bytes, wrapping })
     }
 
+    /// The master key that a passphrase gives, with the salt of the installation. Takes a second or so and 256 MiB: call it
+    /// where blocking is allowed.
+    pub fn from_passphrase(passphrase: &str, salt: &[u8; SALT]) -> Result<Self, MasterKeyError> {
+        Ok(Self::new(from_passphrase(passphrase, salt)?)?)
+    }
+
+    /// Splits it into shares, of which so many give it back.
+    pub fn split(&self, needed: u8, of: u8, entropy: &dyn Entropy) -> Result<Vec<Share>, WrappingError> {
+        let mut bytes = Zeroizing::new([0; KEY]);
+        let whole = self.bytes.expose();
+        bytes.copy_from_slice(whole.get(..KEY).ok_or(WrappingError::Length)?);
+        Ok(shamir::split(&bytes, needed, of, entropy))
+    }
+
     /// Draws one.
     pub fn draw(entropy: &dyn Entropy) -> Result<Self, WrappingError> {
         let mut bytes = vec![0; KEY];
@@ -127,6 +142,22 @@ pub enum Source {
     Key(SecretBytes),
     /// What it is derived from.
     Passphrase(Secret),
+    /// People enter it.
+    Entered(Entered),
+}
+
+/// What people enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// The passphrase that it is derived from.
+    Passphrase,
+    /// Shares of it.
+    Shares {
+        /// So many give a new one back.
+        needed: u8,
+        /// Of so many.
+        of: u8,
+    },
 }
 
 impl fmt::Debug for Source {
@@ -147,7 +178,11 @@ impl Source {
             Provider::Environment(digits) => {
                 file::from_digits(digits.reveal(), "keystore.master_key").map(Self::Key)
             }
-            Provider::Passphrase(passphrase) => Ok(Self::Passphrase(passphrase.clone())),
+            Provider::Passphrase(Some(passphrase)) => Ok(Self::Passphrase(passphrase.clone())),
+            Provider::Passphrase(None) => Ok(Self::Entered(Entered::Passphrase)),
+            Provider::Shares { needed, of } => {
+                Ok(Self::Entered(Entered::Shares { needed: *needed, of: *of }))
+            }
         }
     }
 
@@ -157,28 +192,35 @@ impl Source {
         match self {
             Self::File(_) => MasterKeyProvider::File,
             Self::Key(_) => MasterKeyProvider::Environment,
-            Self::Passphrase(_) => MasterKeyProvider::Passphrase,
+            Self::Passphrase(_) | Self::Entered(Entered::Passphrase) => MasterKeyProvider::Passphrase,
+            Self::Entered(Entered::Shares { .. }) => MasterKeyProvider::Shares,
         }
     }
 
-    /// The master key of this name, if it is here, or else the one that stands in its place. `salt` belongs to the
-    /// installation and is public; only a passphrase needs it.
+    /// The master key of this name, if it is here, or else the one that stands in its place; none where people enter it.
+    /// `salt` belongs to the installation and is public; only a passphrase needs it.
     ///
     /// For a passphrase this takes a second or so and 256 MiB: call it where blocking is allowed.
-    pub fn master_key(&self, wanted: Option<Uuid>, salt: &[u8; SALT]) -> Result<MasterKey, MasterKeyError> {
+    pub fn master_key(
+        &self,
+        wanted: Option<Uuid>,
+        salt: &[u8; SALT],
+    ) -> Result<Option<MasterKey>, MasterKeyError> {
         let bytes = match self {
             Self::File(path) => {
                 let placed = MasterKey::new(file::read(path)?)?;
-                return match wanted.filter(|wanted| *wanted != placed.id()) {
+                let beside = match wanted.filter(|wanted| *wanted != placed.id()) {
                     // A rotation that was cut off: the new key stands beside the old one still.
-                    Some(wanted) => Ok(self.prepared(wanted)?.unwrap_or(placed)),
-                    None => Ok(placed),
+                    Some(wanted) => self.prepared(wanted)?,
+                    None => None,
                 };
+                return Ok(Some(beside.unwrap_or(placed)));
             }
             Self::Key(key) => SecretBytes::copy_of(key.expose()),
             Self::Passphrase(passphrase) => from_passphrase(passphrase.reveal(), salt)?,
+            Self::Entered(_) => return Ok(None),
         };
-        Ok(MasterKey::new(bytes)?)
+        Ok(Some(MasterKey::new(bytes)?))
     }
 
     /// Draws a new master key and keeps it where a crash does not lose it, beside the one in use. Errors:
@@ -218,6 +260,7 @@ impl Source {
             Self::File(path) => Ok(path),
             Self::Key(_) => Err(MasterKeyError::NoPlace("the environment")),
             Self::Passphrase(_) => Err(MasterKeyError::NoPlace("the passphrase of the configuration")),
+            Self::Entered(_) => Err(MasterKeyError::NoPlace("people")),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Which master key the database belongs to: one row, and the one place where a rotation takes hold.
 
+use std::time::Duration;
+
+use contracts::keystore::MasterKeyProvider;
 use deadpool_postgres::Pool;
 use runtime::entropy::{self, Entropy};
 use uuid::Uuid;
@@ -44,6 +47,22 @@ pub async fn register(pool: &Pool, ours: Uuid) -> Result<Uuid, DatabaseError> {
     let client = pool.get().await?;
     client.execute("update keystore.master_key set id = $1 where id is null", &[&ours]).await?;
     Ok(client.query_one("select id from keystore.master_key", &[]).await?.try_get(0)?)
+}
+
+/// Shows outside where the master key comes from, and whether people have to open the keystore.
+pub async fn show(pool: &Pool, provider: MasterKeyProvider, sealed: bool) -> Result<(), DatabaseError> {
+    let sql = "update keystore.master_key set provider = $1, sealed = $2, shares_entered = 0";
+    pool.get().await?.execute(sql, &[&provider.as_str(), &sealed]).await?;
+    Ok(())
+}
+
+/// Shows outside how many shares were entered, of how many that are needed; those are kept for so long from the first one on.
+pub async fn show_shares(pool: &Pool, needed: u8, entered: u8, kept: Duration) -> Result<(), DatabaseError> {
+    const SQL: &str = "update keystore.master_key set shares_needed = $1::smallint, shares_entered = $2::smallint, \
+         shares_until = case when $2::smallint > 1 then shares_until else now() + make_interval(secs => $3::float8) end";
+    let (needed, entered) = (i16::from(needed), i16::from(entered));
+    pool.get().await?.execute(SQL, &[&needed, &entered, &kept.as_secs_f64()]).await?;
+    Ok(())
 }
 
 /// From here on the new master key is the one that opens this database, and no organization key is made under the old one

@@ -14,12 +14,12 @@ use contracts::{
 };
 use eventlog::Reader;
 use runtime::{clock::Clock, repository::Repository};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use uuid::Uuid;
 
 use crate::{
     database::DatabaseError,
-    master_key::MasterKeyError,
+    master_key::{MasterKey, MasterKeyError, Source},
     mastership::{Command, Mastership},
     registry::{self, Registered},
     rotation::{self, RotationError},
@@ -46,6 +46,8 @@ pub struct Replacement {
     pub clock: Arc<dyn Clock>,
     /// Something is to be done.
     pub wanted: Notify,
+    /// Held while a new key is announced and takes hold, and while a rotation is gone on with.
+    pub turn: Mutex<()>,
 }
 
 /// Why a rotation stopped; the next try goes on where it was.
@@ -98,12 +100,12 @@ impl Replacement {
 
     /// Does all that is left of a rotation.
     pub async fn go_on(&self) -> Result<(), ReplacementError> {
+        let _turn = self.turn.lock().await;
         let Ok(masters) = self.vault.masters() else { return Ok(()) };
         let known = self.mastership.reload(master_key_stream()).await?;
         if let Some(begun) = &known.state.rotating {
-            if !self.take_hold(begun).await? {
-                tracing::warn!("a rotation of the master key waits for the instance that has the new key");
-                return Ok(());
+            if !self.take_hold(begun, None).await? {
+                return self.give_up(begun).await;
             }
             let (organization_keys, data_keys) = self.wrap_anew().await?;
             // Written before the act: the one before is forgotten below.
@@ -113,6 +115,9 @@ impl Replacement {
             tracing::info!(rewrapped = data_keys, "the master key was rotated");
         } else if masters.previous.is_none() {
             return Ok(());
+        } else {
+            // Cut off between the end of a rotation and this; or there is more to do than anybody knew.
+            self.wrap_anew().await?;
         }
         let id = self.vault.masters()?.current.id();
         if registry::forget_previous(&self.vault.pool, id).await? {
@@ -121,17 +126,42 @@ impl Replacement {
         Ok(())
     }
 
+    /// A rotation that did not take hold, and whose new key is not here. What people entered was in memory alone, so it is
+    /// lost; a file may be with another instance.
+    async fn give_up(&self, begun: &MasterKeyRotationBegun) -> Result<(), ReplacementError> {
+        match **self.vault.source() {
+            Source::Entered(_) => {
+                let context = self.context(begun.id).step("abandon");
+                self.mastership
+                    .execute(&context, master_key_stream(), Command::Abandon { id: begun.id })
+                    .await?;
+            }
+            Source::File(_) | Source::Key(_) | Source::Passphrase(_) => {
+                tracing::warn!("a rotation of the master key waits for the instance that has the new key");
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the new key the one that opens the database, unless it is already. Whether it is: its bytes may be with
-    /// another instance alone.
-    pub async fn take_hold(&self, begun: &MasterKeyRotationBegun) -> Result<bool, ReplacementError> {
+    /// another instance alone. `new` is the key, where it stands nowhere yet.
+    pub async fn take_hold(
+        &self,
+        begun: &MasterKeyRotationBegun,
+        new: Option<MasterKey>,
+    ) -> Result<bool, ReplacementError> {
         let vault = &self.vault;
         let Registered { id, .. } = registry::read(&vault.pool, &*vault.entropy).await?;
         if id == Some(begun.previous_id) {
             let (source, id) = (vault.source().clone(), begun.id);
-            let Some(new) = blocking(move || source.prepared(id)).await? else { return Ok(false) };
+            let prepared = match &new {
+                Some(_) => None,
+                None => blocking(move || source.prepared(id)).await?,
+            };
+            let Some(taken) = new.as_ref().or(prepared.as_ref()) else { return Ok(false) };
             let masters = vault.masters()?;
             let wrapped =
-                new.wrap_previous(&masters.current, &*vault.entropy).map_err(MasterKeyError::from)?;
+                taken.wrap_previous(&masters.current, &*vault.entropy).map_err(MasterKeyError::from)?;
             // What a rotation before this one left to be forgotten.
             registry::forget_previous(&vault.pool, begun.previous_id).await?;
             registry::replace(&vault.pool, begun.previous_id, begun.id, &wrapped).await?;
@@ -143,7 +173,10 @@ impl Replacement {
         }
         let (source, id) = (vault.source().clone(), begun.id);
         blocking(move || source.install(id)).await?;
-        vault.reload().await?;
+        match new {
+            Some(new) => _ = vault.unseal(new).await?,
+            None => vault.reload().await?,
+        }
         Ok(vault.masters()?.current.id() == begun.id)
     }
 

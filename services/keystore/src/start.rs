@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use bus::{BusError, Context, Reply};
 use contracts::{
-    Actor, Code, Command, Event as _, OrganizationId, Problem, Service, Timestamp,
+    Actor, Command, Event as _, OrganizationId, Problem, Service, Timestamp,
     keystore::{
         BeginKeyImport, DestroyKey, DestroyMailCredential, DestroySignInCredential, ExportKey, GenerateCaKey,
         GenerateKey, GenerateRequestKey, ImportKey, KeepMailCredential, KeepSignInCredential, KeyEvent,
-        KeyPurpose, MarkKeyCompromised, RotateMasterKey, SignCaCertificate, SignCertificate, SignCheckpoint,
-        SignCsr, SignSelfSigned, SignedCheckpoint, UseMailCredential, UseSignInCredential,
+        KeyPurpose, MakeMasterKeyShares, MarkKeyCompromised, RotateMasterKey, SignCaCertificate,
+        SignCertificate, SignCheckpoint, SignCsr, SignSelfSigned, SignedCheckpoint, UnsealKeystore,
+        UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
 };
@@ -22,7 +23,7 @@ use runtime::{
     health::Dependency,
     service::ServiceContext,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify, OnceCell};
 use uuid::Uuid;
 
 use crate::{
@@ -43,10 +44,11 @@ use crate::{
     memory::{self, MemoryError},
     operation::{measured, show_sealed, show_swap},
     projection::KeyProjection,
+    registry,
     replacement::Replacement,
     rotation,
     sign::Signing,
-    vault::{OpenError, Vault},
+    vault::{OpenError, Vault, VaultError},
 };
 
 /// Why keystore does not start: each needs somebody to do something.
@@ -131,17 +133,18 @@ async fn run(context: ServiceContext, source: Arc<Source>, folds: Folds, health:
                 let sealed = service.keys.vault.check();
                 show_sealed(sealed.is_err());
                 match sealed {
-                    Ok(()) => {
-                        health.set_ready();
-                        let vault = service.keys.vault.clone();
-                        context.shutdown.spawn_droppable(rotation::run(vault, context.reader.clone()));
-                        context.shutdown.spawn_droppable(service.custodian.replacement.clone().run());
+                    Ok(()) => {}
+                    Err(error @ VaultError::Sealed) => {
+                        tracing::warn!(%error, "keystore waits for people: every operation on keys is refused");
+                        health.set_waiting(error);
                     }
                     Err(error) => {
                         tracing::error!(%error, "keystore is sealed: every operation on keys is refused");
                         health.set_failing(error);
                     }
                 }
+                let replacement = service.custodian.replacement.clone();
+                context.shutdown.spawn_droppable(once_open(context.clone(), replacement, health.clone()));
                 if let Err(error) = Arc::new(service).serve(&context).await {
                     tracing::error!(error = runtime::error::words(&error), "commands cannot be answered");
                     health.set_failing(runtime::error::words(&error));
@@ -155,6 +158,15 @@ async fn run(context: ServiceContext, source: Arc<Source>, folds: Folds, health:
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// What is done as long as the vault is open.
+async fn once_open(context: ServiceContext, replacement: Arc<Replacement>, health: Dependency) {
+    let vault = replacement.vault.clone();
+    vault.opened().await;
+    show_sealed(false);
+    health.set_ready();
+    tokio::join!(rotation::run(vault, context.reader.clone()), replacement.run());
 }
 
 /// Why keystore does not answer yet.
@@ -177,13 +189,15 @@ struct Keystore {
     credentials: Credentials,
     custodian: Custodian,
     signing: Signing,
-    /// Missing while the master key is the wrong one.
-    checkpoints: Option<Checkpoints>,
+    /// Empty while the vault is closed.
+    checkpoints: OnceCell<Checkpoints>,
+    context: ServiceContext,
 }
 
 async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> Result<Keystore, NotYet> {
     let vault = Vault::unlock(context.pool.clone(), source.clone(), context.entropy.clone()).await?;
     let vault = Arc::new(vault);
+    registry::show(&context.pool, source.provider(), vault.check().is_err()).await?;
     let keyring = Arc::new(Keyring::new(vault.clone()));
     let guard = Arc::new(ClockGuard::default());
     let newest = newest_event(context).await?;
@@ -205,8 +219,8 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         clock: context.clock.clone(),
     };
     let checkpoints = match vault.check() {
-        Ok(()) => Some(open_checkpoints(context, &keys).await?),
-        Err(_) => None,
+        Ok(()) => OnceCell::new_with(Some(open_checkpoints(context, &keys).await?)),
+        Err(_) => OnceCell::new(),
     };
     let compromises = Compromises {
         reader: context.reader.clone(),
@@ -233,8 +247,14 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         mastership: context.repository(1),
         clock: context.clock.clone(),
         wanted: Notify::new(),
+        turn: Mutex::new(()),
     });
-    let custodian = Custodian { authority: context.authority.clone(), replacement };
+    let custodian = Custodian {
+        authority: context.authority.clone(),
+        replacement,
+        entered: Arc::default(),
+        clock: context.clock.clone(),
+    };
     let bus = context.bus.clone();
     let credentials = Credentials {
         repository: context.repository(1_000),
@@ -242,7 +262,7 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         wake: Box::new(move |head| bus.wake(head)),
         vault,
     };
-    Ok(Keystore { keys, compromises, credentials, custodian, signing, checkpoints })
+    Ok(Keystore { keys, compromises, credentials, custodian, signing, checkpoints, context: context.clone() })
 }
 
 /// Makes the checkpoint key unless it is there, and takes it.
@@ -325,6 +345,8 @@ impl Keystore {
             MarkKeyCompromised => compromises.mark,
             DestroyKey => keys.destroy,
             RotateMasterKey => custodian.rotate,
+            UnsealKeystore => custodian.unseal,
+            MakeMasterKeyShares => custodian.make_shares,
             KeepMailCredential => credentials.keep_for_mail,
             UseMailCredential => credentials.use_for_mail,
             DestroyMailCredential => credentials.destroy_for_mail,
@@ -349,8 +371,12 @@ impl Keystore {
         command: SignCheckpoint,
     ) -> Result<Reply<SignedCheckpoint>, Problem> {
         self.keys.vault.check()?;
-        let sealed = || Problem::new(Code::KeystoreSealed, "the checkpoint key is not open");
-        let checkpoints = self.checkpoints.as_ref().ok_or_else(sealed)?;
+        let open = || open_checkpoints(&self.context, &self.keys);
+        let checkpoints = self
+            .checkpoints
+            .get_or_try_init(open)
+            .await
+            .map_err(|error| Problem::unavailable(format!("the checkpoint key is not open: {error}")))?;
         measured(SignCheckpoint::NAME, KeyAlgorithm::Ed25519.as_str(), checkpoints.sign(context, command))
             .await
     }

@@ -4,15 +4,16 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use contracts::{Code, KeyId, OrganizationId, Problem, keystore::KeyGenerated};
 use deadpool_postgres::Pool;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use runtime::entropy::Entropy;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
     SecretBytes,
     database::DatabaseError,
     master_key::{MasterKey, MasterKeyError, Source},
-    registry,
+    registry::{self, Registered},
     signing_key::{SigningError, SigningKey},
     wrapping::{Binding, Subject, Wrapped, WrappingError, WrappingKey},
 };
@@ -25,22 +26,22 @@ pub struct Vault {
     pub(crate) pool: Pool,
     pub(crate) entropy: Arc<dyn Entropy>,
     source: Arc<Source>,
-    /// The master keys, or nothing when it is not the one that this database belongs to.
-    masters: RwLock<Option<Arc<Masters>>>,
+    /// The master keys, or nothing when it is not the one that this database belongs to, or nobody entered it yet.
+    masters: watch::Sender<Option<Arc<Masters>>>,
     organization_keys: Mutex<HashMap<(OrganizationId, i32), Arc<WrappingKey>>>,
 }
 
 /// The master key, and while a rotation goes on the one before.
 #[derive(Debug)]
 pub(crate) struct Masters {
-    pub(crate) current: MasterKey,
-    pub(crate) previous: Option<MasterKey>,
+    pub(crate) current: Arc<MasterKey>,
+    pub(crate) previous: Option<Arc<MasterKey>>,
 }
 
 impl Masters {
     fn named(&self, id: Uuid) -> Option<&MasterKey> {
-        let previous = self.previous.as_ref();
-        [Some(&self.current), previous].into_iter().flatten().find(|master| master.id() == id)
+        let previous = self.previous.as_deref();
+        [Some(&*self.current), previous].into_iter().flatten().find(|master| master.id() == id)
     }
 }
 
@@ -50,6 +51,9 @@ pub enum VaultError {
     /// The database was made with another master key.
     #[error("the configured master key is not the one this database was made with")]
     OtherMasterKey,
+    /// Nobody opened it yet.
+    #[error("the keystore is sealed: a custodian opens it with 'chancery keystore unseal'")]
+    Sealed,
     /// No blob: destroyed, or never stored.
     #[error("the secret part of {0} is gone")]
     Gone(Subject),
@@ -74,6 +78,7 @@ impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Database(error) => error.into(),
+            VaultError::Sealed => Self::new(Code::KeystoreSealed, error.to_string()),
             VaultError::OtherMasterKey => {
                 Self::new(Code::KeystoreSealed, format!("{error}; nothing can be opened"))
             }
@@ -112,8 +117,13 @@ impl Vault {
         source: Arc<Source>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
-        let vault =
-            Self { pool, entropy, source, masters: RwLock::default(), organization_keys: Mutex::default() };
+        let vault = Self {
+            pool,
+            entropy,
+            source,
+            masters: watch::Sender::default(),
+            organization_keys: Mutex::default(),
+        };
         vault.reload().await?;
         Ok(vault)
     }
@@ -121,19 +131,42 @@ impl Vault {
     /// Takes the master key that this database belongs to now: another instance may have replaced it.
     pub(crate) async fn reload(&self) -> Result<(), OpenError> {
         let registered = registry::read(&self.pool, &*self.entropy).await?;
-        let (source, wanted) = (self.source.clone(), registered.id);
-        let find = move || source.master_key(wanted, &registered.salt);
-        let current = tokio::task::spawn_blocking(find).await.map_err(|_| OpenError::Stopped)??;
+        let (source, wanted, salt) = (self.source.clone(), registered.id, registered.salt);
+        let find = move || source.master_key(wanted, &salt);
+        let found = tokio::task::spawn_blocking(find).await.map_err(|_| OpenError::Stopped)??;
+        // What people entered is in memory alone.
+        let entered = || self.masters.borrow().as_ref().map(|masters| masters.current.clone());
+        let Some(current) = found.map(Arc::new).or_else(entered) else { return Ok(()) };
         let id = match wanted {
             Some(id) => id,
             None => registry::register(&self.pool, current.id()).await?,
         };
+        self.take(current, id, registered)
+    }
+
+    /// Opens with a master key that people entered. Whether it is the one that this database belongs to.
+    pub(crate) async fn unseal(&self, entered: MasterKey) -> Result<bool, OpenError> {
+        let registered = registry::read(&self.pool, &*self.entropy).await?;
+        if registered.id != Some(entered.id()) {
+            return Ok(false);
+        }
+        self.take(Arc::new(entered), registered.id.unwrap_or_default(), registered)?;
+        Ok(true)
+    }
+
+    fn take(&self, current: Arc<MasterKey>, id: Uuid, registered: Registered) -> Result<(), OpenError> {
         let previous = registered.previous.filter(|_| id == current.id());
-        let previous = previous.map(|(id, blob)| current.open_previous(id, &blob)).transpose();
+        let previous = previous.map(|(id, blob)| current.open_previous(id, &blob).map(Arc::new)).transpose();
         let previous = previous.map_err(MasterKeyError::from)?;
         let masters = (id == current.id()).then(|| Arc::new(Masters { current, previous }));
-        *self.masters.write() = masters;
+        self.masters.send_replace(masters);
         Ok(())
+    }
+
+    /// Returns as soon as it is open.
+    pub async fn opened(&self) {
+        // The sender lives in `self`, so this cannot fail.
+        _ = self.masters.subscribe().wait_for(Option::is_some).await;
     }
 
     /// Where the master key comes from.
@@ -141,7 +174,7 @@ impl Vault {
         &self.source
     }
 
-    /// Whether the master key is the right one. Errors: [`VaultError::OtherMasterKey`].
+    /// Whether the master key is there, and the right one. Errors: [`VaultError::OtherMasterKey`], [`VaultError::Sealed`].
     pub fn check(&self) -> Result<(), VaultError> {
         self.masters().map(|_| ())
     }
@@ -183,7 +216,11 @@ impl Vault {
     }
 
     pub(crate) fn masters(&self) -> Result<Arc<Masters>, VaultError> {
-        self.masters.read().clone().ok_or(VaultError::OtherMasterKey)
+        let why = || match *self.source {
+            Source::Entered(_) => VaultError::Sealed,
+            Source::File(_) | Source::Key(_) | Source::Passphrase(_) => VaultError::OtherMasterKey,
+        };
+        self.masters.borrow().clone().ok_or_else(why)
     }
 
     async fn wrapped(&self, subject: &Subject) -> Result<Option<Wrapped>, DatabaseError> {

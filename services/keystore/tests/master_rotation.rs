@@ -118,7 +118,7 @@ impl Stage {
     async fn rotate(&self) {
         let before = self.keystore.reader.head().await.unwrap();
         let (gateway, context) = self.by_administrator().await;
-        let command = RotateMasterKey { reason: Some("a drill".into()) };
+        let command = RotateMasterKey { reason: Some("a drill".into()), passphrase: None };
         gateway.bus.call_or_wait(&context, &command).await.unwrap();
         let is_over = async || {
             let events =

@@ -145,6 +145,10 @@ async fn furnish_first(context: ServiceContext, signer: Arc<Signer>) {
         if let Some(organization) = signer.catalog.read(catalog::Catalog::first_organization) {
             match signer.furnish(organization).await {
                 Ok(()) => return health.set_ready(),
+                // People open the keystore, and reach it without this.
+                Err(problem) if problem.code == contracts::Code::KeystoreSealed => {
+                    health.set_waiting(words(&problem))
+                }
                 Err(problem) => health.set_failing(words(&problem)),
             }
         }

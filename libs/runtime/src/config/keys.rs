@@ -130,7 +130,7 @@ pub const KEYS: &[Key] = &[
     key("bus.url", Kind::Text, "\"\"", "address of NATS; empty: a private one"),
     key(
         "keystore.provider",
-        Kind::OneOf(&["file", "passphrase", "environment"]),
+        Kind::OneOf(&["file", "passphrase", "environment", "shares"]),
         "\"file\"",
         "where the master key comes from",
     ),
@@ -146,7 +146,19 @@ pub const KEYS: &[Key] = &[
         "",
         "the master key itself, 64 hexadecimal digits (provider environment)",
     ),
-    key("keystore.passphrase", Kind::Secret, "", "what the master key is derived from (provider passphrase)"),
+    key(
+        "keystore.passphrase",
+        Kind::Secret,
+        "",
+        "what the master key is derived from (provider passphrase); missing: the keystore is opened by people",
+    ),
+    key(
+        "keystore.shares",
+        Kind::Integer { min: 2, max: 16 },
+        "5",
+        "into how many shares a master key is split (provider shares)",
+    ),
+    key("keystore.shares_needed", Kind::Integer { min: 2, max: 16 }, "3", "how many of them give it back"),
     key(
         "keystore.allow_weak_master_key",
         Kind::Boolean,

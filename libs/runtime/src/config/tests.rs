@@ -199,7 +199,7 @@ fn a_secret_may_be_given_as_a_file_without_its_last_line_end() {
         ("CHANCERY_KEYSTORE__PASSPHRASE_FILE", path.to_str().unwrap()),
     ]);
     match config.unwrap().keystore.provider {
-        MasterKeyProvider::Passphrase(secret) => assert_eq!(secret.reveal(), "correct horse"),
+        MasterKeyProvider::Passphrase(Some(secret)) => assert_eq!(secret.reveal(), "correct horse"),
         other => panic!("{other:?}"),
     }
 }

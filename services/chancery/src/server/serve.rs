@@ -64,7 +64,8 @@ impl Serve {
         }
         schema.set_ready();
         process.start(&self.services, database, nats_url).await?;
-        process.health.ready().await;
+        // What waits for people counts: they reach it only through what runs.
+        process.health.settled().await;
         readiness::tell(self.ready_file.as_deref(), environment, &process.config.server.public_url)?;
         std::future::pending().await
     }

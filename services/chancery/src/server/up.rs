@@ -75,11 +75,11 @@ impl Up {
             "all services share this process's memory; in production run keystore and signer by `chancery serve`"
         );
         process.start(Service::ALL, &servers.database, &servers.nats_url).await?;
-        tokio::select! {
-            () = process.health.ready() => {}
+        let ready = tokio::select! {
+            ready = process.health.settled() => ready,
             signal = signals.next() => return stopping(signal),
-        }
-        self.announce(process, servers, environment)?;
+        };
+        self.announce(process, servers, environment, ready)?;
         stopping(signals.next().await)
     }
 
@@ -88,11 +88,17 @@ impl Up {
         process: &Process,
         servers: &PrivateServers,
         environment: &Environment,
+        ready: bool,
     ) -> Result<(), Failure> {
         let (address, token) = (&process.config.server.public_url, process.secrets.first_token()?);
         let ca_file = transport_ca::ca_file(&process.config.server);
         context_file::write(environment, address, &ca_file, &token)?;
         terminal::line(&greeting(&process.config, servers));
+        if !ready {
+            terminal::note(
+                "The keystore is sealed: nothing is signed until 'chancery keystore unseal' opens it.",
+            );
+        }
         if std::io::stdout().is_terminal() {
             // To a person, once; a pipe may end in a file that others read.
             terminal::line(&format!("  API token       {}", token.reveal()));

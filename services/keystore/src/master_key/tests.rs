@@ -21,7 +21,7 @@ fn file(content: &str, mode: u32) -> (tempfile::TempDir, Keystore) {
 }
 
 fn load(config: &Keystore, production: bool) -> Result<MasterKey, MasterKeyError> {
-    Source::read(config, production)?.master_key(None, &[0; SALT])
+    Ok(Source::read(config, production)?.master_key(None, &[0; SALT])?.unwrap())
 }
 
 fn load_file(content: &str, mode: u32) -> Result<MasterKey, MasterKeyError> {
@@ -66,13 +66,14 @@ fn the_strict_profile_takes_weak_sources_only_when_told() {
     let weak = || {
         [
             MasterKeyProvider::Environment(Secret::new(DIGITS.to_owned())),
-            MasterKeyProvider::Passphrase(Secret::new("correct horse battery staple".to_owned())),
+            MasterKeyProvider::Passphrase(Some(Secret::new("correct horse battery staple".to_owned()))),
+            MasterKeyProvider::Passphrase(None),
         ]
     };
     for provider in weak() {
         assert!(matches!(load(&keystore(provider), true), Err(MasterKeyError::Weak(_))));
     }
-    let [environment, _] = weak();
+    let [environment, ..] = weak();
     let allowed = Keystore { allow_weak_master_key: true, ..keystore(environment) };
     assert!(load(&allowed, true).is_ok());
 }
@@ -95,19 +96,19 @@ fn a_new_key_stands_beside_the_old_one_until_it_takes_its_place() {
         names.sort();
         names
     };
-    let old = source.master_key(None, &[0; SALT]).unwrap();
+    let old = source.master_key(None, &[0; SALT]).unwrap().unwrap();
     let new = source.prepare(&SystemEntropy).unwrap();
     let [_, beside] = &files()[..] else { panic!("{:?}", files()) };
     assert_eq!(fs::metadata(beside).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(source.master_key(None, &[0; SALT]).unwrap().id(), old.id());
-    assert_eq!(source.master_key(Some(old.id()), &[0; SALT]).unwrap().id(), old.id());
-    assert_eq!(source.master_key(Some(new.id()), &[0; SALT]).unwrap().id(), new.id());
+    assert_eq!(source.master_key(None, &[0; SALT]).unwrap().unwrap().id(), old.id());
+    assert_eq!(source.master_key(Some(old.id()), &[0; SALT]).unwrap().unwrap().id(), old.id());
+    assert_eq!(source.master_key(Some(new.id()), &[0; SALT]).unwrap().unwrap().id(), new.id());
 
     // Whoever opened the file before sees that what was in it is gone.
     let mut opened = fs::File::open(folder.path().join("keystore-master.key")).unwrap();
     for _ in 0..2 {
         source.install(new.id()).unwrap();
-        assert_eq!(source.master_key(None, &[0; SALT]).unwrap().id(), new.id());
+        assert_eq!(source.master_key(None, &[0; SALT]).unwrap().unwrap().id(), new.id());
         assert_eq!(files().len(), 1);
     }
     let mut content = vec![];

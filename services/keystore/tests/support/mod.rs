@@ -101,7 +101,8 @@ impl Stage {
     }
 
     pub async fn ready(&self) {
-        let waiting = tokio::time::timeout(Duration::from_secs(30), self.foundation.health.ready());
+        // A keystore that waits for people is as far as it gets without them.
+        let waiting = tokio::time::timeout(Duration::from_secs(30), self.foundation.health.settled());
         assert!(waiting.await.is_ok(), "{:?}", self.foundation.health);
     }
 
@@ -159,17 +160,28 @@ impl Stage {
     }
 
     async fn appoint(&self) -> (ServiceContext, Actor) {
-        let directory = ServiceContext::open(&self.foundation, Service::Directory).await.unwrap();
-        let gateway = ServiceContext::open(&self.foundation, Service::Gateway).await.unwrap();
+        let actor = self.master("root").await;
+        (ServiceContext::open(&self.foundation, Service::Gateway).await.unwrap(), actor)
+    }
+
+    /// Sends a command through the gateway as somebody.
+    pub async fn send_by<C: Command>(&self, by: Actor, command: &C) -> Result<Reply<C::Reply>, Problem> {
+        let (gateway, context) = self.by_administrator().await;
+        gateway.bus.call(&context.by(by), command).await
+    }
+
+    /// Appoints a master administrator, who has a token.
+    pub async fn master(&self, name: &str) -> Actor {
+        let directory = self.directory().await;
         let (id, token) = (directory.ids.id::<AdministratorId>(), directory.ids.id::<TokenId>());
         let appointed = AdministratorAppointed {
             id,
-            name: "root".into(),
+            name: name.into(),
             kind: AdministratorKind::Service,
             grants: vec![Grant::installation(Role::BuiltIn(BuiltInRole::Master))],
             identity_provider_id: None,
         };
-        self.append(&directory, id.uuid(), 0, AdministratorEvent::from(appointed)).await;
+        self.append(directory, id.uuid(), 0, AdministratorEvent::from(appointed)).await;
         let issued = TokenIssued {
             id: token,
             name: "test".into(),
@@ -181,10 +193,10 @@ impl Stage {
             within: None,
             expires_at: self.clock.now().plus(time::Duration::days(1)),
         };
-        self.append(&directory, token.uuid(), 0, TokenEvent::from(issued)).await;
+        self.append(directory, token.uuid(), 0, TokenEvent::from(issued)).await;
         self.ready().await;
         self.keystore.authority.catch_up().await.unwrap();
-        (gateway, Actor::Administrator { administrator: id, credential: token.into() })
+        Actor::Administrator { administrator: id, credential: token.into() }
     }
 
     /// The number of rows of one of keystore's tables.

@@ -65,7 +65,9 @@ impl Restore {
         secrets.make_missing(&SystemEntropy)?;
         let server = start_postgres(&config, &secrets, &environment).await?;
         let endpoint = options::endpoint(&config)?;
-        let restored = restore(&self.file, pair, &endpoint, &secrets, &environment, Some(master_key)).await;
+        // What people enter is not here; they see whether it opens when they do.
+        let master_key = Some(master_key).filter(|source| !matches!(source, Source::Entered(_)));
+        let restored = restore(&self.file, pair, &endpoint, &secrets, &environment, master_key).await;
         if let Some(server) = server {
             server.stop().await;
         }

@@ -50,6 +50,10 @@ impl Verify {
             .then(|| Source::read(&config.keystore, config.server.production))
             .transpose()
             .map_err(|error| Failure::Usage(error.to_string()))?;
+        if matches!(master_key, Some(Source::Entered(_))) {
+            let words = "people open this keystore: leave out --with-master-key, or give its passphrase by keystore.passphrase_file";
+            return Err(Failure::Usage(words.to_owned()));
+        }
         let scratch = tempfile::Builder::new().prefix("chancery-verify-").tempdir()?;
         // PostgreSQL may run as another user than this; what is in the folder stays its owners'.
         std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o755))?;

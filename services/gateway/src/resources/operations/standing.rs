@@ -52,6 +52,11 @@ async fn of_master_key(call: &Call, view: &mut OperationView, first: &Recorded) 
             // What comes after is another one.
             MasterKeyEvent::RotationBegun(_) => break,
             MasterKeyEvent::Rotated(_) => view.done(),
+            MasterKeyEvent::Chosen(_)
+            | MasterKeyEvent::Unsealed(_)
+            | MasterKeyEvent::UnsealRefused(_)
+            | MasterKeyEvent::SharesMade(_)
+            | MasterKeyEvent::ShareEntered(_) => {}
             MasterKeyEvent::RotationAbandoned(_) => {
                 view.fail(Problem::new(Code::InvalidState, "the new key was lost before it was used"));
             }
