@@ -7,7 +7,16 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::Serialize;
 use tokio::sync::watch;
 
-type States = BTreeMap<String, Option<String>>;
+type States = BTreeMap<String, Entry>;
+
+/// What is known of a dependency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    /// Why it is missing.
+    reason: Option<String>,
+    /// Whether the process does the rest of its work without it.
+    optional: bool,
+}
 
 /// The register of dependencies; clones share it.
 #[derive(Clone)]
@@ -23,6 +32,9 @@ pub struct State {
     pub name: String,
     /// Whether it is there.
     pub ready: bool,
+    /// Whether the process is ready without it: what needs it is refused, everything else is done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -44,8 +56,18 @@ impl Health {
     /// Adds a dependency; it counts as missing until it is said to be ready.
     #[must_use]
     pub fn register(&self, name: &str) -> Dependency {
-        let dependency =
-            Dependency { states: self.states.clone(), name: format!("{}{name}", self.prefix).into() };
+        self.add(name, false)
+    }
+
+    /// The same for one that most of the work is done without: it is shown, and nobody waits for it.
+    #[must_use]
+    pub fn register_optional(&self, name: &str) -> Dependency {
+        self.add(name, true)
+    }
+
+    fn add(&self, name: &str, optional: bool) -> Dependency {
+        let name = format!("{}{name}", self.prefix).into();
+        let dependency = Dependency { states: self.states.clone(), name, optional };
         dependency.set_failing("starting");
         dependency
     }
@@ -54,21 +76,22 @@ impl Health {
     #[must_use]
     pub fn report(&self) -> Vec<State> {
         let states = self.states.borrow();
-        let state = |(name, reason): (&String, &Option<String>)| State {
+        let state = |(name, entry): (&String, &Entry)| State {
             name: name.clone(),
-            ready: reason.is_none(),
-            reason: reason.clone(),
+            ready: entry.reason.is_none(),
+            optional: entry.optional,
+            reason: entry.reason.clone(),
         };
         states.iter().map(state).collect()
     }
 
-    /// Whether nothing is missing.
+    /// Whether nothing is missing that is not optional.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         all_ready(&self.states.borrow())
     }
 
-    /// Returns as soon as nothing is missing.
+    /// Returns as soon as nothing is missing that is not optional.
     pub async fn ready(&self) {
         // The sender lives in `self`, so this cannot fail.
         _ = self.states.subscribe().wait_for(all_ready).await;
@@ -76,7 +99,7 @@ impl Health {
 }
 
 fn all_ready(states: &States) -> bool {
-    states.values().all(Option::is_none)
+    states.values().all(|entry| entry.optional || entry.reason.is_none())
 }
 
 impl Default for Health {
@@ -96,6 +119,7 @@ impl fmt::Debug for Health {
 pub struct Dependency {
     states: Arc<watch::Sender<States>>,
     name: Arc<str>,
+    optional: bool,
 }
 
 impl Dependency {
@@ -117,7 +141,7 @@ impl Dependency {
 
     fn set(&self, reason: Option<String>) {
         self.states.send_if_modified(|states| {
-            let old = states.get(&*self.name);
+            let old = states.get(&*self.name).map(|entry| &entry.reason);
             let changed = old != Some(&reason);
             if changed {
                 match (old, &reason) {
@@ -127,7 +151,7 @@ impl Dependency {
                     }
                     _ => {} // still on the way
                 }
-                states.insert(self.name.to_string(), reason);
+                states.insert(self.name.to_string(), Entry { reason, optional: self.optional });
             }
             changed
         });
@@ -153,8 +177,8 @@ mod tests {
         database.set_ready();
         bus.set_failing("connection refused");
         assert!(!health.is_ready());
-        let missing =
-            State { name: "signer/nats".into(), ready: false, reason: Some("connection refused".into()) };
+        let reason = Some("connection refused".into());
+        let missing = State { name: "signer/nats".into(), ready: false, optional: false, reason };
         assert_eq!(health.report()[0], missing);
 
         let waiting = tokio::spawn({
@@ -163,5 +187,13 @@ mod tests {
         });
         bus.set_ready();
         waiting.await.unwrap();
+    }
+    #[test]
+    fn what_is_optional_is_shown_and_not_waited_for() {
+        let health = Health::new();
+        health.register_optional("token").set_failing("pulled out");
+        assert!(health.is_ready());
+        let shown = &health.report()[0];
+        assert_eq!((shown.ready, shown.optional, shown.reason.as_deref()), (false, true, Some("pulled out")));
     }
 }

@@ -46,6 +46,7 @@ use crate::{
     replacement::Replacement,
     rotation,
     sign::Signing,
+    token::{Tokens, tidy},
     vault::{OpenError, Vault},
 };
 
@@ -123,8 +124,9 @@ struct Folds {
 }
 
 async fn run(context: ServiceContext, source: Arc<Source>, folds: Folds, health: Dependency) {
+    let tokens = start_tokens(&context, &health).await;
     loop {
-        match open(&context, &source, folds.clone()).await {
+        match open(&context, &source, folds.clone(), &tokens).await {
             Ok(service) => {
                 let keyring = service.keys.keyring.clone();
                 context.shutdown.spawn_droppable(forget_destroyed(context.clone(), keyring));
@@ -157,6 +159,20 @@ async fn run(context: ServiceContext, source: Arc<Source>, folds: Folds, health:
     }
 }
 
+/// Looks for the tokens of the configuration, as soon as it is known whose keys are in them.
+async fn start_tokens(context: &ServiceContext, health: &Dependency) -> Arc<Tokens> {
+    let installation = loop {
+        match context.reader.installation().await {
+            Ok(installation) => break installation,
+            Err(error) => health.set_failing(runtime::error::words(&error)),
+        }
+        tokio::time::sleep(PAUSE).await;
+    };
+    let tokens = Arc::new(Tokens::start(&context.config.keystore, installation, &context.health));
+    context.shutdown.spawn_droppable(tidy::run(tokens.clone(), context.reader.clone()));
+    tokens
+}
+
 /// Why keystore does not answer yet.
 #[derive(Debug, thiserror::Error)]
 enum NotYet {
@@ -181,7 +197,12 @@ struct Keystore {
     checkpoints: Option<Checkpoints>,
 }
 
-async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> Result<Keystore, NotYet> {
+async fn open(
+    context: &ServiceContext,
+    source: &Arc<Source>,
+    folds: Folds,
+    tokens: &Arc<Tokens>,
+) -> Result<Keystore, NotYet> {
     let vault = Vault::unlock(context.pool.clone(), source.clone(), context.entropy.clone()).await?;
     let vault = Arc::new(vault);
     let keyring = Arc::new(Keyring::new(vault.clone()));
@@ -198,6 +219,7 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         wake: Box::new(move |head| bus.wake(head)),
         authority: context.authority.clone(),
         generator: Generator::new(),
+        tokens: tokens.clone(),
         vault: vault.clone(),
         keyring: keyring.clone(),
         ca_keys: folds.ca_keys,
@@ -222,6 +244,7 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         guard: guard.clone(),
         facts: facts::start(pool.clone(), context.clock.clone(), guard),
         reader: context.reader.clone(),
+        tokens: tokens.clone(),
         journal: journal::open(pool.clone()),
         production: context.config.server.production,
         pool,
@@ -260,6 +283,8 @@ async fn open_checkpoints(context: &ServiceContext, keys: &Keys) -> Result<Check
             purpose: KeyPurpose::Checkpoint,
             exportable: false,
             label: Some("checkpoints of the log".into()),
+            token: None,
+            place: "#",
         };
         keys.make_as(&make, id, wanted).await.map_err(NotYet::CheckpointKey)?;
         known = keys.repository.reload(stream).await.map_err(NotYet::CheckpointKey)?;
