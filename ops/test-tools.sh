@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests run beside the product: openssl, certtool, pk12util, keytool, curl, promtool, named, nginx, smtpd and exim4, and in `.private/venv` the Python programs of
+# What the tests run beside the product: openssl, certtool, pk12util, SoftHSM and pkcs11-tool, keytool, curl, promtool, named, nginx, smtpd and exim4, and in `.private/venv` the Python programs of
 # test-requirements.txt (pkilint, schemathesis, the NATS client), in `.private/venv-openid` the OpenID provider of
 # openid-requirements.txt. Run again it changes nothing.
 set -euo pipefail
@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 source ops/packages.sh
 
 provide_commands openssl=openssl curl=curl xmllint=libxml2-utils
+provide_commands softhsm2-util=softhsm2 pkcs11-tool=opensc
 provide_commands certtool=gnutls-bin pk12util=libnss3-tools certutil=libnss3-tools
 # Java's packages set themselves up when they are installed, so unpacking alone gives no keytool.
 if ! command -v keytool >/dev/null; then

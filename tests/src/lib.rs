@@ -17,6 +17,7 @@ pub mod openid;
 pub mod operations;
 pub mod refused;
 pub mod schemas;
+pub mod soft_hsm;
 pub mod subscriber;
 pub mod tool;
 pub mod world;

@@ -184,7 +184,7 @@ async fn a_repeat_is_answered_though_the_rules_have_become_stricter() {
 async fn a_managed_key_needs_no_csr_and_may_sign_itself() {
     let house = House::start(ALL).await;
     let managed = SubmitCertificateRequest {
-        key: Some(RequestKey { algorithm: Some(KeyAlgorithm::EcdsaP384), id: None }),
+        key: Some(RequestKey { algorithm: Some(KeyAlgorithm::EcdsaP384), ..RequestKey::default() }),
         subject: Some(Subject { common_name: Some("shop.example.com".into()), ..Subject::default() }),
         ..SubmitCertificateRequest::default()
     };
@@ -208,7 +208,7 @@ async fn a_managed_key_needs_no_csr_and_may_sign_itself() {
 async fn a_root_signs_an_issuing_ca_which_signs_leaves() {
     let house = House::start(ALL).await;
     let root = CreateCa {
-        key: Some(KeyChoice { algorithm: KeyAlgorithm::EcdsaP384 }),
+        key: Some(KeyChoice { algorithm: KeyAlgorithm::EcdsaP384, token: None }),
         ..ca("root-1", CaKind::Root)
     };
     let root = house.call("root", &root).await.unwrap().result;

@@ -31,6 +31,7 @@ mod isolation;
 mod issuance;
 mod key_files;
 mod keys;
+mod keys_in_tokens;
 mod kill;
 mod lists;
 mod log_fields;

@@ -118,6 +118,8 @@ codes! {
     Internal = "internal", Internal, "Something failed on our side";
     ServiceUnavailable = "service_unavailable", Unavailable, "A part of the service is not available";
     ProjectionBehind = "projection_behind", Unavailable, "The view has not caught up yet";
+    KeyInToken = "key_in_token", Conflict, "The key is in a token, which gives no private keys out";
+    TokenUnavailable = "token_unavailable", Unavailable, "The token that holds the key is not available";
     KeystoreSealed = "keystore_sealed", Unavailable, "The keystore is sealed";
     ClockGuard = "clock_guard", Unavailable, "The clock cannot be trusted, so nothing is signed";
     CommandTimeout = "command_timeout", TimedOut, "The answer did not come in time";

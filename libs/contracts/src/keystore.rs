@@ -47,6 +47,9 @@ pub struct KeyGenerated {
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The PKCS #11 token that holds it, as the configuration names it; missing: the keystore's own table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// SubjectPublicKeyInfo, DER in base64.
     pub spki: String,
     /// SHA-256 of it, hexadecimal.
@@ -128,6 +131,9 @@ pub struct GenerateKey {
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The PKCS #11 token to make it in; missing: it is kept in the keystore's own table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 command!(GenerateKey => KeyView, Keystore, "generate_key", Some(Permission::KeyCreate));
 
@@ -139,6 +145,9 @@ pub struct GenerateCaKey {
     pub algorithm: KeyAlgorithm,
     /// What people call it.
     pub label: String,
+    /// The PKCS #11 token to make it in; missing: it is kept in the keystore's own table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 command!(GenerateCaKey => KeyView, Keystore, "generate_ca_key", None);
 
@@ -153,6 +162,9 @@ pub struct GenerateRequestKey {
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The PKCS #11 token to make it in; missing: it is kept in the keystore's own table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 command!(GenerateRequestKey => KeyView, Keystore, "generate_request_key", None);
 
@@ -258,6 +270,8 @@ pub struct KeyView {
     pub exportable: bool,
     /// What people call it.
     pub label: Option<String>,
+    /// The PKCS #11 token that holds it; missing: the keystore's own table.
+    pub token: Option<String>,
     /// Whether it is usable.
     pub status: KeyStatus,
     /// Whether it was made here.

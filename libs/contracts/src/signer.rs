@@ -49,16 +49,19 @@ events! {
 crate::only_event!(SignerNameEvent::Reserved => NameReserved);
 
 /// The key a managed thing gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeyChoice {
     /// Kind and size.
     pub algorithm: KeyAlgorithm,
+    /// The PKCS #11 token to make it in; missing: it is kept in the keystore's own table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 
 /// The managed key of a certificate request: a new one, unless `id` names one there is. Reusing a key takes the permission
-/// `key.read` in its organization.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// `key.read` in its organization, a new one in a token `key.create`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestKey {
     /// Kind and size of a new key; ECDSA on P-256 if missing.
@@ -67,4 +70,7 @@ pub struct RequestKey {
     /// A key of the keystore that is used again, in place of a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<KeyId>,
+    /// The PKCS #11 token to make a new key in; missing: it is kept in the keystore's own table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }

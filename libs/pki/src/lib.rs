@@ -23,7 +23,8 @@
 //! certificate::Certificate::read / read_all / read_der, accessors, .describe() → description::Description
 //! chain::order(&leaf, &pool)   chain::issued(&issuer, &subject)   chain::verify(leaf, intermediates, anchors, at, usage)
 //! path::paths(&leaf, &known, &anchors, at) → every way up, each link with its faults
-//! spki::PublicKey::read (C-6)  spki::key_algorithm  spki::spki_sha256  spki::key_identifier
+//! spki::PublicKey::read (C-6)  spki::key_algorithm  spki::spki_sha256  spki::key_identifier  spki::verify_with
+//! token_key::ecdsa_spki / rsa_spki / to_be_signed / ecdsa_signature: what PKCS #11 tokens take and give
 //! name::subject_to_name  name::name_to_subject  name::to_text (RFC 4514)  name::common_name
 //! pem::read / write / certificate     pkcs7::write     san::faults        hostname::check
 //! file::read(bytes, &Passphrases) → Contents     file::pkcs12::write     file::pkcs8::write
@@ -54,6 +55,7 @@ pub mod san;
 pub mod serial;
 pub mod spki;
 mod time;
+pub mod token_key;
 mod weak_rsa;
 
 pub use algorithm::{SignatureScheme, UnsupportedSignature};

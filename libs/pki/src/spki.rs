@@ -156,8 +156,8 @@ pub(crate) fn describe(spki: &[u8]) -> (String, Option<usize>) {
 }
 
 /// Verifies with any of the accepted kinds of key, without the checks of [`PublicKey::read`]: for certificates of
-/// CAs that others run.
-pub(crate) fn verify_with(
+/// CAs that others run, and for keys that were checked before.
+pub fn verify_with(
     spki: &[u8],
     scheme: SignatureScheme,
     message: &[u8],

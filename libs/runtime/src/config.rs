@@ -8,6 +8,7 @@ mod environment;
 mod error;
 mod keys;
 mod settings;
+mod token;
 mod value;
 
 use std::{
@@ -24,6 +25,7 @@ pub use self::{
     error::{ConfigError, Mistake, Source},
     keys::{KEYS, Key},
     settings::{Settings, Sources},
+    token::{TokenAddress, TokenMarks},
     value::{Kind, Secret, Value},
 };
 
@@ -117,6 +119,19 @@ pub struct Keystore {
     pub allow_weak_master_key: bool,
     /// Whether the strict profile runs where memory cannot be locked (K-4).
     pub allow_unlocked_memory: bool,
+    /// PKCS #11 tokens that keys may be in.
+    pub tokens: Vec<Token>,
+    /// Most calls at once into each.
+    pub token_sessions: usize,
+}
+
+/// A PKCS #11 token that keys may be in.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// Its name, module and marks.
+    pub address: TokenAddress,
+    /// The file that holds its PIN.
+    pub pin_file: PathBuf,
 }
 
 /// Where the master key comes from.
@@ -357,7 +372,30 @@ impl<'a> Validation<'a> {
             self.refuse("keystore.provider", words);
         }
         let allow_unlocked_memory = self.boolean("keystore.allow_unlocked_memory");
-        Keystore { provider, allow_weak_master_key: allow_weak, allow_unlocked_memory }
+        Keystore {
+            provider,
+            allow_weak_master_key: allow_weak,
+            allow_unlocked_memory,
+            tokens: self.tokens(server),
+            token_sessions: self.integer("keystore.token_sessions"),
+        }
+    }
+
+    fn tokens(&mut self, server: &Server) -> Vec<Token> {
+        let addresses = match self.settings.value("keystore.tokens") {
+            Some(Value::Tokens(addresses)) => addresses.clone(),
+            _ => vec![],
+        };
+        let mut names: Vec<&str> = addresses.iter().map(|address| &*address.name).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            self.refuse("keystore.tokens", &format!("two tokens are named '{}'", twice[0]));
+        }
+        let token = |address: TokenAddress| {
+            let usual = || server.secrets_dir.join(format!("token-{}.pin", address.name));
+            Token { pin_file: address.pin_file.clone().unwrap_or_else(usual), address }
+        };
+        addresses.into_iter().map(token).collect()
     }
 
     fn shares(&mut self) -> MasterKeyProvider {

@@ -7,7 +7,15 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::Serialize;
 use tokio::sync::watch;
 
-type States = BTreeMap<String, Standing>;
+type States = BTreeMap<String, Entry>;
+
+/// What is known of a dependency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    standing: Standing,
+    /// Whether the process does the rest of its work without it.
+    optional: bool,
+}
 
 /// How a dependency stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +49,9 @@ pub struct State {
     pub name: String,
     /// Whether it is there.
     pub ready: bool,
+    /// Whether the process is ready without it: what needs it is refused, everything else is done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -62,8 +73,18 @@ impl Health {
     /// Adds a dependency; it counts as missing until it is said to be ready.
     #[must_use]
     pub fn register(&self, name: &str) -> Dependency {
-        let dependency =
-            Dependency { states: self.states.clone(), name: format!("{}{name}", self.prefix).into() };
+        self.add(name, false)
+    }
+
+    /// The same for one that most of the work is done without: it is shown, and nobody waits for it.
+    #[must_use]
+    pub fn register_optional(&self, name: &str) -> Dependency {
+        self.add(name, true)
+    }
+
+    fn add(&self, name: &str, optional: bool) -> Dependency {
+        let name = format!("{}{name}", self.prefix).into();
+        let dependency = Dependency { states: self.states.clone(), name, optional };
         dependency.set_failing("starting");
         dependency
     }
@@ -72,21 +93,22 @@ impl Health {
     #[must_use]
     pub fn report(&self) -> Vec<State> {
         let states = self.states.borrow();
-        let state = |(name, standing): (&String, &Standing)| State {
+        let state = |(name, entry): (&String, &Entry)| State {
             name: name.clone(),
-            ready: *standing == Standing::Ready,
-            reason: standing.reason().cloned(),
+            ready: entry.standing == Standing::Ready,
+            optional: entry.optional,
+            reason: entry.standing.reason().cloned(),
         };
         states.iter().map(state).collect()
     }
 
-    /// Whether nothing is missing.
+    /// Whether nothing is missing that is not optional.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         all_ready(&self.states.borrow())
     }
 
-    /// Returns as soon as nothing is missing.
+    /// Returns as soon as nothing is missing that is not optional.
     pub async fn ready(&self) {
         // The sender lives in `self`, so this cannot fail.
         _ = self.states.subscribe().wait_for(all_ready).await;
@@ -100,17 +122,18 @@ impl Health {
 }
 
 fn all_ready(states: &States) -> bool {
-    states.values().all(|standing| *standing == Standing::Ready)
+    states.values().all(|entry| entry.optional || entry.standing == Standing::Ready)
 }
 
 /// The services by which a person reaches what waits for them.
 const IN_REACH: [&str; 3] = ["gateway/", "directory/", "keystore/"];
 
 fn settled(states: &States) -> bool {
-    let waits = states.values().any(|standing| matches!(standing, Standing::Waiting(_)));
+    let waits = states.values().any(|entry| matches!(entry.standing, Standing::Waiting(_)));
     let in_reach = |name: &str| IN_REACH.iter().any(|service| name.starts_with(service));
-    let missing =
-        |(name, standing): (&String, &Standing)| in_reach(name) && matches!(standing, Standing::Missing(_));
+    let missing = |(name, entry): (&String, &Entry)| {
+        in_reach(name) && !entry.optional && matches!(entry.standing, Standing::Missing(_))
+    };
     all_ready(states) || (waits && !states.iter().any(missing))
 }
 
@@ -131,6 +154,7 @@ impl fmt::Debug for Health {
 pub struct Dependency {
     states: Arc<watch::Sender<States>>,
     name: Arc<str>,
+    optional: bool,
 }
 
 impl Dependency {
@@ -157,7 +181,7 @@ impl Dependency {
 
     fn set(&self, standing: Standing) {
         self.states.send_if_modified(|states| {
-            let old = states.get(&*self.name);
+            let old = states.get(&*self.name).map(|entry| &entry.standing);
             let changed = old != Some(&standing);
             if changed {
                 match (old.map(|old| *old == Standing::Ready), standing.reason()) {
@@ -167,7 +191,7 @@ impl Dependency {
                     }
                     _ => {} // still on the way
                 }
-                states.insert(self.name.to_string(), standing);
+                states.insert(self.name.to_string(), Entry { standing, optional: self.optional });
             }
             changed
         });
@@ -208,8 +232,8 @@ mod tests {
         database.set_ready();
         bus.set_failing("connection refused");
         assert!(!health.is_ready());
-        let missing =
-            State { name: "signer/nats".into(), ready: false, reason: Some("connection refused".into()) };
+        let reason = Some("connection refused".into());
+        let missing = State { name: "signer/nats".into(), ready: false, optional: false, reason };
         assert_eq!(health.report()[0], missing);
 
         let waiting = tokio::spawn({
@@ -218,5 +242,13 @@ mod tests {
         });
         bus.set_ready();
         waiting.await.unwrap();
+    }
+    #[test]
+    fn what_is_optional_is_shown_and_not_waited_for() {
+        let health = Health::new();
+        health.register_optional("token").set_failing("pulled out");
+        assert!(health.is_ready());
+        let shown = &health.report()[0];
+        assert_eq!((shown.ready, shown.optional, shown.reason.as_deref()), (false, true, Some("pulled out")));
     }
 }

@@ -66,7 +66,7 @@ fn router(operations: Operations) -> Router {
 
 async fn readyz(State(operations): State<Operations>) -> Response {
     let dependencies = operations.health.report();
-    let ready = dependencies.iter().all(|dependency| dependency.ready);
+    let ready = dependencies.iter().all(|dependency| dependency.ready || dependency.optional);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready, "dependencies": dependencies }))).into_response()
 }

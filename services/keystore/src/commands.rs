@@ -29,11 +29,12 @@ use uuid::Uuid;
 
 use crate::{
     commit::{Blob, commit},
-    generate::Generator,
+    generate::{Generator, NewKey},
     in_use::CaKeys,
     key::{Command, Key},
     keyring::Keyring,
     operation::measured,
+    token::{Token, Tokens},
     vault::{self, Vault},
     view,
 };
@@ -52,6 +53,8 @@ pub struct Keys {
     pub authority: Authority,
     /// Makes keys.
     pub generator: Generator,
+    /// Those that are made elsewhere.
+    pub tokens: Arc<Tokens>,
     /// Wraps them.
     pub vault: Arc<Vault>,
     /// Forgets them.
@@ -75,6 +78,18 @@ pub struct Wanted {
     pub exportable: bool,
     /// What people call it.
     pub label: Option<String>,
+    /// The token that it is made in; missing: it is wrapped and kept in the table.
+    pub token: Option<String>,
+    /// Where the request speaks of the key.
+    pub place: &'static str,
+}
+
+/// Private halves that were just made.
+enum Made {
+    /// To be wrapped.
+    Here(NewKey),
+    /// In a token; what is here is the SubjectPublicKeyInfo, DER.
+    InToken(Vec<u8>),
 }
 
 /// How often a destruction is decided again after the key changed meanwhile.
@@ -86,8 +101,14 @@ impl Keys {
     /// Makes a user's end-entity key.
     pub async fn generate(&self, context: Context, command: GenerateKey) -> Result<Answer<KeyView>, Problem> {
         self.authority.admit::<GenerateKey>(&context).await?;
-        let GenerateKey { algorithm, exportable, label } = command;
-        self.make(&context, Wanted { algorithm, purpose: KeyPurpose::EndEntity, exportable, label }).await
+        let GenerateKey { algorithm, exportable, label, token } = command;
+        if exportable && token.is_some() {
+            let words = "a key in a token is never exportable; leave 'exportable' or 'token' out";
+            let violation = Violation::at("#/exportable", "token_key_exportable", words);
+            return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![violation]));
+        }
+        let purpose = KeyPurpose::EndEntity;
+        self.make(&context, Wanted { algorithm, purpose, exportable, label, token, place: "#" }).await
     }
 
     /// Makes the managed key of a certificate request.
@@ -96,8 +117,11 @@ impl Keys {
         context: Context,
         command: GenerateRequestKey,
     ) -> Result<Answer<KeyView>, Problem> {
-        let GenerateRequestKey { algorithm, exportable, label } = command;
-        self.make(&context, Wanted { algorithm, purpose: KeyPurpose::EndEntity, exportable, label }).await
+        let GenerateRequestKey { algorithm, exportable, label, token } = command;
+        // What the profile allows no token does.
+        let exportable = exportable && token.is_none();
+        let purpose = KeyPurpose::EndEntity;
+        self.make(&context, Wanted { algorithm, purpose, exportable, label, token, place: "#/key" }).await
     }
 
     /// Makes a CA's key. It never leaves.
@@ -106,8 +130,9 @@ impl Keys {
         context: Context,
         command: GenerateCaKey,
     ) -> Result<Answer<KeyView>, Problem> {
-        let GenerateCaKey { algorithm, label } = command;
-        let wanted = Wanted { algorithm, purpose: KeyPurpose::Ca, exportable: false, label: Some(label) };
+        let GenerateCaKey { algorithm, label, token } = command;
+        let (purpose, label) = (KeyPurpose::Ca, Some(label));
+        let wanted = Wanted { algorithm, purpose, exportable: false, label, token, place: "#/key" };
         self.make(&context, wanted).await
     }
 
@@ -134,12 +159,15 @@ impl Keys {
     ) -> Result<Answer<KeyView>, Problem> {
         self.vault.check()?;
         check_label(wanted.label.as_deref())?;
+        let token = wanted.token.as_deref();
+        let token = token.map(|name| self.tokens.choose(name, wanted.algorithm, wanted.place)).transpose()?;
         if context.dry_run {
             let described = json!({
                 "algorithm": wanted.algorithm,
                 "purpose": wanted.purpose,
                 "exportable": wanted.exportable,
                 "label": wanted.label,
+                "token": wanted.token,
                 "status": KeyStatus::Active,
             });
             let changes = differences(&Value::Null, &described);
@@ -148,31 +176,42 @@ impl Keys {
         if let Some(done) = self.repository.repeated(context, id.uuid()).await? {
             return self.answer(done).await;
         }
-        let made = self.generator.generate(wanted.algorithm).await.map_err(|error| {
-            tracing::error!(%error, algorithm = %wanted.algorithm, "no key was made");
-            Problem::internal()
-        })?;
+        let made = match token {
+            None => Made::Here(self.generator.generate(wanted.algorithm).await.map_err(|error| {
+                tracing::error!(%error, algorithm = %wanted.algorithm, "no key was made");
+                Problem::internal()
+            })?),
+            Some(token) => Made::InToken(token.make(id, wanted.algorithm).await?),
+        };
         fail::fail_point!("X06-key-made-not-stored");
+        let (Made::Here(NewKey { spki, .. }) | Made::InToken(spki)) = &made;
         let generated = KeyGenerated {
             id,
             algorithm: wanted.algorithm,
             purpose: wanted.purpose,
             exportable: wanted.exportable,
             label: wanted.label,
-            spki: view::spki_text(&made.spki),
-            spki_sha256: hex::encode(Sha256::digest(&made.spki)),
+            token: wanted.token,
+            spki: view::spki_text(spki),
+            spki_sha256: hex::encode(Sha256::digest(spki)),
         };
-        let wrapped = self.vault.wrap(&vault::binding(context.tenant, &generated), &made.pkcs8).await?;
+        let wrapped = match &made {
+            Made::Here(key) => {
+                Some(self.vault.wrap(&vault::binding(context.tenant, &generated), &key.pkcs8).await?)
+            }
+            Made::InToken(_) => None,
+        };
         drop(made);
         let command = Command::Generate(Box::new(generated));
         let decided = self.repository.decide(context, id.uuid(), Arc::default(), command)?;
         let Some(append) = &decided.append else { return Err(Problem::internal()) };
-        let outcome =
-            self.commit(append, Blob::KeepKey(&wrapped)).await.map_err(|error| append_problem(&error))?;
+        let blob = wrapped.as_ref().map_or(Blob::InToken, Blob::KeepKey);
+        let outcome = self.commit(append, blob).await.map_err(|error| append_problem(&error))?;
         self.settle(&decided, outcome).await
     }
 
-    /// Destroys a key: its blob goes in the same transaction in which its end is recorded (K-8).
+    /// Destroys a key: its blob goes in the same transaction in which its end is recorded (K-8). One in a token goes right
+    /// after: its end is not recorded while the token is away.
     pub async fn destroy(&self, context: Context, command: DestroyKey) -> Result<Answer<KeyView>, Problem> {
         self.authority.admit::<DestroyKey>(&context).await?;
         self.vault.check()?;
@@ -190,11 +229,21 @@ impl Keys {
             let Some(append) = decided.append.as_ref().filter(|_| !context.dry_run) else {
                 return self.unchanged(&context, &decided).await;
             };
+            let token = decided.before.state.description().and_then(|key| key.token.as_deref());
+            let token = token.map(|name| self.tokens.of(name)).transpose()?;
+            token.map(Token::check).transpose()?;
             match self.commit(append, Blob::ShredKey).await {
                 Err(AppendError::Conflict { .. }) => continue,
                 Err(error) => return Err(append_problem(&error)),
                 Ok(outcome) => {
                     self.keyring.forget(command.key);
+                    if let Some(token) = token
+                        && let Err(error) = token.destroy(command.key).await
+                    {
+                        // It signs nothing any more; `token::tidy` goes on.
+                        let error = runtime::error::words(&error);
+                        tracing::warn!(error, key = %command.key, "a key is destroyed in its token later");
+                    }
                     return self.settle(&decided, outcome).await;
                 }
             }

@@ -1,5 +1,5 @@
 //! The event of a key or credential and its wrapped bytes change in one statement: one that the log knows has a blob until
-//! it is destroyed, and none from then on. A crash at any instruction leaves both or neither, so nothing is swept.
+//! it is destroyed, unless it is in a token, and none from then on. A crash at any instruction leaves both or neither, so nothing is swept.
 //!
 //! Such appends are rare, so they go past the shared appender; the log's lock is held within this one statement,
 //! never across a round trip.
@@ -17,6 +17,8 @@ use crate::wrapping::Wrapped;
 pub enum Blob<'a> {
     /// A key's are stored.
     KeepKey(&'a Wrapped),
+    /// A key has none: it is in a token.
+    InToken,
     /// A key's are deleted (K-8).
     ShredKey,
     /// A credential's are stored.
@@ -89,6 +91,7 @@ async fn attempt(pool: &Pool, append: &Append, blob: Blob<'_>) -> Result<Outcome
             parameters.push(&purpose);
             KEEP_CREDENTIAL
         }
+        Blob::InToken => "",
         Blob::ShredKey => SHRED_KEY,
         Blob::ShredCredential => SHRED_CREDENTIAL,
     };

@@ -1,5 +1,5 @@
 //! Whether the keystore holds what the log says it holds: every key that was made and not destroyed has its blob, and the
-//! blob opens. A backup is worth nothing without that.
+//! blob opens. Keys in tokens have none. A backup is worth nothing without that.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,8 +23,10 @@ const PAGE: i64 = 5_000;
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Custody {
-    /// Keys that the log says are kept.
+    /// Keys that the log says are kept here.
     pub keys: usize,
+    /// Keys that are in tokens: there is nothing of them here.
+    pub in_tokens: usize,
     /// Those without a blob.
     pub missing: Vec<KeyId>,
     /// Those whose blob does not open; none are tried without a master key.
@@ -54,8 +56,10 @@ pub async fn custody(
     master_key: Option<Source>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Custody, CustodyError> {
-    let kept = kept(&Reader::new(pool.clone())).await?;
-    let mut found = Custody { keys: kept.len(), ..Custody::default() };
+    let mut kept = kept(&Reader::new(pool.clone())).await?;
+    let all = kept.len();
+    kept.retain(|_, (_, key)| key.token.is_none());
+    let mut found = Custody { keys: kept.len(), in_tokens: all - kept.len(), ..Custody::default() };
     let Some(source) = master_key else {
         let blobs = blobs(pool).await?;
         found.missing = kept.into_keys().filter(|key| !blobs.contains(key)).collect();

@@ -81,6 +81,7 @@ impl Keys {
             purpose: KeyPurpose::EndEntity,
             exportable: command.exportable,
             label: command.label,
+            token: None,
             spki: view::spki_text(&brought.spki),
             spki_sha256: brought.spki_sha256,
         };

@@ -9,8 +9,8 @@ use contracts::{
 use runtime::aggregate::Aggregate;
 use serde_json::{Value, json};
 
-/// A key. Its private half is no part of this: that stands, wrapped, in `keystore.wrapped_key` until the key is destroyed,
-/// and nowhere afterwards.
+/// A key. Its private half is no part of this: that stands, wrapped, in `keystore.wrapped_key`, or in a token, until the key
+/// is destroyed, and nowhere afterwards.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Key {
     /// Not made yet.
@@ -45,7 +45,7 @@ pub enum Command {
 }
 
 /// Why a command is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is a key with this id.
     #[error("there is a key with this id already")]
@@ -56,6 +56,9 @@ pub enum Refusal {
     /// It stays here for good.
     #[error("the key was not made or imported as exportable: it never leaves the keystore")]
     NotExportable,
+    /// It was made where nothing gets it out.
+    #[error("the key is in the token '{0}', which gives no private key out")]
+    InToken(String),
     /// Nothing is left of it, or others know it.
     #[error("the key is compromised or destroyed")]
     Ended,
@@ -73,6 +76,7 @@ impl From<Refusal> for Problem {
             Refusal::AlreadyGenerated => Code::AlreadyExists,
             Refusal::NotGenerated => Code::NotFound,
             Refusal::NotExportable => Code::Forbidden,
+            Refusal::InToken(_) => Code::KeyInToken,
             Refusal::Ended => Code::InvalidState,
             Refusal::SealsTheLog | Refusal::SignsForACa => Code::InUse,
         };
@@ -95,12 +99,11 @@ impl Aggregate for Key {
             (Self::Active(_), Command::Import(_)) => return Err(Refusal::AlreadyGenerated),
             (Self::Compromised(_), Command::Import(_)) => return Err(Refusal::Ended),
             (Self::Absent, Command::Export(_)) => return Err(Refusal::NotGenerated),
-            (Self::Active(key), Command::Export(_))
-                if !key.exportable || key.purpose != KeyPurpose::EndEntity =>
-            {
-                return Err(Refusal::NotExportable);
-            }
-            (Self::Active(_), Command::Export(export)) => vec![export.into()],
+            (Self::Active(key), Command::Export(export)) => match &key.token {
+                Some(token) => return Err(Refusal::InToken(token.clone())),
+                None if key.exportable && key.purpose == KeyPurpose::EndEntity => vec![export.into()],
+                None => return Err(Refusal::NotExportable),
+            },
             (Self::Compromised(_) | Self::Destroyed(_), Command::Export(_)) => return Err(Refusal::Ended),
             (Self::Absent, Command::Destroy { .. }) => return Err(Refusal::NotGenerated),
             (Self::Absent, Command::Compromise(_)) => return Err(Refusal::NotGenerated),
@@ -147,6 +150,7 @@ impl Aggregate for Key {
             "purpose": key.purpose,
             "exportable": key.exportable,
             "label": key.label,
+            "token": key.token,
             "status": status,
         })
     }
@@ -180,6 +184,7 @@ mod tests {
             purpose,
             exportable: false,
             label: None,
+            token: None,
             spki: "MFkw".into(),
             spki_sha256: "00".repeat(32),
         }
@@ -225,6 +230,8 @@ mod tests {
         let free = KeyGenerated { exportable: true, ..kept.clone() };
         let ca = KeyGenerated { exportable: true, ..made(KeyPurpose::Ca) };
         given::<Key>([free.clone().into()]).when(wish(), NOON).then([export.clone().into()]);
+        let in_token = KeyGenerated { token: Some("hsm".into()), ..kept.clone() };
+        given::<Key>([in_token.into()]).when(wish(), NOON).refused(Refusal::InToken("hsm".into()));
         for never in [kept, ca] {
             given::<Key>([never.into()]).when(wish(), NOON).refused(Refusal::NotExportable);
         }

@@ -21,6 +21,7 @@
 //! | [`precondition`], [`tbs`], [`ca`] | what must stand in the log before a signature, as pure functions |
 //! | [`facts`], [`sign`], [`journal`], [`guard`] | reading the log; signing; releasing once; not by a wrong clock |
 //! | [`checkpoint`] | heads of the log |
+//! | [`token`] | keys in PKCS #11 tokens: made and used there |
 //! | [`custody`] | whether what is kept is all that the log knows, and opens: for backups |
 //! | [`projection`], [`view`], [`in_use`] | what users see; which keys CAs need |
 
@@ -62,6 +63,7 @@ pub mod sign;
 pub mod signing_key;
 mod start;
 pub mod tbs;
+pub mod token;
 pub mod upload;
 pub mod vault;
 pub mod view;

@@ -23,7 +23,7 @@ const TABLE: &str = "key";
 
 impl Projection for KeyProjection {
     const NAME: &'static str = "key";
-    const VERSION: i32 = 3;
+    const VERSION: i32 = 4;
     const CATEGORIES: &'static [&'static str] = &[KeyEvent::CATEGORY];
     const TABLES: &'static [&'static str] = &[TABLE];
 

@@ -30,6 +30,7 @@ use crate::{
     operation::measured,
     precondition::{self, Above, Intent, Owned, Permitted, Refusal},
     signing_key::{SigningError, SigningKey},
+    token::Tokens,
 };
 
 /// Signs for CAs and for self-signed certificates.
@@ -46,6 +47,8 @@ pub struct Signing {
     pub pool: Pool,
     /// Keys ready to sign.
     pub keyring: Arc<Keyring>,
+    /// Keys that are elsewhere.
+    pub tokens: Arc<Tokens>,
     /// Where signatures are kept before they leave.
     pub journal: Journal,
     /// Whether CAs need two persons where nobody says otherwise.
@@ -159,9 +162,14 @@ impl Signing {
         self.guard.check(self.clock.now())?;
         let (intent, id) = (permitted.intent(), permitted.key());
         let description = active(key, id)?;
-        let ready = self.keyring.key(key.organization, description).await?;
         let tbs_sha256 = Sha256::digest(permitted.message()).into();
-        let signature = make(ready, permitted).await?;
+        let signature = match &description.token {
+            Some(token) => {
+                let token = self.tokens.of(token)?;
+                token.sign(description, permitted.algorithm(), permitted.message()).await?
+            }
+            None => make(self.keyring.key(key.organization, description).await?, permitted).await?,
+        };
         fail::fail_point!("X08-signed-not-journaled");
         let entry = Entry { intent, key: id, tbs_sha256, signature: signature.clone() };
         let journaled = self.journal.ask(entry).await.map_err(|_| stopping())??;

@@ -48,6 +48,7 @@ use crate::{
     replacement::Replacement,
     rotation,
     sign::Signing,
+    token::{Tokens, tidy},
     vault::{OpenError, Vault, VaultError},
 };
 
@@ -125,8 +126,9 @@ struct Folds {
 }
 
 async fn run(context: ServiceContext, source: Arc<Source>, folds: Folds, health: Dependency) {
+    let tokens = start_tokens(&context, &health).await;
     loop {
-        match open(&context, &source, folds.clone()).await {
+        match open(&context, &source, folds.clone(), &tokens).await {
             Ok(service) => {
                 let keyring = service.keys.keyring.clone();
                 context.shutdown.spawn_droppable(forget_destroyed(context.clone(), keyring));
@@ -169,6 +171,20 @@ async fn once_open(context: ServiceContext, replacement: Arc<Replacement>, healt
     tokio::join!(rotation::run(vault, context.reader.clone()), replacement.run());
 }
 
+/// Looks for the tokens of the configuration, as soon as it is known whose keys are in them.
+async fn start_tokens(context: &ServiceContext, health: &Dependency) -> Arc<Tokens> {
+    let installation = loop {
+        match context.reader.installation().await {
+            Ok(installation) => break installation,
+            Err(error) => health.set_failing(runtime::error::words(&error)),
+        }
+        tokio::time::sleep(PAUSE).await;
+    };
+    let tokens = Arc::new(Tokens::start(&context.config.keystore, installation, &context.health));
+    context.shutdown.spawn_droppable(tidy::run(tokens.clone(), context.reader.clone()));
+    tokens
+}
+
 /// Why keystore does not answer yet.
 #[derive(Debug, thiserror::Error)]
 enum NotYet {
@@ -194,7 +210,12 @@ struct Keystore {
     context: ServiceContext,
 }
 
-async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> Result<Keystore, NotYet> {
+async fn open(
+    context: &ServiceContext,
+    source: &Arc<Source>,
+    folds: Folds,
+    tokens: &Arc<Tokens>,
+) -> Result<Keystore, NotYet> {
     let vault = Vault::unlock(context.pool.clone(), source.clone(), context.entropy.clone()).await?;
     let vault = Arc::new(vault);
     registry::show(&context.pool, source.provider(), vault.check().is_err()).await?;
@@ -212,6 +233,7 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         wake: Box::new(move |head| bus.wake(head)),
         authority: context.authority.clone(),
         generator: Generator::new(),
+        tokens: tokens.clone(),
         vault: vault.clone(),
         keyring: keyring.clone(),
         ca_keys: folds.ca_keys,
@@ -236,6 +258,7 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         guard: guard.clone(),
         facts: facts::start(pool.clone(), context.clock.clone(), guard),
         reader: context.reader.clone(),
+        tokens: tokens.clone(),
         journal: journal::open(pool.clone()),
         production: context.config.server.production,
         pool,
@@ -280,6 +303,8 @@ async fn open_checkpoints(context: &ServiceContext, keys: &Keys) -> Result<Check
             purpose: KeyPurpose::Checkpoint,
             exportable: false,
             label: Some("checkpoints of the log".into()),
+            token: None,
+            place: "#",
         };
         keys.make_as(&make, id, wanted).await.map_err(NotYet::CheckpointKey)?;
         known = keys.repository.reload(stream).await.map_err(NotYet::CheckpointKey)?;

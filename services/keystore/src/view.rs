@@ -41,6 +41,7 @@ fn described(key: &KeyGenerated, origin: KeyOrigin, recorded: &Recorded) -> KeyV
         purpose: key.purpose,
         exportable: key.exportable,
         label: key.label.clone(),
+        token: key.token.clone(),
         status: KeyStatus::Active,
         origin,
         public_key: pem(&key.spki),
@@ -68,4 +69,10 @@ fn pem(spki: &str) -> String {
 #[must_use]
 pub fn spki_text(der: &[u8]) -> String {
     STANDARD.encode(der)
+}
+
+/// SubjectPublicKeyInfo as events carry it, read.
+#[must_use]
+pub fn spki_der(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }

@@ -16,7 +16,7 @@ use support::{OURS, Stage, THEIRS};
 use uuid::Uuid;
 
 fn wanted(algorithm: KeyAlgorithm) -> GenerateRequestKey {
-    GenerateRequestKey { algorithm, exportable: false, label: None }
+    GenerateRequestKey { algorithm, exportable: false, label: None, token: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,8 +107,12 @@ async fn keys_of_others_are_not_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_users_key_is_an_end_entitys_and_needs_permission() {
     let stage = Stage::start().await;
-    let generate =
-        GenerateKey { algorithm: KeyAlgorithm::Ed25519, exportable: true, label: Some("laptop".into()) };
+    let generate = GenerateKey {
+        algorithm: KeyAlgorithm::Ed25519,
+        exportable: true,
+        label: Some("laptop".into()),
+        token: None,
+    };
     let key = stage.as_administrator(&generate).await.unwrap().result;
     assert_eq!(
         (key.purpose, key.exportable, key.label.as_deref()),
@@ -135,7 +139,7 @@ async fn a_users_key_is_an_end_entitys_and_needs_permission() {
 async fn the_view_shows_keys_within_the_scope() {
     let stage = Stage::start().await;
     let key = stage
-        .send(&GenerateCaKey { algorithm: KeyAlgorithm::EcdsaP384, label: "root".into() })
+        .send(&GenerateCaKey { algorithm: KeyAlgorithm::EcdsaP384, label: "root".into(), token: None })
         .await
         .unwrap();
     let mut gateway = stage.servers.pool(Service::Gateway).get().await.unwrap();

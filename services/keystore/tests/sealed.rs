@@ -19,7 +19,8 @@ async fn another_master_key_opens_nothing() {
     let ca = stage.ca(CaKind::Micro, stage.ca_key(KeyAlgorithm::EcdsaP256).await, None).await;
     let leaf = stage.request_key(KeyAlgorithm::EcdsaP256).await;
     let issuance = stage.intend(Some(&ca), &leaf).await;
-    let by_user = GenerateKey { algorithm: KeyAlgorithm::Ed25519, exportable: false, label: None };
+    let by_user =
+        GenerateKey { algorithm: KeyAlgorithm::Ed25519, exportable: false, label: None, token: None };
     stage.as_administrator(&by_user).await.unwrap();
     assert!(stage.keystore.shutdown.stop(std::time::Duration::from_secs(10)).await);
     stage.keystore.bus.stop_serving().await;
@@ -47,8 +48,11 @@ async fn another_master_key_opens_nothing() {
     sealed(stage.sign(&issuance).await);
     sealed(stage.sign_self(&issuance).await);
     sealed(stage.send(&SignCaCertificate { ca: ca.id }).await);
-    sealed(stage.send(&GenerateCaKey { algorithm: KeyAlgorithm::Ed25519, label: "x".into() }).await);
-    let for_request = GenerateRequestKey { algorithm: KeyAlgorithm::Ed25519, exportable: false, label: None };
+    sealed(
+        stage.send(&GenerateCaKey { algorithm: KeyAlgorithm::Ed25519, label: "x".into(), token: None }).await,
+    );
+    let for_request =
+        GenerateRequestKey { algorithm: KeyAlgorithm::Ed25519, exportable: false, label: None, token: None };
     sealed(stage.send(&for_request).await);
     sealed(stage.as_administrator(&by_user).await);
     sealed(stage.as_administrator(&DestroyKey { key: leaf.id, reason: None }).await);

@@ -28,6 +28,8 @@ pub enum Applicant {
         key_algorithm: KeyAlgorithm,
         /// The key that is used again; missing: a new one is made.
         key: Option<ChosenKey>,
+        /// The token that a new one is made in.
+        token: Option<String>,
         /// The subject.
         subject: Subject,
         /// The names.
@@ -64,6 +66,15 @@ impl Applicant {
         match self {
             Self::Managed { key: Some(key), .. } => Some(key.id),
             Self::Managed { key: None, .. } | Self::Csr(_) => None,
+        }
+    }
+
+    /// The token that a new key is made in.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        match self {
+            Self::Managed { token, .. } => token.as_deref(),
+            Self::Csr(_) => None,
         }
     }
 

@@ -36,6 +36,8 @@ pub struct CaPlan {
     pub parent: Option<Arc<Issuer>>,
     /// Kind of its key.
     pub key_algorithm: KeyAlgorithm,
+    /// The token that its key is made in.
+    pub key_token: Option<String>,
     /// Its subject, a Name in DER.
     pub subject: Vec<u8>,
     /// Its lifetime.
@@ -115,7 +117,8 @@ impl CaPlan {
             name,
             kind,
             parent,
-            key_algorithm: key.map_or(KeyAlgorithm::EcdsaP256, |key| key.algorithm),
+            key_algorithm: key.as_ref().map_or(KeyAlgorithm::EcdsaP256, |key| key.algorithm),
+            key_token: key.and_then(|key| key.token),
             subject,
             ttl,
             max_ttl,
@@ -308,7 +311,7 @@ mod tests {
             (CaKind::Micro, Parent::Unnamed),
             (CaKind::Issuing, Parent::Known(root(3_650))),
         ] {
-            let key = Some(KeyChoice { algorithm: KeyAlgorithm::EcdsaP384 });
+            let key = Some(KeyChoice { algorithm: KeyAlgorithm::EcdsaP384, token: None });
             let plan = plan(CreateCa { key, ..command("ca-1", kind) }, parent).unwrap();
             let own = ThrowawayKey::generate(plan.key_algorithm).unwrap();
             let signing = ThrowawayKey::generate(plan.signing_key_algorithm()).unwrap();

@@ -72,6 +72,9 @@ impl Signer {
         let stand_in = self.throwaway_key(plan.key_algorithm).await?;
         let signing = self.throwaway_key(plan.signing_key_algorithm()).await?;
         let tried = plan.intent(KeyId(Uuid::nil()), stand_in.spki(), &signing)?;
+        if plan.key_token.is_some() {
+            self.try_token(&context, &ca_key(&plan)).await?;
+        }
         plan.id = CaId(self.names.reserve(&context, CaEvent::CATEGORY, &plan.name, plan.id.uuid()).await?);
         if context.dry_run {
             let shown = [Ca::Pending(tried).describe(), plan.describe()];
@@ -84,9 +87,8 @@ impl Signer {
 
     /// Makes the key of a CA and records what its certificate is going to be. A repeat changes nothing.
     pub(crate) async fn intend_ca(&self, context: &Context, plan: &CaPlan) -> Result<(), Problem> {
-        let command = GenerateCaKey { algorithm: plan.key_algorithm, label: plan.name.clone() };
         let step = context.step("key").by(Actor::Service(Service::Signer));
-        let key = self.bus.call(&step, &command).await?.result;
+        let key = self.bus.call(&step, &ca_key(plan)).await?.result;
         let spki = pem::read(key.public_key.as_bytes()).ok().and_then(|mut blocks| Some(blocks.pop()?.der));
         let signing = self.throwaway_key(plan.signing_key_algorithm()).await?;
         let intent = plan.intent(key.id, &spki.ok_or_else(Problem::internal)?, &signing)?;
@@ -148,6 +150,12 @@ impl Signer {
             .await?;
         Ok(parent.map_or(Parent::Unknown, Parent::Known))
     }
+}
+
+/// The command that makes a CA's key.
+fn ca_key(plan: &CaPlan) -> GenerateCaKey {
+    let (algorithm, label, token) = (plan.key_algorithm, plan.name.clone(), plan.key_token.clone());
+    GenerateCaKey { algorithm, label, token }
 }
 
 /// Why a CA's certificate must not be used.

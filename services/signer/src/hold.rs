@@ -186,6 +186,7 @@ pub fn is_final(problem: &Problem) -> bool {
                 | Code::ServiceUnavailable
                 | Code::ProjectionBehind
                 | Code::KeystoreSealed
+                | Code::TokenUnavailable
                 | Code::ClockGuard
                 | Code::CommandTimeout
                 | Code::RateLimited

@@ -108,6 +108,7 @@ pub mod test {
             kind,
             parent: None,
             key_algorithm: KeyAlgorithm::EcdsaP256,
+            key_token: None,
             subject: name::subject_to_name(&subject).unwrap(),
             ttl,
             max_ttl: None,

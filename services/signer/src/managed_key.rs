@@ -5,8 +5,8 @@ use std::sync::Arc;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bus::Context;
 use contracts::{
-    Code, KeyId, OrganizationId, Permission, Problem, Violation,
-    keystore::{KeyEvent, KeyGenerated, KeyPurpose},
+    Actor, Code, Command, KeyId, OrganizationId, Permission, Problem, Service, Violation,
+    keystore::{GenerateRequestKey, KeyEvent, KeyGenerated, KeyPurpose},
     signer::RequestKey,
     x509::KeyAlgorithm,
 };
@@ -27,11 +27,20 @@ pub struct ChosenKey {
     pub spki: Arc<[u8]>,
 }
 
-/// The key of a new request that is managed: its kind, and which one if it is there already.
-pub type Managed = (KeyAlgorithm, Option<ChosenKey>);
+/// The key of a new request that is managed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Managed {
+    /// Its kind.
+    pub algorithm: KeyAlgorithm,
+    /// Which one, if it is there already.
+    pub chosen: Option<ChosenKey>,
+    /// The token that a new one is made in; missing: none.
+    pub token: Option<String>,
+}
 
 impl Signer {
-    /// The managed key that a request asks for. Who asks must be allowed to read keys to use one again.
+    /// The managed key that a request asks for. Who asks must be allowed to read keys to use one again, and to create keys to
+    /// have one made in a token.
     ///
     /// Errors: `not_found`, `forbidden`, `invalid_state` of a key that signs nothing, `validation_failed`.
     pub(crate) async fn managed_key(
@@ -40,11 +49,25 @@ impl Signer {
         caller: Option<&Caller>,
         wanted: RequestKey,
     ) -> Result<Managed, Problem> {
-        let Some(id) = wanted.id else {
-            return Ok((wanted.algorithm.unwrap_or(KeyAlgorithm::EcdsaP256), None));
+        let needs = |permission| match caller.and_then(Caller::principal) {
+            Some(principal) => permitted(principal, permission, &Target::organization(context.tenant)),
+            None => Ok(()),
         };
-        if let Some(principal) = caller.and_then(Caller::principal) {
-            permitted(principal, Permission::KeyRead, &Target::organization(context.tenant))?;
+        let Some(id) = wanted.id else {
+            let algorithm = wanted.algorithm.unwrap_or(KeyAlgorithm::EcdsaP256);
+            if let Some(token) = &wanted.token {
+                needs(Permission::KeyCreate)?;
+                let (token, label) = (Some(token.clone()), None);
+                self.try_token(context, &GenerateRequestKey { algorithm, exportable: false, label, token })
+                    .await?;
+            }
+            return Ok(Managed { algorithm, chosen: None, token: wanted.token });
+        };
+        needs(Permission::KeyRead)?;
+        if wanted.token.is_some() {
+            let words = "the key is where it is; leave 'token' out, or 'id' for a new key";
+            let violation = Violation::at("#/key/token", "contradictory_key", words);
+            return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![violation]));
         }
         let key = self.usable_key(context.tenant, id).await?;
         if wanted.algorithm.is_some_and(|algorithm| algorithm != key.algorithm) {
@@ -53,7 +76,14 @@ impl Signer {
             return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![violation]));
         }
         let spki = BASE64_STANDARD.decode(&key.spki).map_err(|_| Problem::internal())?;
-        Ok((key.algorithm, Some(ChosenKey { id, spki: spki.into() })))
+        let chosen = Some(ChosenKey { id, spki: spki.into() });
+        Ok(Managed { algorithm: key.algorithm, chosen, token: None })
+    }
+
+    /// Whether keystore would make such a key, as far as it can tell without the token. Errors: `validation_failed`.
+    pub(crate) async fn try_token<C: Command>(&self, context: &Context, command: &C) -> Result<(), Problem> {
+        let step = Context { dry_run: true, ..context.step("try token") };
+        self.bus.dry_run(&step.by(Actor::Service(Service::Signer)), command).await.map(drop)
     }
 
     /// A key of the organization for end entities that may sign, as the log has it now.

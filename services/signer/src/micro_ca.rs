@@ -94,6 +94,7 @@ impl Signer {
             kind: CaKind::Micro,
             parent: None,
             key_algorithm: KeyAlgorithm::EcdsaP256,
+            key_token: None,
             subject: name::subject_to_name(&subject).map_err(|_| Problem::internal())?,
             ttl: ROOT_TTL,
             max_ttl: None,

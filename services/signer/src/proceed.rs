@@ -162,7 +162,7 @@ impl Signer {
         self.still_may(context, Permission::RequestCreate, &target).map_err(early)?;
         self.authority.in_use(context.tenant, belongs.department_id).map_err(early)?;
         self.level(self.domains.catch_up()).await.map_err(early)?;
-        let wanted = command.key.unwrap_or_default();
+        let wanted = command.key.clone().unwrap_or_default();
         let managed = self.managed_key(context, None, wanted).await.map_err(early)?;
         let (mut applicant, _, choice) = read(command, managed).map_err(early)?;
         let profile = Reference::Id(submitted.profile_id);

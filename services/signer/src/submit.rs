@@ -146,7 +146,8 @@ impl Signer {
         command: SubmitCertificateRequest,
     ) -> Result<Begun, Problem> {
         let (department, as_sent) = (command.department.clone(), command.clone());
-        let managed = self.managed_key(context, Some(caller), command.key.unwrap_or_default()).await?;
+        let managed =
+            self.managed_key(context, Some(caller), command.key.clone().unwrap_or_default()).await?;
         let (mut applicant, profile, choice) = read(command, managed)?;
         let selection = self.select(context, profile.as_ref()).await?;
         applicant.fill_names(&selection.rules);
@@ -304,6 +305,7 @@ impl Signer {
             algorithm: submit.applicant.key_algorithm(),
             exportable: submit.rules.profile.exportable,
             label: None,
+            token: submit.applicant.token().map(str::to_owned),
         };
         let step = context.step("key").by(Actor::Service(Service::Signer));
         let key = self.bus.call(&step, &command).await?.result;
@@ -393,14 +395,15 @@ fn signatory(submit: &Submit) -> Signatory<'_> {
 /// Reads what is asked for. With a CSR, key, subject and names come from it and from nowhere else (C7).
 pub(crate) fn read(
     command: SubmitCertificateRequest,
-    (key_algorithm, key): Managed,
+    managed: Managed,
 ) -> Result<(Applicant, Option<Reference<ProfileId>>, Choice), Problem> {
     let source = source(&command);
     let SubmitCertificateRequest { profile, csr, ttl, not_after, labels, note, accept_terms, .. } = command;
     let applicant = match csr {
         None if source == RequestSource::Managed => Applicant::Managed {
-            key_algorithm,
-            key,
+            key_algorithm: managed.algorithm,
+            key: managed.chosen,
+            token: managed.token,
             subject: command.subject.unwrap_or_default(),
             sans: command.sans,
             key_usages: command.key_usages,

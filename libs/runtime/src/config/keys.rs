@@ -172,6 +172,18 @@ pub const KEYS: &[Key] = &[
         "let the strict profile run where memory cannot be locked",
     ),
     key(
+        "keystore.tokens",
+        Kind::Tokens,
+        "[]",
+        "PKCS #11 tokens that keys can be made in, each a name and a URI (docs/keys.md); where there are no lists, with spaces",
+    ),
+    key(
+        "keystore.token_sessions",
+        Kind::Integer { min: 1, max: 64 },
+        "4",
+        "most calls at once into each token",
+    ),
+    key(
         "outbound.resolver",
         Kind::Text,
         "\"\"",

@@ -268,3 +268,26 @@ fn connections_to_names_outside_reach_what_is_allowed_within_the_profile() {
     let refused = allow("10.0.0.0/8, 127.0.0.1", "true").unwrap_err();
     assert!(refused.contains("never connects to '127.0.0.1': some of it is loopback"), "{refused}");
 }
+
+#[test]
+fn a_token_s_pin_is_in_a_file_and_nowhere_in_what_is_printed() {
+    let (_folder, path) = file(
+        "[keystore]\ntokens = [\"hsm=pkcs11:token=ca?module-path=/m.so\", \
+         \"spare=pkcs11:serial=7?module-path=/m.so&pin-source=file:/etc/spare.pin\"]\n",
+    );
+    let environment = [("HOME", "/h"), ("CHANCERY_SERVER__SECRETS_DIR", "/secrets")].into();
+    let (config, settings) = Config::load(&Sources { environment, file: Some(path), flags: vec![] }).unwrap();
+    let files: Vec<_> =
+        config.keystore.tokens.iter().map(|token| token.pin_file.display().to_string()).collect();
+    assert_eq!(files, ["/secrets/token-hsm.pin", "/etc/spare.pin"]);
+    assert!(settings.to_string().contains("keystore.tokens = [\"hsm=pkcs11:token=ca?module-path=/m.so\", "));
+
+    let two = "a=pkcs11:token=x?module-path=/m.so b=pkcs11:token=y?module-path=/m.so";
+    assert_eq!(from_environment([("CHANCERY_KEYSTORE__TOKENS", two)]).unwrap().keystore.tokens.len(), 2);
+    let twice = two.replace("b=", "a=");
+    let refused = from_environment([("CHANCERY_KEYSTORE__TOKENS", &*twice)]).unwrap_err();
+    assert!(refused.contains("two tokens are named 'a'"), "{refused}");
+    let open = "a=pkcs11:token=x?module-path=/m.so&pin-value=geheim";
+    let refused = from_environment([("CHANCERY_KEYSTORE__TOKENS", open)]).unwrap_err();
+    assert!(refused.contains("put it into a file") && !refused.contains("geheim"), "{refused}");
+}

@@ -5,6 +5,8 @@ use std::{fmt, net::SocketAddr, str::FromStr};
 use contracts::{Lifetime, Network};
 use zeroize::Zeroizing;
 
+use super::token::TokenAddress;
+
 /// The kinds of values.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -31,6 +33,8 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// A list of networks; where there are no lists, separated by commas.
     Networks,
+    /// A list of PKCS #11 tokens, each `name=` and a URI; where there are no lists, separated by spaces.
+    Tokens,
     /// Text that is never shown; also given as `<key>_file`.
     Secret,
 }
@@ -48,6 +52,8 @@ pub enum Value {
     Lifetime(Lifetime),
     /// Networks.
     Networks(Vec<Network>),
+    /// Tokens.
+    Tokens(Vec<TokenAddress>),
     /// Never shown.
     Secret(Secret),
 }
@@ -90,7 +96,7 @@ impl Raw {
     /// What was found, for a message. Text is quoted, except a secret's.
     fn found(&self, kind: Kind) -> String {
         match self {
-            _ if matches!(kind, Kind::Secret) => "a value of another type".into(),
+            _ if matches!(kind, Kind::Secret | Kind::Tokens) => "a value of another type".into(),
             Self::Text(text) => format!("'{}'", text.chars().take(64).collect::<String>()),
             Self::Integer(number) => format!("the number {number}"),
             Self::Boolean(yes) => format!("{yes}"),
@@ -115,6 +121,7 @@ impl Kind {
             Self::Lifetime => "a length of time such as '30s'".into(),
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
             Self::Networks => "addresses and networks such as '192.0.2.10' and '10.0.0.0/8'".into(),
+            Self::Tokens => "tokens such as 'hsm=pkcs11:token=ca?module-path=/usr/lib/module.so'".into(),
         }
     }
 
@@ -135,6 +142,8 @@ impl Kind {
             }
             (Self::Networks, Raw::List(items)) => networks(items.iter().map(String::as_str)),
             (Self::Networks, Raw::Text(text)) if lenient => networks(text.split(',')),
+            (Self::Tokens, Raw::List(items)) => Some(tokens(items.iter().map(String::as_str))?),
+            (Self::Tokens, Raw::Text(text)) if lenient => Some(tokens(text.split_whitespace())?),
             (Self::Boolean, Raw::Boolean(yes)) => Some(Value::Boolean(*yes)),
             (Self::Boolean, Raw::Text(text)) if lenient => text.parse().ok().map(Value::Boolean),
             (Self::Integer { min, max }, Raw::Integer(number)) => {
@@ -153,6 +162,14 @@ impl Kind {
 fn networks<'a>(items: impl Iterator<Item = &'a str>) -> Option<Value> {
     let items = items.map(str::trim).filter(|item| !item.is_empty());
     items.map(|item| item.parse().ok()).collect::<Option<_>>().map(Value::Networks)
+}
+
+/// The tokens of a list. What is wrong with one is told without its text: that may hold what must not be shown.
+fn tokens<'a>(items: impl Iterator<Item = &'a str>) -> Result<Value, String> {
+    items
+        .map(|item| item.parse::<TokenAddress>().map_err(|error| error.to_string()))
+        .collect::<Result<_, _>>()
+        .map(Value::Tokens)
 }
 
 /// `https://host[:port]` and nothing after it but a slash.
@@ -175,6 +192,10 @@ impl fmt::Display for Value {
             Self::Lifetime(length) => write!(f, "\"{length}\""),
             Self::Networks(networks) => {
                 let items: Vec<String> = networks.iter().map(|network| format!("\"{network}\"")).collect();
+                write!(f, "[{}]", items.join(", "))
+            }
+            Self::Tokens(tokens) => {
+                let items: Vec<String> = tokens.iter().map(|token| format!("\"{token}\"")).collect();
                 write!(f, "[{}]", items.join(", "))
             }
             Self::Secret(_) => f.write_str("\"[redacted]\""),

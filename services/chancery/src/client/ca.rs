@@ -54,6 +54,9 @@ pub enum Ca {
         /// Its key
         #[arg(long, default_value = "ecdsa_p256")]
         key: KeyAlgorithm,
+        /// PKCS #11 token to make its key in, by its name in the server's configuration
+        #[arg(long, value_name = "NAME")]
+        in_token: Option<String>,
         /// Common name; made from the name when not given
         #[arg(long = "cn")]
         common_name: Option<String>,
@@ -97,8 +100,11 @@ impl Ca {
                 })?;
                 output::pem(api.format(), pem.as_bytes())
             }
-            Self::Create { name, kind, parent, key, common_name, organization, ttl } => {
+            Self::Create { name, kind, parent, key, in_token, common_name, organization, ttl } => {
                 let mut body = json!({"name": name, "kind": kind, "key": {"algorithm": key}});
+                if let Some(token) = in_token {
+                    body["key"]["token"] = token.into();
+                }
                 if let Some(parent) = parent {
                     body["parent"] = reference("ca", &parent).into();
                 }

@@ -55,6 +55,9 @@ pub struct Issue {
     /// Key of the keystore to use again, by its id, in place of a new one
     #[arg(long, conflicts_with = "key")]
     key_id: Option<String>,
+    /// PKCS #11 token to make the key in, by its name in the server's configuration
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["key_id", "csr"])]
+    in_token: Option<String>,
     /// Lifetime, such as 90d
     #[arg(long)]
     ttl: Option<Lifetime>,
@@ -117,6 +120,9 @@ impl Issue {
                 Some(id) => json!({"id": id}),
                 None => json!({"algorithm": self.key}),
             };
+            if let Some(token) = &self.in_token {
+                body["key"]["token"] = token.clone().into();
+            }
         }
         if let Some(profile) = &self.profile {
             body["profile"] = reference("prf", profile).into();

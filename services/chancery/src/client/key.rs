@@ -20,6 +20,7 @@ const COLUMNS: &[Column] = &[
     Column("PURPOSE", "/purpose", false),
     Column("CREATED", "/createdAt", false),
     Column("ID", "/id", false),
+    Column("TOKEN", "/token", true),
     Column("EXPORTABLE", "/exportable", true),
     Column("SPKI SHA-256", "/spkiSha256", true),
 ];
@@ -67,8 +68,11 @@ pub enum Key {
         #[arg(long)]
         label: Option<String>,
         /// Let it be exported later
-        #[arg(long)]
+        #[arg(long, conflicts_with = "in_token")]
         exportable: bool,
+        /// PKCS #11 token to make it in, by its name in the server's configuration; it never leaves that
+        #[arg(long, value_name = "NAME")]
+        in_token: Option<String>,
     },
     /// Print a key's public half as PEM
     #[command(name = "public-key")]
@@ -149,8 +153,11 @@ impl Key {
         match self {
             Self::List(list) => list.run(api, path, COLUMNS).await,
             Self::Show { id } => listing::show(api, &format!("{path}/{id}"), COLUMNS).await,
-            Self::Create { algorithm, label, exportable } => {
+            Self::Create { algorithm, label, exportable, in_token } => {
                 let mut body = json!({"algorithm": algorithm, "exportable": exportable});
+                if let Some(token) = in_token {
+                    body["token"] = token.into();
+                }
                 if let Some(label) = label {
                     body["label"] = label.into();
                 }

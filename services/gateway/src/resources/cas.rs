@@ -62,7 +62,7 @@ pub fn operations() -> Vec<Operation> {
                 "It waits for approval.",
                 operation_example(),
             )
-            .problems(&[Code::AlreadyExists, Code::InvalidState, Code::KeystoreSealed, Code::ClockGuard, Code::NotFound])
+            .problems(&[Code::AlreadyExists, Code::InvalidState, Code::KeystoreSealed, Code::TokenUnavailable, Code::ClockGuard, Code::NotFound])
             .handled_by(create),
         CAS.shows(Operation::get("/api/v1/cas/{id}", "getCa", "Show a CA"))
             .needs(Permission::CaRead)

@@ -141,6 +141,7 @@ pub fn operations() -> Vec<Operation> {
         Code::InvalidState,
         Code::NotFound,
         Code::KeystoreSealed,
+        Code::TokenUnavailable,
         Code::ClockGuard,
     ];
     let operations = vec![
@@ -319,7 +320,7 @@ async fn submit(call: Call) -> Result<Answer, Problem> {
     if call.query.flag("dryRun") {
         return Answer::dry(&call.gateway.bus.dry_run(&context, &command).await?);
     }
-    let key = command.key.and_then(|key| key.id);
+    let key = command.key.as_ref().and_then(|key| key.id);
     let outcome = patience::send(&call, &context, &command).await;
     match foreign_key::watched(&call, key, outcome).await? {
         Waited::Done(reply) => {

@@ -125,7 +125,13 @@ fn exports(operation: Operation) -> Operation {
         .costly()
         .sensitive()
         .answers::<ExportedFile>(StatusCode::OK, "The file, and its passphrase if it was drawn.", example())
-        .problems(&[Code::WeakPassphrase, Code::KeyMismatch, Code::InvalidState, Code::KeystoreSealed])
+        .problems(&[
+            Code::WeakPassphrase,
+            Code::KeyMismatch,
+            Code::InvalidState,
+            Code::KeyInToken,
+            Code::KeystoreSealed,
+        ])
 }
 
 async fn import(call: Call) -> Result<Answer, Problem> {

@@ -30,6 +30,7 @@ pub static KEYS: View = View {
         Field::word::<KeyStatus>("status", "status"),
         Field::word::<KeyOrigin>("origin", "(document ->> 'origin')"),
         Field::text("label", "(document ->> 'label')").optional(),
+        Field::text("token", "(document ->> 'token')").optional(),
         Field::text("spkiSha256", "(document ->> 'spkiSha256')"),
     ],
     document: view::part_of::<KeyView>,
@@ -53,7 +54,7 @@ pub fn operations() -> Vec<Operation> {
             .sensitive()
             .takes::<GenerateKey>(json!({"algorithm": "ecdsa_p256", "label": "shop"}))
             .answers::<KeyView>(StatusCode::CREATED, "The key, without its private half.", example())
-            .problem(Code::KeystoreSealed)
+            .problems(&[Code::KeystoreSealed, Code::TokenUnavailable])
             .handled_by(generate),
         KEYS.shows(Operation::get("/api/v1/keys/{id}", "getKey", "Show a key"))
             .needs(Permission::KeyRead)
@@ -83,7 +84,7 @@ pub fn operations() -> Vec<Operation> {
             .if_match()
             .may_take::<Reason>(json!({"reason": "CHG-1042"}))
             .answers::<KeyView>(StatusCode::OK, "The key as it is now.", example())
-            .problems(&[Code::InUse, Code::InvalidState])
+            .problems(&[Code::InUse, Code::InvalidState, Code::TokenUnavailable])
             .handled_by(destroy),
     ];
     operations.extend(key_files::operations());
@@ -120,7 +121,7 @@ async fn destroy(call: Call) -> Result<Answer, Problem> {
 
 pub(super) fn example() -> Value {
     json!({"id": "key_01jdp4q2x8f7mb3v5kz6n9w0ae", "organizationId": "org_01jdp4q2x8f7mb3v5kz6n9w0ae",
-        "algorithm": "ecdsa_p256", "purpose": "end_entity", "exportable": false, "label": "shop", "status": "active", "origin": "generated",
+        "algorithm": "ecdsa_p256", "purpose": "end_entity", "exportable": false, "label": "shop", "token": null, "status": "active", "origin": "generated",
         "publicKey": "-----BEGIN PUBLIC KEY-----\nMFkw…\n-----END PUBLIC KEY-----\n", "spkiSha256": "77aa41d2…",
         "createdAt": "2026-11-21T09:00:00Z", "destroyedAt": null, "backupsUntil": null, "version": 1})
 }

@@ -9,7 +9,13 @@ use super::*;
 const DIGITS: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 fn keystore(provider: MasterKeyProvider) -> Keystore {
-    Keystore { provider, allow_weak_master_key: false, allow_unlocked_memory: false }
+    Keystore {
+        provider,
+        allow_weak_master_key: false,
+        allow_unlocked_memory: false,
+        tokens: vec![],
+        token_sessions: 4,
+    }
 }
 
 fn file(content: &str, mode: u32) -> (tempfile::TempDir, Keystore) {

@@ -62,8 +62,16 @@ fn spki(key: &KeyPair) -> (String, String) {
 fn key(id: KeyId, pair: &KeyPair, purpose: KeyPurpose) -> Owned<Key> {
     let (spki, spki_sha256) = spki(pair);
     let algorithm = KeyAlgorithm::EcdsaP256;
-    let generated =
-        KeyGenerated { id, algorithm, purpose, exportable: false, label: None, spki, spki_sha256 };
+    let generated = KeyGenerated {
+        id,
+        algorithm,
+        purpose,
+        exportable: false,
+        label: None,
+        token: None,
+        spki,
+        spki_sha256,
+    };
     Owned { organization: OURS, state: Key::default().evolve(generated.into()) }
 }
 

@@ -130,11 +130,14 @@ impl Stage {
     }
 
     pub async fn ca_key(&self, algorithm: KeyAlgorithm) -> KeyView {
-        self.send(&GenerateCaKey { algorithm, label: "test".into() }).await.unwrap().result
+        self.send(&GenerateCaKey { algorithm, label: "test".into(), token: None }).await.unwrap().result
     }
 
     pub async fn request_key(&self, algorithm: KeyAlgorithm) -> KeyView {
-        self.send(&GenerateRequestKey { algorithm, exportable: false, label: None }).await.unwrap().result
+        self.send(&GenerateRequestKey { algorithm, exportable: false, label: None, token: None })
+            .await
+            .unwrap()
+            .result
     }
 
     /// Appends an event as the service whose category it is.

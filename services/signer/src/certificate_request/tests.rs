@@ -43,6 +43,7 @@ fn shop() -> Arc<Applicant> {
 fn managed(subject: Subject, sans: &[SubjectAltName]) -> Arc<Applicant> {
     Arc::new(Applicant::Managed {
         key: None,
+        token: None,
         key_algorithm: KeyAlgorithm::EcdsaP256,
         subject,
         sans: sans.to_vec(),

@@ -57,6 +57,7 @@ fn domains(names: &[&str]) -> Domains {
 fn managed(common_name: Option<&str>, sans: &[SubjectAltName]) -> Applicant {
     Applicant::Managed {
         key: None,
+        token: None,
         key_algorithm: KeyAlgorithm::EcdsaP256,
         subject: Subject { common_name: common_name.map(Into::into), ..Subject::default() },
         sans: sans.to_vec(),

@@ -86,6 +86,10 @@ impl Restore {
                 manifest.public_url, config.server.public_url
             ));
         }
+        let elsewhere = elsewhere(&checked.custody);
+        if !elsewhere.is_empty() {
+            terminal::note(elsewhere.trim_start());
+        }
         terminal::note(
             "Next: chancery up, or migrate and serve as before; tokens and passwords are the ones it had.",
         );
@@ -181,6 +185,14 @@ async fn verified(endpoint: &Endpoint, secrets: &Secrets) -> Result<verify::Repo
     let against = verify::Options { key: published_key(&pool).await?, anchor: None };
     let report = verify::verify_online(pool, &against, |_| {}).await;
     report.map_err(|error| Failure::Other(runtime::error::words(&error)))
+}
+
+/// What is no part of any backup: keys in tokens. Empty if there are none.
+pub(super) fn elsewhere(custody: &Custody) -> String {
+    match custody.in_tokens {
+        0 => String::new(),
+        keys => format!(" Not in it, but in tokens: {}.", counted(keys as u64, "private key")),
+    }
 }
 
 /// What is wrong, all of it.

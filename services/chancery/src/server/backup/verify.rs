@@ -17,7 +17,7 @@ use runtime::{
 use super::{
     key::Pair,
     manifest::Manifest,
-    restore::{Checked, restore},
+    restore::{Checked, elsewhere, restore},
 };
 use crate::server::{
     failure::Failure,
@@ -69,12 +69,13 @@ impl Verify {
         let (manifest, checked, replayed) = verdict?;
         let tried = if self.with_master_key { "each opens" } else { "not opened" };
         terminal::line(&format!(
-            "The backup is sound: installation {}, {} up to {}, {} ({tried}), {} equal to a replay of the log.",
+            "The backup is sound: installation {}, {} up to {}, {} ({tried}), {} equal to a replay of the log.{}",
             manifest.installation,
             counted(checked.log.events, "event"),
             manifest.created_at,
             counted(checked.custody.keys as u64, "private key"),
             counted(replayed, "read model"),
+            elsewhere(&checked.custody),
         ));
         Ok(())
     }

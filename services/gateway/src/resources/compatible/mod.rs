@@ -70,6 +70,7 @@ pub fn operations() -> Vec<Operation> {
         Code::InvalidState,
         Code::NotFound,
         Code::KeystoreSealed,
+        Code::TokenUnavailable,
         Code::ClockGuard,
     ];
     let operations = vec![

@@ -149,7 +149,7 @@ impl CompatibleRequest {
         Ok(SubmitCertificateRequest {
             subject,
             sans,
-            key: key.map(|algorithm| RequestKey { algorithm: Some(algorithm), id: None }),
+            key: key.map(|algorithm| RequestKey { algorithm: Some(algorithm), ..RequestKey::default() }),
             key_usages,
             extended_key_usages,
             ..common
@@ -289,7 +289,10 @@ mod tests {
             "keyUsages": ["digital_signature", "keyEncipherment", "crl_sign"], "extendedKeyUsages": ["server_auth"],
             "notBefore": "2026-01-01T00:00:00Z", "notAfter": "2027-01-01T00:00:00Z"}}))
         .unwrap();
-        assert_eq!(command.key, Some(RequestKey { algorithm: Some(KeyAlgorithm::EcdsaP256), id: None }));
+        assert_eq!(
+            command.key,
+            Some(RequestKey { algorithm: Some(KeyAlgorithm::EcdsaP256), ..RequestKey::default() })
+        );
         assert_eq!(command.subject.unwrap().common_name.as_deref(), Some("a"));
         assert_eq!(
             command.sans,
