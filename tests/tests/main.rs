@@ -25,6 +25,7 @@ mod events;
 mod gateway;
 mod idempotency;
 mod import;
+mod import_keys;
 mod inventory;
 mod invitations;
 mod isolation;
