@@ -26,6 +26,7 @@ mod gateway;
 mod idempotency;
 mod import;
 mod import_keys;
+mod import_live;
 mod inventory;
 mod invitations;
 mod isolation;

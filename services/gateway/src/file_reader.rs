@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::Command,
+    time::Instant,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -29,7 +30,7 @@ use self::places::{Place, Places};
 pub const COMMAND: &str = "read-file";
 /// The program that runs, whatever stands at its path by now: an upgrade may have put another one there.
 pub const PROGRAM: &str = "/proc/self/exe";
-/// How long reading a file may take.
+/// How long reading all files of a call may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What may be found in all files of one call, in bytes of the answers: 10,000 certificates take 30 MiB.
 const MOST_ANSWERED: u64 = 48 << 20;
@@ -110,18 +111,20 @@ struct Asking<'a> {
     seal_to: Option<&'a SealTo>,
 }
 
-/// The files of one call: one call of an organization at a time, few of all, and bounded in what is found in all its files.
+/// The files of one call: one call of an organization at a time, few of all, and bounded in time, and in what is found in all its files.
 /// The place is taken until this is dropped, so hold it as long as what was found.
 #[derive(Debug)]
 pub struct Reading {
     _place: Place,
     left: u64,
+    until: Instant,
 }
 
 impl Reading {
     /// Waits for its turn. Errors: `service_unavailable` with the time to try again, when others take long.
     pub async fn begin(organization: OrganizationId) -> Result<Self, Problem> {
-        Ok(Self { _place: PLACES.enter(organization, TURN).await?, left: MOST_ANSWERED })
+        let place = PLACES.enter(organization, TURN).await?;
+        Ok(Self { _place: place, left: MOST_ANSWERED, until: Instant::now() + PATIENCE })
     }
 
     /// Reads a file elsewhere. Errors: `service_unavailable` when no process can be had.
@@ -161,7 +164,7 @@ impl Reading {
             child.wait().await?;
             Ok::<_, std::io::Error>(Some(answer))
         };
-        let answer = match tokio::time::timeout(PATIENCE, talk).await {
+        let answer = match tokio::time::timeout_at(self.until, talk).await {
             Ok(Ok(Some(answer))) => answer,
             Ok(Ok(None)) => {
                 return Ok(Err(Fault::new(

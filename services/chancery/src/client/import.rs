@@ -32,8 +32,11 @@ const COLUMNS: &[Column] = &[
 #[derive(Args, Debug)]
 pub struct Import {
     /// Files, or directories whose files are taken; `-` for standard input
-    #[arg(required = true)]
+    #[arg(required_unless_present = "url")]
     files: Vec<String>,
+    /// Server whose certificates are taken as it presents them; port 443 if none is given
+    #[arg(long, value_name = "HOST[:PORT]")]
+    url: Option<String>,
     /// File with the passphrases that may open them, a line each
     #[arg(long)]
     password_file: Option<String>,
@@ -90,18 +93,14 @@ impl Import {
         };
         let (mut items, mut sums) = (vec![], json!({}));
         for part in parts(files) {
-            let count = part.len() as u64;
-            let mut body = common.clone();
-            body["files"] = part
-                .iter()
-                .map(|(name, content)| json!({"name": name, "content": STANDARD.encode(content)}))
-                .collect();
-            let answer = api.change(Method::POST, "/api/v1/imports", Some(&body)).await?.json()?;
-            for sum in ["imported", "known", "answered", "keys", "failed"] {
-                sums[sum] = (sums[sum].as_u64().unwrap_or(0) + answer[sum].as_u64().unwrap_or(0)).into();
-            }
-            items.extend(answer["items"].as_array().cloned().unwrap_or_default());
+            let files =
+                part.iter().map(|(name, content)| json!({"name": name, "content": STANDARD.encode(content)}));
+            let (count, files) = (part.len() as u64, files.collect::<Vec<_>>());
+            send(api, &common, "files", files.into(), &mut items, &mut sums).await?;
             bar.inc(count);
+        }
+        if let Some(url) = &self.url {
+            send(api, &common, "url", url.as_str().into(), &mut items, &mut sums).await?;
         }
         bar.finish_and_clear();
         print(api.format(), items, sums)
@@ -166,12 +165,30 @@ fn files(given: &[String]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     Ok(files)
 }
 
+/// Has some files, or a server, imported; adds what became of it.
+async fn send(
+    api: &Api,
+    common: &Value,
+    what: &str,
+    value: Value,
+    items: &mut Vec<Value>,
+    sums: &mut Value,
+) -> Result<(), Failure> {
+    let mut body = common.clone();
+    body[what] = value;
+    let answer = api.change(Method::POST, "/api/v1/imports", Some(&body)).await?.json()?;
+    for sum in ["imported", "known", "answered", "keys", "failed"] {
+        sums[sum] = (sums[sum].as_u64().unwrap_or(0) + answer[sum].as_u64().unwrap_or(0)).into();
+    }
+    items.extend(answer["items"].as_array().cloned().unwrap_or_default());
+    Ok(())
+}
+
 /// Files that are sent together.
 fn parts(files: Vec<(String, Vec<u8>)>) -> Vec<Vec<(String, Vec<u8>)>> {
-    let (mut parts, mut bytes) = (vec![vec![]], 0);
+    let (mut parts, mut bytes) = (vec![], 0);
     for file in files {
-        let is_full =
-            |part: &Vec<_>| !part.is_empty() && (part.len() >= MOST_FILES || bytes + file.1.len() > AT_ONCE);
+        let is_full = |part: &Vec<_>| part.len() >= MOST_FILES || bytes + file.1.len() > AT_ONCE;
         if parts.last().is_none_or(is_full) {
             parts.push(vec![]);
             bytes = 0;

@@ -5,6 +5,7 @@ mod awaited;
 mod certificates;
 mod items;
 mod keys;
+mod live;
 mod report;
 
 use std::collections::BTreeMap;
@@ -40,8 +41,13 @@ const MOST_PASSPHRASES: usize = 16;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ImportFiles {
-    /// The files: PEM, DER, PKCS #7, PKCS #12, JKS, JCEKS, or a ZIP of such files. Their content tells, not their name.
+    /// The files, at least one unless there is a `url`: PEM, DER, PKCS #7, PKCS #12, JKS, JCEKS, or a ZIP of such files. Their content tells, not their name.
+    #[serde(default)]
     files: Vec<ImportFile>,
+    /// A server, whose certificates are taken as it presents them: `https://host:port`, or `host:port`; port 443 if none is given.
+    /// The host is the name that it is asked for (SNI).
+    #[serde(default)]
+    url: Option<String>,
     /// What may open them, tried in turn on whatever is locked.
     #[serde(default)]
     passphrases: Vec<SecretText>,
@@ -125,7 +131,7 @@ struct ImportReport {
 struct ImportItem {
     /// Its name; within an archive: `archive.zip: name`.
     file: String,
-    /// Its format: `pem`, `der`, `pkcs7`, `pkcs12`, `jks`, `jceks`, …; `null` if it could not be read.
+    /// Its format: `pem`, `der`, `pkcs7`, `pkcs12`, `jks`, `jceks`, …; `tls` for what a server presented; `null` if it could not be read.
     recognized_as: Option<String>,
     /// The certificates in it.
     certificates: Vec<ItemCertificate>,
@@ -232,7 +238,7 @@ async fn import(mut call: Call) -> Result<Answer, Problem> {
     let mut wanted: ImportFiles = call.json()?;
     body::wipe(std::mem::take(&mut call.body));
     let (files, passphrases) = (std::mem::take(&mut wanted.files), std::mem::take(&mut wanted.passphrases));
-    check(files.len(), passphrases.len())?;
+    check(&wanted, files.len(), passphrases.len())?;
     let place = Place::of(&call, &wanted).await?;
     let mut reading = Reading::begin(place.there.tenant).await?;
     let door = Door::of(&call, &place.there, &wanted).await;
@@ -243,6 +249,9 @@ async fn import(mut call: Call) -> Result<Answer, Problem> {
         items::add(&mut items, shown(&file.name), found);
     }
     drop((files, passphrases));
+    if let Some(url) = &wanted.url {
+        live::add(&call, url, &mut reading, &mut items).await?;
+    }
     let keys = keys::bring(&call, &place.there, &wanted, door, &items).await?;
     let answered = awaited::answer(&call, &place.there, &items).await?;
     let certificates = certificates::bring(&call, &place, &wanted, &items, &answered).await?;
@@ -251,7 +260,12 @@ async fn import(mut call: Call) -> Result<Answer, Problem> {
     Ok(call.written(Answer::json(StatusCode::OK, &report)?, position, 0, certificates.replayed))
 }
 
-fn check(files: usize, passphrases: usize) -> Result<(), Problem> {
+fn check(wanted: &ImportFiles, files: usize, passphrases: usize) -> Result<(), Problem> {
+    if files == 0 && wanted.url.is_none() {
+        let words = "there is nothing to import: name files, or the url of a server";
+        let violation = Violation::at("#/files", "required", words);
+        return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![violation]));
+    }
     let counts = [("#/files", files, MOST_FILES), ("#/passphrases", passphrases, MOST_PASSPHRASES)];
     let errors: Vec<Violation> = counts
         .into_iter()

@@ -7,9 +7,13 @@ use contracts::{
     CertificateId, Problem,
     inventory::{CertificateToImport, IMPORTED_AT_ONCE, IMPORTED_BYTES, ImportCertificates, ImportOutcome},
 };
+use time::Duration;
 
 use super::{ImportFiles, awaited::Awaited, items::Item};
 use crate::call::Call;
+
+/// How long all of it may take: ten thousand certificates are more than a request is given.
+const PATIENCE: Duration = Duration::minutes(4);
 
 /// Where certificates go.
 pub struct Place {
@@ -23,7 +27,8 @@ impl Place {
     /// Finds it. Errors: `not_found`, `forbidden`, and `validation_failed` about what is to be recorded, before anything is
     /// read.
     pub async fn of(call: &Call, wanted: &ImportFiles) -> Result<Self, Problem> {
-        let context = Context { if_version: None, ..call.context()? };
+        let deadline = call.gateway.clock.now().plus(PATIENCE);
+        let context = Context { if_version: None, deadline, ..call.context()? };
         let asked = call.gateway.bus.call(&context.step("import/where"), &command(wanted, vec![])).await?;
         let there = Context { tenant: asked.result.organization_id, ..context.clone() };
         Ok(Self { context, there })

@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pki::{Certificate, file::Format, spki};
+use serde_json::json;
 
 use crate::file_reader::{Fault, Found, FoundKey};
 
@@ -10,7 +11,7 @@ pub struct Item {
     /// Its name; within an archive: `archive.zip: name`.
     pub file: String,
     /// Its format; `None` if it could not be read.
-    pub format: Option<Format>,
+    pub recognized_as: Option<String>,
     /// Its certificates.
     pub certificates: Vec<Read>,
     /// Its private keys.
@@ -51,7 +52,7 @@ pub fn add(items: &mut Vec<Item>, file: String, found: Result<Found, Fault>) {
             let faults = vec![fault.about(name)];
             items.push(Item {
                 file,
-                format: None,
+                recognized_as: None,
                 certificates: vec![],
                 keys: vec![],
                 notes: vec![],
@@ -72,7 +73,7 @@ pub fn add(items: &mut Vec<Item>, file: String, found: Result<Found, Fault>) {
     }
     items.push(Item {
         file,
-        format: Some(found.format),
+        recognized_as: json!(found.format).as_str().map(str::to_owned),
         certificates: found.certificates.into_iter().filter_map(Read::of).collect(),
         keys: found.keys,
         notes,

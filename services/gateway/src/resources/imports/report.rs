@@ -1,7 +1,6 @@
 //! What is told of an import.
 
 use contracts::{Code, Violation, inventory::ImportOutcome};
-use serde_json::json;
 
 use super::{
     CertificateOutcome, ImportItem, ImportReport, ItemCertificate, ItemKey, KeyOutcome,
@@ -58,7 +57,7 @@ impl Told<'_> {
         }
         notes.dedup();
         ImportItem {
-            recognized_as: item.format.and_then(|format| Some(json!(format).as_str()?.to_owned())),
+            recognized_as: item.recognized_as,
             certificates: item.certificates.iter().map(|read| self.certificate(read)).collect(),
             keys: item.keys.into_iter().map(|key| self.key(key)).collect(),
             file: item.file,
