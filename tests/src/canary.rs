@@ -71,7 +71,7 @@ pub async fn of_keystore(installation: &Installation) -> Vec<Canary> {
     let sql = "select e.tenant, e.payload::text, k.organization_key, k.data_key, k.private_key, o.wrapped \
                from log.event e join keystore.wrapped_key k on k.key_id = e.stream \
                join keystore.organization_key o on o.organization = e.tenant and o.version = k.organization_key \
-               where e.type in ('key.generated', 'key.imported')";
+               where e.type = 'key.generated'";
     let open = |row: &tokio_postgres::Row| {
         let organization = OrganizationId(row.get::<_, Uuid>(0));
         let key: KeyGenerated = serde_json::from_str(row.get(1)).unwrap();

@@ -10,11 +10,10 @@ use std::{
     process::Command,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chancery_tests::{
     canary::{Canary, Search, of_keystore},
     observed::jetstream,
-    subscriber::{as_file, openssl, p256},
+    subscriber::p256,
     tool::run_with,
     world::{Mode, World, eventually},
 };
@@ -94,19 +93,6 @@ async fn use_keys(world: &World) {
     let root = json!({"name": "canary", "kind": "root", "key": {"algorithm": "ecdsa_p384"}});
     _ = world.api().post("/api/v1/cas", &root).await.expect(201);
     _ = world.issue(&p256("canary.example.com").pem).await;
-    // One out of a locked key store of others.
-    let key = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "");
-    let (_folder, file) = as_file(&key);
-    let certificate = ["req", "-x509", "-subj", "/CN=locked.example.com", "-key", &file];
-    let both = openssl(&certificate, "") + &key;
-    let (_folder, file) = as_file(&both);
-    let mut pack = Command::new("openssl");
-    pack.args(["pkcs12", "-export", "-in", &file, "-passout", "pass:opensesame"]);
-    let store = pack.output().unwrap().stdout;
-    let files = json!([{"name": "locked.p12", "content": STANDARD.encode(store)}]);
-    let import = json!({"files": files, "passphrases": ["opensesame"]});
-    let report = world.api().post("/api/v1/imports", &import).await.expect(200).json();
-    assert_eq!((&report["imported"], &report["keys"]), (&json!(1), &json!(1)), "{report}");
 }
 
 /// The public halves of the same keys are where they belong, and the private ones are found where they are planted.

@@ -219,7 +219,7 @@ async fn a_key_that_belongs_nowhere_is_told_and_not_kept(world: &mut World) {
 }
 
 async fn officer(world: &World, organization: &Value, department: &Value) -> testkit::Https {
-    let name = format!("officer {}", department.as_str().unwrap());
+    let name = format!("officer-{}", department.as_str().unwrap());
     let grants =
         json!([{"role": "department_officer", "organization": organization, "department": department}]);
     let appointed = json!({"name": name, "grants": grants});
