@@ -4,6 +4,7 @@
 pub mod append;
 pub mod authorize;
 pub mod figures;
+pub mod import;
 pub mod issue;
 pub mod lists;
 pub mod load;

@@ -16,20 +16,21 @@ in_both_modes!(
     a_certificate_is_one_record_however_often_and_in_whatever_file_it_comes,
     a_preview_changes_nothing,
     an_archive_is_imported_file_by_file,
+    an_archive_of_five_hundred_files_is_imported_but_for_five,
     what_cannot_be_read_says_why,
     an_import_says_what_is_recorded_of_each_certificate,
     the_cli_imports_files_and_directories,
 );
 
-const IMPORTS: &str = "/api/v1/imports";
+pub const IMPORTS: &str = "/api/v1/imports";
 
 /// A CA, and a leaf with its key, in files.
-struct Files {
-    folder: TempDir,
+pub struct Files {
+    pub folder: TempDir,
 }
 
 impl Files {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let files = Self { folder: tempfile::tempdir().unwrap() };
         files.openssl(&[
             "req",
@@ -60,7 +61,7 @@ impl Files {
         files
     }
 
-    fn openssl(&self, arguments: &[&str]) -> String {
+    pub fn openssl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("openssl");
         command.args(arguments).current_dir(self.folder.path());
         run(command, b"").done()
@@ -88,30 +89,30 @@ impl Files {
         ]);
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap()
     }
 
-    fn base64(&self, name: &str) -> String {
+    pub fn base64(&self, name: &str) -> String {
         STANDARD.encode(fs::read(self.folder.path().join(name)).unwrap())
     }
 }
 
-async fn import(world: &World, body: Value) -> Value {
+pub async fn import(world: &World, body: Value) -> Value {
     world.api().post(IMPORTS, &body).await.expect(200).json()
 }
 
-fn one(name: &str, content: &str) -> Value {
+pub fn one(name: &str, content: &str) -> Value {
     json!({"files": [{"name": name, "content": content}]})
 }
 
-fn sums(report: &Value) -> (u64, u64, u64) {
+pub fn sums(report: &Value) -> (u64, u64, u64) {
     let sum = |name: &str| report[name].as_u64().unwrap();
     (sum("imported"), sum("known"), sum("failed"))
 }
 
 /// A read that sees everything that stands in the log.
-async fn fresh(world: &World, path: &str) -> Answer {
+pub async fn fresh(world: &World, path: &str) -> Answer {
     let head = world.head().await.to_string();
     let headers = [("chancery-min-position", head.as_str())];
     world.api().request(Method::GET, path, &headers, Bytes::new()).await.unwrap()
@@ -211,6 +212,73 @@ async fn an_archive_is_imported_file_by_file(world: &mut World) {
     assert!(!std::path::Path::new("/tmp/chancery-import-slipped.pem").exists());
     let again = import(world, one("made.zip", &files.base64("made.zip"))).await;
     assert_eq!(sums(&again), (0, 20, 2));
+}
+
+/// A11: 500 files, of which five are broken and one would slip out of where it is unpacked.
+async fn an_archive_of_five_hundred_files_is_imported_but_for_five(world: &mut World) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut entries = vec![];
+    for number in 0..495 {
+        let name = format!("host-{number}.hundreds.example.com");
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate =
+            rcgen::CertificateParams::new(vec![name.clone()]).unwrap().self_signed(&key).unwrap();
+        let file = if number == 7 { format!("../../{name}.pem") } else { format!("{name}.pem") };
+        entries.push((file, certificate.pem().into_bytes()));
+    }
+    for (number, bytes) in
+        [&b"0\x82\xff\xff"[..], b"hello", b"", b"PK\x03\x04", b"-----BEGIN CERTIFICATE-----\nMII"]
+            .into_iter()
+            .enumerate()
+    {
+        entries.push((format!("broken-{number}.cer"), bytes.to_vec()));
+    }
+    for (number, (_, bytes)) in entries.iter().enumerate() {
+        fs::write(folder.path().join(number.to_string()), bytes).unwrap();
+    }
+    let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
+    fs::write(folder.path().join("names"), names.join("\n")).unwrap();
+    let script = "import zipfile\nz = zipfile.ZipFile('made.zip', 'w', zipfile.ZIP_DEFLATED)\n\
+                  [z.write(str(i), n) for i, n in enumerate(open('names').read().split('\\n'))]\nz.close()";
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).current_dir(folder.path());
+    _ = run(python, b"").done();
+    let before = below(&world.data_dir());
+    let content = STANDARD.encode(fs::read(folder.path().join("made.zip")).unwrap());
+    let report = import(world, one("made.zip", &content)).await;
+    assert_eq!(sums(&report), (495, 0, 5), "{}", report["failed"]);
+    let items = report["items"].as_array().unwrap();
+    let failed: Vec<&str> = items
+        .iter()
+        .filter(|item| item["problems"] != json!([]))
+        .map(|item| item["file"].as_str().unwrap())
+        .collect();
+    assert_eq!(failed, (0..5).map(|n| format!("made.zip: broken-{n}.cer")).collect::<Vec<_>>());
+    // Nothing was written under any of the names, where the product lives or above it.
+    let slipped =
+        |paths: &[String]| paths.iter().filter(|path| path.contains("hundreds.example.com")).count();
+    assert_eq!((slipped(&before), slipped(&below(&world.data_dir()))), (0, 0));
+    assert!(!world.data_dir().join("../../host-7.hundreds.example.com.pem").exists());
+    let path = "/api/v1/certificates?statusWord=external&q=hundreds.example&limit=200".to_owned();
+    let (mut external, mut next) = (0, Some(path.clone()));
+    while let Some(page) = next {
+        let page = fresh(world, &page).await.expect(200).json();
+        external += page["items"].as_array().unwrap().len();
+        next = page["nextCursor"].as_str().map(|cursor| format!("{path}&cursor={cursor}"));
+    }
+    assert_eq!(external, 495);
+}
+
+/// Every path below a folder.
+fn below(folder: &std::path::Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return vec![] };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths
+        .flat_map(|path| {
+            let inside = if path.is_dir() { below(&path) } else { vec![] };
+            std::iter::once(path.display().to_string()).chain(inside).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 async fn what_cannot_be_read_says_why(world: &mut World) {

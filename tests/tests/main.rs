@@ -25,6 +25,8 @@ mod events;
 mod gateway;
 mod idempotency;
 mod import;
+mod import_keys;
+mod import_live;
 mod inventory;
 mod invitations;
 mod isolation;

@@ -250,6 +250,7 @@ pub const TABLE: &[Row] = &[
             "certificate",
             "trust_set",
             "inventory_name",
+            "key",
             "compromised_key",
             "document",
             "saved_view",

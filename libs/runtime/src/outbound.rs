@@ -19,17 +19,19 @@ mod dns;
 mod error;
 mod fetch;
 mod interfaces;
+mod present;
 mod url;
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 
 use self::address::Rules;
 pub use self::{
     dns::{Dns, LookupError, MOST_CNAMES},
     error::OutboundError,
     fetch::{Fetched, Policy, Ports, Request, Schemes},
+    present::Presented,
     url::UrlError,
 };
 use crate::{
@@ -57,6 +59,19 @@ impl Outbound {
             strict: config.server.production,
             tls: Arc::new(tls),
         })
+    }
+
+    /// The same way out for whoever looks and trusts nobody: HTTPS is verified against no CA, so nothing can be fetched by it.
+    #[must_use]
+    pub fn trusting_nobody(config: &Config) -> Self {
+        let tls =
+            ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        Self {
+            dns: Dns::new(config.outbound.resolver),
+            allow: config.outbound.allow.clone(),
+            strict: config.server.production,
+            tls: Arc::new(tls),
+        }
     }
 
     /// Questions to DNS.

@@ -8,6 +8,7 @@ use contracts::{Code, Problem, Violation};
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroize as _;
 
 use crate::json::{self, Fault};
 
@@ -88,6 +89,13 @@ pub async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Problem> {
             Err(Problem::new(Code::PayloadTooLarge, format!("the body is larger than {limit} bytes")))
         }
         Err(_) => Err(Problem::new(Code::MalformedRequest, "the body broke off")),
+    }
+}
+
+/// Wipes a body that held secrets, as far as nobody else holds a piece of it.
+pub fn wipe(body: Bytes) {
+    if let Ok(mut body) = body.try_into_mut() {
+        body.as_mut().zeroize();
     }
 }
 

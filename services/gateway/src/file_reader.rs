@@ -1,32 +1,42 @@
 //! Uploaded files are read in a process of their own (P-1): the same program, with an empty environment, little memory, few
-//! seconds and no way to open anything. What comes back is what may be known of a file; private keys do not.
+//! seconds and no way to open anything. What comes back is what may be known of a file; private keys come back sealed to a
+//! one-time key of the keystore, or not at all.
 //!
-//! [`read`] is the side that asks. [`answer`] is the other one: bytes in, bytes out.
+//! [`Reading`] is the side that asks, [`answer`] the other one: bytes in, bytes out.
+
+mod child;
+mod places;
 
 use std::{process::Stdio, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contracts::{Code, Problem, SecretText};
-use pki::{
-    file::{self, Contents, FileError, Format, Passphrases, key_ring},
-    spki,
+use contracts::{
+    Code, OrganizationId, Problem, SecretText,
+    keystore::{KeyImportOffer, SealedSecret},
 };
+use pki::file::{FileError, Format, key_ring};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::Command,
-    sync::Semaphore,
+    time::Instant,
 };
+use uuid::Uuid;
 use zeroize::Zeroizing;
+
+pub use self::child::answer;
+use self::places::{Place, Places};
 
 /// The hidden command of the program that reads one file from its standard input.
 pub const COMMAND: &str = "read-file";
-/// How long reading a file may take.
+/// The program that runs, whatever stands at its path by now: an upgrade may have put another one there.
+pub const PROGRAM: &str = "/proc/self/exe";
+/// How long reading all files of a call may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// More than is ever found in a file that is read.
-const MOST_ANSWERED: u64 = 256 << 20;
-/// How many files are read at once.
-static AT_ONCE: Semaphore = Semaphore::const_new(2);
+/// What may be found in all files of one call, in bytes of the answers: 10,000 certificates take 30 MiB.
+const MOST_ANSWERED: u64 = 48 << 20;
+/// How long others are waited for.
+const TURN: Duration = Duration::from_secs(10);
+static PLACES: Places = Places::new();
 
 /// What a file holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,12 +58,16 @@ pub struct Found {
 }
 
 /// A private key, which stayed where it was read.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FoundKey {
     /// Kind and size, such as `rsa_2048`.
     pub algorithm: String,
     /// SHA-256 of its public half, hexadecimal.
     pub spki_sha256: String,
+    /// What the file calls it.
+    pub alias: Option<String>,
+    /// The key as PKCS #8, sealed to the keystore, if there was something to seal it to.
+    pub sealed: Option<SealedSecret>,
 }
 
 /// A file of an archive.
@@ -74,115 +88,120 @@ pub struct Fault {
     pub detail: String,
 }
 
-#[derive(Deserialize)]
-struct Asked {
-    passphrases: Vec<String>,
+/// What private keys are sealed to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SealTo {
+    public_key: String,
+    organization: OrganizationId,
+    id: Uuid,
+}
+
+impl SealTo {
+    /// The one-time key that the keystore offered to an organization.
+    #[must_use]
+    pub fn offered(offer: &KeyImportOffer, organization: OrganizationId) -> Self {
+        Self { public_key: offer.public_key.clone(), organization, id: offer.id }
+    }
+}
+
+#[derive(Serialize)]
+struct Asking<'a> {
+    passphrases: Vec<&'a str>,
     length: usize,
+    seal_to: Option<&'a SealTo>,
 }
 
-/// Reads a file elsewhere. Errors: `service_unavailable` when no process can be had.
-pub async fn read(file: &[u8], passphrases: &[SecretText]) -> Result<Result<Found, Fault>, Problem> {
-    let away = |error: std::io::Error| {
-        tracing::warn!(%error, "no process to read a file with");
-        Problem::new(Code::ServiceUnavailable, "the file cannot be read at the moment; try again")
-    };
-    let _place = AT_ONCE.acquire().await;
-    let program = std::env::current_exe().map_err(away)?;
-    let mut child = Command::new(program)
-        .arg(COMMAND)
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(away)?;
-    let told: Vec<&str> = passphrases.iter().map(SecretText::reveal).collect();
-    let asked =
-        Zeroizing::new(serde_json::json!({"passphrases": told, "length": file.len()}).to_string() + "\n");
-    let talk = async {
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(asked.as_bytes()).await?;
-            stdin.write_all(file).await?;
-        }
-        let mut answer = vec![];
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(MOST_ANSWERED).read_to_end(&mut answer).await?;
-        }
-        child.wait().await?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    let answer = match tokio::time::timeout(PATIENCE, talk).await {
-        Ok(Ok(answer)) => answer,
-        // It ended before it had taken everything, or took too long.
-        Ok(Err(_)) | Err(_) => vec![],
-    };
-    let beyond = Fault {
-        code: "file_too_costly".to_owned(),
-        detail: "reading the file takes more time or memory than a file is given".to_owned(),
-    };
-    Ok(serde_json::from_slice(&answer).unwrap_or(Err(beyond)))
+/// The files of one call: one call of an organization at a time, few of all, and bounded in time, and in what is found in all its files.
+/// The place is taken until this is dropped, so hold it as long as what was found.
+#[derive(Debug)]
+pub struct Reading {
+    _place: Place,
+    left: u64,
+    until: Instant,
 }
 
-/// What the process answers to what it was given; nothing where that was cut off.
-#[must_use]
-pub fn answer(input: &[u8]) -> Vec<u8> {
-    let Some(end) = input.iter().position(|byte| *byte == b'\n') else { return vec![] };
-    let (asked, file) = (serde_json::from_slice::<Asked>(&input[..end]), &input[end + 1..]);
-    let Some(asked) = asked.ok().filter(|asked| asked.length == file.len()) else { return vec![] };
-    let result = found(file::read(file, &Passphrases::new(asked.passphrases)));
-    serde_json::to_vec(&result).unwrap_or_default()
-}
-
-fn found(result: Result<Contents, FileError>) -> Result<Found, Fault> {
-    let contents = result.map_err(|error| Fault::of(&error, None))?;
-    let mut notes: Vec<String> = contents.notes.iter().map(ToString::to_string).collect();
-    notes.extend(missing_issuers(&contents));
-    let mut faults: Vec<Fault> =
-        contents.problems.iter().map(|problem| Fault::of(&problem.error, Some(&problem.place))).collect();
-    let strangers = contents.keys.iter().filter(|key| contents.certificate_of(key).is_none());
-    if !contents.certificates.is_empty() && strangers.count() > 0 {
-        let detail = "a private key in the file belongs to none of its certificates".to_owned();
-        faults.push(Fault { code: Code::KeyMismatch.as_str().to_owned(), detail });
+impl Reading {
+    /// Waits for its turn. Errors: `service_unavailable` with the time to try again, when others take long.
+    pub async fn begin(organization: OrganizationId) -> Result<Self, Problem> {
+        let place = PLACES.enter(organization, TURN).await?;
+        Ok(Self { _place: place, left: MOST_ANSWERED, until: Instant::now() + PATIENCE })
     }
-    Ok(Found {
-        format: contents.format,
-        certificates: contents
-            .certificates
-            .iter()
-            .map(|one| STANDARD.encode(one.certificate.der()))
-            .collect(),
-        keys: contents.keys.iter().map(FoundKey::of).collect(),
-        requests: contents.requests.len(),
-        notes,
-        faults,
-        members: contents
-            .members
-            .into_iter()
-            .map(|member| Member { name: member.name, found: found(member.result) })
-            .collect(),
-    })
-}
 
-/// Whose certificates would be needed above those that the file has.
-fn missing_issuers(contents: &Contents) -> Vec<String> {
-    let all = || contents.certificates.iter().map(|found| &found.certificate);
-    let missing = all().filter(|certificate| {
-        !certificate.is_ca()
-            && !certificate.is_self_issued()
-            && !all().any(|one| one.subject_der() == certificate.issuer_der())
-    });
-    missing.map(|one| format!("the issuer's certificate '{}' is not in the file", one.issuer())).collect()
-}
-
-impl FoundKey {
-    fn of(found: &file::FoundKey) -> Self {
-        let spki_sha256 = hex::encode(spki::spki_sha256(found.key.spki()));
-        Self { algorithm: found.key.describe().0, spki_sha256 }
+    /// Reads a file elsewhere. Errors: `service_unavailable` when no process can be had.
+    pub async fn read(
+        &mut self,
+        file: &[u8],
+        passphrases: &[SecretText],
+        seal_to: Option<&SealTo>,
+    ) -> Result<Result<Found, Fault>, Problem> {
+        let away = |error: std::io::Error| {
+            tracing::warn!(%error, "no process to read a file with");
+            Problem::new(Code::ServiceUnavailable, "the file cannot be read at the moment; try again")
+        };
+        let mut child = Command::new(PROGRAM)
+            .arg(COMMAND)
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(away)?;
+        let asked = asking(file, passphrases, seal_to)?;
+        let left = self.left;
+        let talk = async {
+            if let Some(mut stdin) = child.stdin.take() {
+                stdin.write_all(&asked).await?;
+                stdin.write_all(file).await?;
+            }
+            let mut answer = vec![];
+            if let Some(stdout) = child.stdout.take() {
+                stdout.take(left + 1).read_to_end(&mut answer).await?;
+            }
+            if answer.len() as u64 > left {
+                return Ok(None);
+            }
+            child.wait().await?;
+            Ok::<_, std::io::Error>(Some(answer))
+        };
+        let answer = match tokio::time::timeout_at(self.until, talk).await {
+            Ok(Ok(Some(answer))) => answer,
+            Ok(Ok(None)) => {
+                return Ok(Err(Fault::new(
+                    "file_too_large",
+                    "there is more in the files than one import takes",
+                )));
+            }
+            // It ended before it had taken everything, or took too long.
+            Ok(Err(_)) | Err(_) => vec![],
+        };
+        self.left -= answer.len() as u64;
+        let beyond = "reading the file takes more time or memory than a file is given";
+        Ok(serde_json::from_slice(&answer).unwrap_or_else(|_| Err(Fault::new("file_too_costly", beyond))))
     }
+}
+
+/// What the process is told before the file; written once, into memory that is wiped.
+fn asking(
+    file: &[u8],
+    passphrases: &[SecretText],
+    seal_to: Option<&SealTo>,
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let passphrases: Vec<&str> = passphrases.iter().map(SecretText::reveal).collect();
+    // A character of JSON takes six bytes at most, so that nothing is copied as it grows.
+    let most = passphrases.iter().map(|text| 6 * text.len() + 3).sum::<usize>() + 4096;
+    let mut asked = Zeroizing::new(Vec::with_capacity(most));
+    let asking = Asking { passphrases, length: file.len(), seal_to };
+    serde_json::to_writer(&mut *asked, &asking).map_err(|_| Problem::internal())?;
+    asked.push(b'\n');
+    Ok(asked)
 }
 
 impl Fault {
+    fn new(code: &str, detail: &str) -> Self {
+        Self { code: code.to_owned(), detail: detail.to_owned() }
+    }
+
     fn of(error: &FileError, place: Option<&str>) -> Self {
         let detail = place.map_or_else(|| error.to_string(), |place| format!("{place}: {error}"));
         Self { code: error.code().to_owned(), detail }
@@ -203,16 +222,11 @@ impl Fault {
 mod tests {
     use super::*;
 
-    fn asked(file: &[u8], length: usize) -> Vec<u8> {
-        [format!("{{\"passphrases\":[],\"length\":{length}}}\n").as_bytes(), file].concat()
-    }
-
     #[test]
-    fn what_is_read_is_answered_and_what_is_cut_off_is_not() {
-        let answered: Result<Found, Fault> = serde_json::from_slice(&answer(&asked(b"hello", 5))).unwrap();
-        assert_eq!(answered.unwrap_err().code, "file_unrecognized");
-        assert_eq!(answer(&asked(b"hell", 5)), b"");
-        assert_eq!(answer(b"{}"), b"");
+    fn passphrases_are_written_into_memory_that_does_not_move() {
+        let passphrases = [SecretText::new("\u{1}".repeat(1000)), SecretText::new("\"\\".repeat(500))];
+        let asked = asking(b"file", &passphrases, None).unwrap();
+        assert!(asked.len() <= 6 * 2000 + 6 + 4096 && asked.capacity() == 6 * 2000 + 6 + 4096);
     }
 
     #[test]

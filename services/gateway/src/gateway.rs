@@ -10,6 +10,7 @@ use runtime::{
     config::{Config, Limits},
     entropy::Entropy,
     ids::Ids,
+    outbound::Outbound,
     service::ServiceContext,
     shutdown::Shutdown,
 };
@@ -28,6 +29,8 @@ use crate::{
 pub struct Gateway {
     /// Commands.
     pub bus: Bus,
+    /// The guarded way out, to servers whose certificates are imported.
+    pub outbound: Outbound,
     /// The services' views.
     pub pool: Pool,
     /// The log.
@@ -92,6 +95,7 @@ impl Gateway {
     pub fn new(context: &ServiceContext) -> Self {
         Self {
             bus: context.bus.clone(),
+            outbound: Outbound::trusting_nobody(&context.config),
             pool: context.pool.clone(),
             reader: context.reader.clone(),
             gate: Gate::follow(context),

@@ -103,14 +103,25 @@ pub async fn every(
     order: &str,
     most: usize,
 ) -> Result<Vec<String>, Problem> {
+    let rows = columns(call, view, "document::text", reach, order, most).await?;
+    rows.iter().map(|row| row.try_get(0).map_err(internal)).collect()
+}
+
+/// The same, of these columns alone.
+pub async fn columns(
+    call: &Call,
+    view: &'static View,
+    columns: &str,
+    reach: Reach,
+    order: &str,
+    most: usize,
+) -> Result<Vec<Row>, Problem> {
     let Reach { scope, condition } = reach;
     let (condition, values) = condition.unwrap_or_else(|| ("true".to_owned(), vec![]));
     let placed = (1..=values.len()).fold(condition, |text, at| text.replacen("$::", &format!("${at}::"), 1));
-    let sql =
-        format!("select document::text from {} where {placed} order by {order} limit {most}", view.table());
+    let sql = format!("select {columns} from {} where {placed} order by {order} limit {most}", view.table());
     let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-    let rows = rows(call, &scope, &sql, &values).await?;
-    rows.iter().map(|row| row.try_get(0).map_err(internal)).collect()
+    rows(call, &scope, &sql, &values).await
 }
 
 /// Answers with a page of rows.

@@ -39,6 +39,7 @@ use runtime::{
     database::Endpoint,
     entropy::SeededEntropy,
     ids::Ids,
+    outbound::Outbound,
     shutdown::Shutdown,
 };
 use serde_json::Value;
@@ -126,6 +127,7 @@ async fn gateway() -> Arc<Gateway> {
     Arc::new(Gateway {
         news: News::start(bus.clone(), &shutdown),
         bus,
+        outbound: Outbound::trusting_nobody(&config),
         reader: Reader::new(pool.clone()),
         pool,
         gate: Gate::new(Lists::Fixed(Default::default()), &config.server),

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bus::{Answer, Context, Reply};
 use contracts::{
-    CertificateId, Code, OrganizationId, Permission, Problem, Timestamp, Violation,
+    AdministratorId, CertificateId, Code, DepartmentId, OrganizationId, Permission, Problem, Timestamp,
+    Violation,
     command::{Change, DryRun},
     directory::Belonging,
     id::Reference,
@@ -15,13 +16,14 @@ use contracts::{
         ImportOutcome, ImportResult, imported_certificate_id,
     },
     labels::{check_labels, check_text},
+    x509::CertificateType,
 };
 use deadpool_postgres::Pool;
 use futures::future::try_join_all;
 use pki::Certificate as Parsed;
 use runtime::{
     aggregate::Aggregate,
-    authority::{Authority, Caller, Target},
+    authority::{Authority, Caller, Target, permitted},
     database::{Scope, scoped_read},
     error::words,
     repository::Repository,
@@ -29,13 +31,18 @@ use runtime::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::certificate::Invalid;
 
-/// Whether a certificate was brought in.
+/// Whether a certificate was brought in, and whose it is since then.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Import {
-    known: bool,
+enum Import {
+    /// Nothing is recorded about it.
+    #[default]
+    Unknown,
+    /// It is known.
+    Known(Belonging),
 }
 
 impl Aggregate for Import {
@@ -44,15 +51,19 @@ impl Aggregate for Import {
     type Refusal = Invalid;
 
     fn decide(&self, import: CertificateImported, _now: Timestamp) -> Result<Vec<CertificateEvent>, Invalid> {
-        Ok(if self.known { vec![] } else { vec![import.into()] })
+        Ok(match self {
+            Self::Unknown => vec![import.into()],
+            Self::Known(_) => vec![],
+        })
     }
 
     fn evolve(self, event: CertificateEvent) -> Self {
-        match event {
-            CertificateEvent::Imported(_)
-            | CertificateEvent::Annotated(_)
-            | CertificateEvent::Archived(_)
-            | CertificateEvent::Restored(_) => Self { known: true },
+        match (self, event) {
+            (Self::Unknown, CertificateEvent::Imported(imported)) => Self::Known(imported.belongs),
+            (Self::Unknown, CertificateEvent::Annotated(annotated)) => Self::Known(annotated.belongs),
+            (Self::Unknown, CertificateEvent::Archived(archived)) => Self::Known(archived.belongs),
+            (Self::Unknown, CertificateEvent::Restored(restored)) => Self::Known(restored.belongs),
+            (known @ Self::Known(_), _) => known,
         }
     }
 }
@@ -98,9 +109,8 @@ impl Imports {
             tracing::warn!(error = words(&*error), "the inventory cannot be read");
             Problem::unavailable("the inventory cannot be read at the moment; try again")
         })?;
-        let done =
-            try_join_all(candidates.into_iter().map(|candidate| self.one(context, &issued, candidate)));
-        let done = done.await?;
+        let done = candidates.into_iter().map(|candidate| self.one(context, &caller, &issued, candidate));
+        let done = try_join_all(done).await?;
         if context.dry_run {
             return Ok(Answer::Dry(preview(&done)));
         }
@@ -115,19 +125,37 @@ impl Imports {
     async fn one(
         &self,
         context: &Context,
-        issued: &HashMap<String, CertificateId>,
+        caller: &Caller,
+        issued: &HashMap<String, (CertificateId, Belonging)>,
         candidate: Candidate,
     ) -> Result<(ImportResult, i64, bool), Problem> {
         let Candidate { id, sha256, import } = candidate;
-        if let Some(issued) = issued.get(&sha256).filter(|issued| **issued != id) {
-            let result = ImportResult { certificate_id: *issued, outcome: ImportOutcome::Known };
-            return Ok((result, 0, false));
+        // Where others have it, its id is nothing that the caller is told.
+        let known = |id: CertificateId, belongs: &Belonging| {
+            let target = Target::certificate(context.tenant, belongs, None, Some(id));
+            let sees = caller
+                .principal()
+                .is_none_or(|principal| permitted(principal, Permission::CertificateRead, &target).is_ok());
+            ImportResult { certificate_id: sees.then_some(id), outcome: ImportOutcome::Known }
+        };
+        if let Some((issued, belongs)) = issued.get(&sha256).filter(|(issued, _)| *issued != id) {
+            return Ok((known(*issued, belongs), 0, false));
         }
         let step = Context { dry_run: context.dry_run, ..context.step(&format!("import/{sha256}")) };
-        let done = self.imports.create(&step, id.uuid(), import).await?;
+        let done = if context.dry_run {
+            // A preview looks; what is believed new is otherwise found out when it is recorded.
+            self.imports.execute(&step, id.uuid(), import).await?
+        } else {
+            self.imports.create(&step, id.uuid(), import).await?
+        };
         let brought = done.position > 0 || done.dry_run.as_ref().is_some_and(|tried| tried.would_change);
-        let outcome = if brought { ImportOutcome::Imported } else { ImportOutcome::Known };
-        Ok((ImportResult { certificate_id: id, outcome }, done.position, done.replayed))
+        let result = match &done.state {
+            Import::Known(belongs) if !brought => known(id, belongs),
+            Import::Known(_) | Import::Unknown => {
+                ImportResult { certificate_id: Some(id), outcome: ImportOutcome::Imported }
+            }
+        };
+        Ok((result, done.position, done.replayed))
     }
 
     /// Where to. Errors: `not_found`, also for an organization that the caller may not import into (Z-1).
@@ -180,18 +208,31 @@ impl Imports {
         &self,
         tenant: OrganizationId,
         candidates: &[Candidate],
-    ) -> Result<HashMap<String, CertificateId>, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<HashMap<String, (CertificateId, Belonging)>, Box<dyn std::error::Error + Send + Sync>> {
         let fingerprints: Vec<&str> = candidates.iter().map(|candidate| candidate.sha256.as_str()).collect();
         let mut client = self.pool.get().await?;
         let transaction = scoped_read(&mut client, &Scope::All).await?;
         let statement = transaction
             .prepare_cached(
-                "select fingerprint_sha256, id from api_inventory.certificate \
+                "select fingerprint_sha256, id, department, certificate_type, requested_by from api_inventory.certificate \
                  where organization = $1 and fingerprint_sha256 = any($2) and origin <> 'imported'",
             )
             .await?;
         let rows = transaction.query(&statement, &[&tenant.uuid(), &fingerprints]).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, CertificateId(row.try_get(1)?)))).collect()
+        rows.iter()
+            .map(|row| {
+                let kind: Option<String> = row.try_get(3)?;
+                let belongs = Belonging {
+                    department_id: row.try_get::<_, Option<Uuid>>(2)?.map(DepartmentId),
+                    certificate_type: CertificateType::ALL
+                        .iter()
+                        .copied()
+                        .find(|one| Some(one.as_str()) == kind.as_deref()),
+                    requested_by: row.try_get::<_, Option<Uuid>>(4)?.map(AdministratorId),
+                };
+                Ok((row.try_get(0)?, (CertificateId(row.try_get(1)?), belongs)))
+            })
+            .collect()
     }
 }
 

@@ -4,7 +4,8 @@ mod counts;
 
 use contracts::{
     Event as _, Timestamp,
-    inventory::{CertificateAnnotated, CertificateEvent},
+    inventory::{CertificateAnnotated, CertificateEvent, Origin},
+    keystore::{KeyEvent, KeyGenerated, KeyImported, KeyPurpose},
     signer::{CertificateRequestEvent, IssuanceEvent},
     x509::CertificateType,
 };
@@ -45,17 +46,23 @@ pub struct CertificateProjection;
 
 impl Projection for CertificateProjection {
     const NAME: &'static str = "certificate";
-    const VERSION: i32 = 5;
-    const CATEGORIES: &'static [&'static str] =
-        &[IssuanceEvent::CATEGORY, CertificateRequestEvent::CATEGORY, CertificateEvent::CATEGORY];
-    const TABLES: &'static [&'static str] = &["certificate", "certificate_count"];
+    const VERSION: i32 = 6;
+    const CATEGORIES: &'static [&'static str] = &[
+        IssuanceEvent::CATEGORY,
+        CertificateRequestEvent::CATEGORY,
+        CertificateEvent::CATEGORY,
+        KeyEvent::CATEGORY,
+    ];
+    const TABLES: &'static [&'static str] = &["certificate", "certificate_count", "certificate_key"];
 
     fn tables(&self, generation: &Generation) -> String {
-        let table = generation.table("certificate");
+        let (table, keys) = (generation.table("certificate"), generation.table("certificate_key"));
         let orders: String =
             ORDERS.iter().map(|order| format!("create index on {table} ({order}, id);\n")).collect();
         format!(
-            "create table {table} (\
+            "create table {keys} (organization uuid not null, spki_sha256 text not null, key text not null, \
+             primary key (organization, spki_sha256));\n\
+             create table {table} (\
              id uuid primary key, organization uuid not null, version int not null, \
              created_at timestamptz not null, common_name text, not_before timestamptz not null, \
              not_after timestamptz not null, serial_number text not null, issuer_ca uuid, profile_id uuid, \
@@ -108,7 +115,7 @@ impl Projection for CertificateProjection {
         generation: &Generation,
         events: &[Recorded],
     ) -> Result<(), ProjectionError> {
-        let (mut rows, mut changes) = (Vec::new(), Vec::new());
+        let (mut rows, mut changes, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for recorded in events {
             match recorded.category.as_str() {
                 IssuanceEvent::CATEGORY => rows.extend(Row::from_event(recorded)?),
@@ -121,12 +128,14 @@ impl Projection for CertificateProjection {
                         change => changes.push((recorded, change)),
                     }
                 }
+                KeyEvent::CATEGORY => keys.extend(Key::of(recorded)?),
                 _ => {}
             }
         }
         fail::fail_point!("X11-issued-not-projected");
         // A certificate is changed after it was issued or imported, so this order is the log's.
         insert(transaction, generation, &rows).await?;
+        link(transaction, generation, &rows, &keys).await?;
         for (recorded, change) in changes {
             let (id, version) = (recorded.stream, recorded.version);
             match change {
@@ -221,6 +230,69 @@ async fn insert(
             ],
         )
         .await?;
+    Ok(())
+}
+
+/// A key that the keystore has, as far as certificates go.
+struct Key {
+    organization: Uuid,
+    spki_sha256: String,
+    id: String,
+}
+
+impl Key {
+    fn of(recorded: &Recorded) -> Result<Option<Self>, ProjectionError> {
+        let event = KeyEvent::from_payload(&recorded.kind, recorded.schema, &recorded.payload)?;
+        let (KeyEvent::Generated(key) | KeyEvent::Imported(KeyImported { key })) = event else {
+            return Ok(None);
+        };
+        let KeyGenerated { id, purpose, spki_sha256, .. } = key;
+        let key = Self { organization: recorded.tenant, spki_sha256, id: id.to_string() };
+        Ok((purpose == KeyPurpose::EndEntity).then_some(key))
+    }
+}
+
+/// Names the keys of imported certificates that the keystore has, whichever of the two came first.
+async fn link(
+    transaction: &Transaction<'_>,
+    generation: &Generation,
+    rows: &[Row],
+    keys: &[Key],
+) -> Result<(), ProjectionError> {
+    if !keys.is_empty() {
+        let statement = transaction
+            .prepare_cached(&format!(
+                "insert into {} (organization, spki_sha256, key) \
+                 select distinct on (organization, spki_sha256) organization, spki_sha256, key \
+                 from unnest($1::uuid[], $2::text[], $3::text[]) as u (organization, spki_sha256, key) \
+                 on conflict (organization, spki_sha256) do nothing",
+                generation.table("certificate_key")
+            ))
+            .await?;
+        let organizations: Vec<Uuid> = keys.iter().map(|key| key.organization).collect();
+        let (spkis, ids): (Vec<&str>, Vec<&str>) =
+            keys.iter().map(|key| (key.spki_sha256.as_str(), key.id.as_str())).unzip();
+        transaction.execute(&statement, &[&organizations, &spkis, &ids]).await?;
+    }
+    let imported = rows.iter().filter(|row| row.view.origin == Origin::Imported);
+    let spkis: Vec<&str> = imported
+        .map(|row| row.view.key.spki_sha256.as_str())
+        .chain(keys.iter().map(|key| key.spki_sha256.as_str()))
+        .collect();
+    if spkis.is_empty() {
+        return Ok(());
+    }
+    let statement = transaction
+        .prepare_cached(&format!(
+            "update {} c set document = jsonb_set(c.document, '{{key}}', \
+             c.document -> 'key' || jsonb_build_object('id', k.key, 'custody', 'managed')) from {} k \
+             where c.spki_sha256 = any($1) and c.origin = 'imported' and c.document -> 'key' ->> 'id' is null \
+             and k.organization = c.organization and k.spki_sha256 = c.spki_sha256",
+            generation.table("certificate"),
+            generation.table("certificate_key")
+        ))
+        .await?;
+    transaction.execute(&statement, &[&spkis]).await?;
     Ok(())
 }
 

@@ -1,20 +1,21 @@
-//! Bringing private keys that were made elsewhere (B2).
+//! Bringing private keys that were made elsewhere (B2). Files are read before, in a process of their own (P-1): what is sealed is
+//! the key alone, PKCS #8.
 
 use aws_lc_rs::signature::EcdsaKeyPair;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bus::{Answer, Context, Reply};
 use contracts::{
     Code, KeyId, OrganizationId, Problem, Violation,
     command::DryRun,
-    keystore::{BeginKeyImport, BroughtKey, ImportKey, KeyGenerated, KeyImportOffer, KeyPurpose, KeyView},
+    keystore::{BeginKeyImport, ImportKey, KeyGenerated, KeyImportOffer, KeyPurpose, KeyView},
     x509::KeyAlgorithm,
 };
 use pki::{
-    file::{self, FileError, Passphrases},
+    file::PrivateKeyDer,
     spki::{self, PublicKey},
 };
 use runtime::aggregate::{Aggregate as _, differences};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
@@ -27,6 +28,11 @@ use crate::{
     signing_key::{self, SigningKey},
     upload, vault, view,
 };
+
+/// The longest key, in bytes: RSA of 4096 bits takes 2.4 KB.
+const LONGEST: usize = 16 * 1024;
+/// How many are looked at at once: weak ones are found by long division.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 /// A private key that was read and found sound.
 struct Brought {
@@ -66,8 +72,10 @@ impl Keys {
         check_label(command.label.as_deref())?;
         let now = self.clock.now();
         let opened = upload::open(&self.vault, context.tenant, &command.ticket, &command.sealed, now).await?;
+        let place = AT_ONCE.acquire().await.map_err(|_| Problem::internal())?;
         let reading = tokio::task::spawn_blocking(move || read(&opened));
         let brought = reading.await.map_err(|_| Problem::internal())??;
+        drop(place);
         let id = imported_key(context.tenant, &brought.spki_sha256);
         if !context.dry_run
             && let Some(done) = self.repository.repeated(&context, id.uuid()).await?
@@ -119,31 +127,16 @@ fn imported_key(organization: OrganizationId, spki_sha256: &str) -> KeyId {
     KeyId(Uuid::new_v5(&organization.uuid(), format!("imported key {spki_sha256}").as_bytes()))
 }
 
-/// Reads what was sealed. Errors: `validation_failed`, `wrong_passphrase`; each about `#/key`.
+/// Reads what was sealed. Errors: `validation_failed` about `#/key`.
 fn read(opened: &SecretBytes) -> Result<Brought, Problem> {
-    let brought: BroughtKey = serde_json::from_slice(opened.expose())
-        .map_err(|_| Problem::new(Code::MalformedRequest, "what was sealed cannot be read"))?;
-    let text = brought.key.reveal();
-    let bytes = if text.contains("-----BEGIN") {
-        zeroize::Zeroizing::new(text.as_bytes().to_vec())
-    } else {
-        let compact: zeroize::Zeroizing<String> = zeroize::Zeroizing::new(text.split_whitespace().collect());
-        zeroize::Zeroizing::new(
-            STANDARD
-                .decode(compact.as_bytes())
-                .map_err(|_| refused("file_unrecognized", "is neither PEM nor DER in base64"))?,
-        )
-    };
-    let passphrases = Passphrases::new(brought.passphrase.iter().map(|text| text.reveal().to_owned()));
-    let contents = file::read(&bytes, &passphrases).map_err(|error| unreadable(&error))?;
-    let [found] = &contents.keys[..] else {
-        let words = match contents.keys.len() {
-            0 => "the file holds no private key".to_owned(),
-            several => format!("the file holds {several} private keys; bring them one by one"),
-        };
-        return Err(refused("key_missing", words));
-    };
-    let key = &found.key;
+    let bytes = opened.expose();
+    if bytes.len() > LONGEST {
+        return Err(refused(
+            "file_too_large",
+            format!("the key has {} bytes; at most {LONGEST}", bytes.len()),
+        ));
+    }
+    let key = PrivateKeyDer::read(bytes).map_err(|error| refused(error.code(), error.to_string()))?;
     let public = PublicKey::read(key.spki()).map_err(|error| refused(error.code(), error.to_string()))?;
     let algorithm = public.algorithm();
     let pkcs8 = canonical(algorithm, key.pkcs8())?;
@@ -165,15 +158,6 @@ fn canonical(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<SecretBytes, Probl
         .and_then(|pair| pair.to_pkcs8v1().ok())
         .ok_or_else(|| refused("key_unusable", "the key cannot be used"))?;
     Ok(SecretBytes::copy_of(document.as_ref()))
-}
-
-fn unreadable(error: &FileError) -> Problem {
-    let words = error.to_string();
-    let code = match error {
-        FileError::WrongPassphrase { .. } | FileError::PassphraseNeeded { .. } => Code::WrongPassphrase,
-        _ => Code::ValidationFailed,
-    };
-    Problem::new(code, words.clone()).with_errors(vec![Violation::at("#/key", error.code(), words)])
 }
 
 fn refused(code: &str, words: impl Into<String>) -> Problem {

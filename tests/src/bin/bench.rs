@@ -3,7 +3,8 @@
 //! `bench append [events]` measures the log alone (1,000,000 events for the replay when not given),
 //! `bench issue [certificates]` the whole product (100,000 when not given), `bench authorize [administrators]` the
 //! decision who may do what (10,000 when not given), `bench lists [certificates]` lists and searches among so many
-//! certificates (1,000,000 when not given), `bench` all of them.
+//! certificates (1,000,000 when not given), `bench import [files]` a ZIP of certificates (10,000 when not given), `bench`
+//! all of them.
 
 use std::process::ExitCode;
 
@@ -36,16 +37,19 @@ async fn run(arguments: &[String]) -> Result<(), Failure> {
     match arguments.first().map(String::as_str) {
         Some("append") => bench::append::run(number(1, 1_000_000)?).await,
         Some("issue") => bench::issue::run(number(1, 100_000)?).await,
+        Some("import") => bench::import::run(number(1, 10_000)?).await,
         Some("authorize") => bench::authorize::run(number(1, 10_000)?),
         Some("lists") => bench::lists::run(number(1, 1_000_000)?).await,
         None => {
             bench::authorize::run(10_000)?;
             bench::append::run(1_000_000).await?;
             bench::issue::run(100_000).await?;
+            bench::import::run(10_000).await?;
             bench::lists::run(1_000_000).await
         }
         Some(other) => {
-            Err(format!("there is no benchmark '{other}': expected append, issue, authorize or lists").into())
+            let all = "append, issue, import, authorize or lists";
+            Err(format!("there is no benchmark '{other}': expected {all}").into())
         }
     }
 }

@@ -117,8 +117,8 @@ pub struct CertificatesImported {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportResult {
-    /// The certificate as the inventory knows it.
-    pub certificate_id: CertificateId,
+    /// The certificate as the inventory knows it; `None` if it was known where the caller may not see it.
+    pub certificate_id: Option<CertificateId>,
     /// Whether this import brought it.
     pub outcome: ImportOutcome,
 }

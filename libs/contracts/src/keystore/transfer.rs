@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{KeyFormat, KeyView, SealedSecret};
-use crate::{KeyId, KeyText, Permission, SecretText, Timestamp, command};
+use crate::{KeyId, Permission, SecretText, Timestamp, command};
 
 /// Asks for a one-time public key that a private key is sealed to on its way in. Nothing is kept of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,24 +27,13 @@ pub struct KeyImportOffer {
     pub until: Timestamp,
 }
 
-/// What is sealed on its way in: a private key file with what opens it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BroughtKey {
-    /// PKCS #8, PKCS #1 or SEC 1: PEM, or DER in base64.
-    pub key: KeyText,
-    /// What opens it, if it is locked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub passphrase: Option<SecretText>,
-}
-
 /// Brings a private key that was made elsewhere. A repeat is told by what is not sealed: sealing is never twice the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImportKey {
     /// The ticket of the one-time public key.
     pub ticket: String,
-    /// A [`BroughtKey`], sealed to it.
+    /// The key as PKCS #8, DER, not locked, sealed to it.
     pub sealed: SealedSecret,
     /// Whether it may ever be exported.
     pub exportable: bool,

@@ -54,7 +54,7 @@ impl Outbound {
     }
 
     /// A connection to the first of the addresses that answers.
-    async fn reach(&self, host: &str, port: u16) -> Result<TcpStream, OutboundError> {
+    pub(super) async fn reach(&self, host: &str, port: u16) -> Result<TcpStream, OutboundError> {
         let mut failure = OutboundError::NoAddress(host.to_owned());
         for address in self.addresses(host).await? {
             let reason = match timeout(PATIENCE, TcpStream::connect((address, port))).await {

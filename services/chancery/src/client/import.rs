@@ -1,4 +1,4 @@
-//! `chancery import`: certificates out of files, whatever their format.
+//! `chancery import`: certificates and their private keys out of files, whatever their format.
 
 use std::path::Path;
 
@@ -28,12 +28,15 @@ const COLUMNS: &[Column] = &[
     Column("SHA-256", "/fingerprintSha256", true),
 ];
 
-/// Import certificates from files: PEM, DER, PKCS #7, PKCS #12, JKS, JCEKS, or a ZIP of such files
+/// Import certificates and their private keys from files: PEM, DER, PKCS #7, PKCS #12, JKS, JCEKS, or a ZIP of such files
 #[derive(Args, Debug)]
 pub struct Import {
     /// Files, or directories whose files are taken; `-` for standard input
-    #[arg(required = true)]
+    #[arg(required_unless_present = "url")]
     files: Vec<String>,
+    /// Server whose certificates are taken as it presents them; port 443 if none is given
+    #[arg(long, value_name = "HOST[:PORT]")]
+    url: Option<String>,
     /// File with the passphrases that may open them, a line each
     #[arg(long)]
     password_file: Option<String>,
@@ -58,7 +61,18 @@ pub struct Import {
     /// Note
     #[arg(long)]
     note: Option<String>,
+    /// Keep no private key
+    #[arg(long)]
+    without_keys: bool,
+    /// Private keys may be exported again, ever
+    #[arg(long, conflicts_with = "without_keys")]
+    exportable: bool,
 }
+
+/// The most bytes of files that are sent at once; a key and its certificate may stand in two.
+const AT_ONCE: usize = 9 << 20;
+/// The most files.
+const MOST_FILES: usize = 100;
 
 /// What is done with a certificate.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -77,16 +91,16 @@ impl Import {
             Format::Table | Format::Wide if files.len() > 1 => ProgressBar::new(files.len() as u64),
             _ => ProgressBar::hidden(),
         };
-        let (mut items, mut sums) = (vec![], json!({"imported": 0, "known": 0, "failed": 0}));
-        for (name, content) in files {
-            let mut body = common.clone();
-            body["files"] = json!([{"name": name, "content": STANDARD.encode(content)}]);
-            let answer = api.change(Method::POST, "/api/v1/imports", Some(&body)).await?.json()?;
-            for sum in ["imported", "known", "failed"] {
-                sums[sum] = (sums[sum].as_u64().unwrap_or(0) + answer[sum].as_u64().unwrap_or(0)).into();
-            }
-            items.extend(answer["items"].as_array().cloned().unwrap_or_default());
-            bar.inc(1);
+        let (mut items, mut sums) = (vec![], json!({}));
+        for part in parts(files) {
+            let files =
+                part.iter().map(|(name, content)| json!({"name": name, "content": STANDARD.encode(content)}));
+            let (count, files) = (part.len() as u64, files.collect::<Vec<_>>());
+            send(api, &common, "files", files.into(), &mut items, &mut sums).await?;
+            bar.inc(count);
+        }
+        if let Some(url) = &self.url {
+            send(api, &common, "url", url.as_str().into(), &mut items, &mut sums).await?;
         }
         bar.finish_and_clear();
         print(api.format(), items, sums)
@@ -114,6 +128,10 @@ impl Import {
         if !self.labels.is_empty() {
             body["labels"] = labels(&self.labels)?;
         }
+        if self.without_keys {
+            body["privateKeys"] = "ignore".into();
+        }
+        body["exportable"] = self.exportable.into();
         if let Some(file) = &self.password_file {
             let text = String::from_utf8(read_input(file)?)
                 .map_err(|_| Failure::Usage(format!("{file} is not text")))?;
@@ -147,7 +165,43 @@ fn files(given: &[String]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     Ok(files)
 }
 
-/// A line for each certificate, and one for each file in which something was not read.
+/// Has some files, or a server, imported; adds what became of it.
+async fn send(
+    api: &Api,
+    common: &Value,
+    what: &str,
+    value: Value,
+    items: &mut Vec<Value>,
+    sums: &mut Value,
+) -> Result<(), Failure> {
+    let mut body = common.clone();
+    body[what] = value;
+    let answer = api.change(Method::POST, "/api/v1/imports", Some(&body)).await?.json()?;
+    for sum in ["imported", "known", "answered", "keys", "failed"] {
+        sums[sum] = (sums[sum].as_u64().unwrap_or(0) + answer[sum].as_u64().unwrap_or(0)).into();
+    }
+    items.extend(answer["items"].as_array().cloned().unwrap_or_default());
+    Ok(())
+}
+
+/// Files that are sent together.
+fn parts(files: Vec<(String, Vec<u8>)>) -> Vec<Vec<(String, Vec<u8>)>> {
+    let (mut parts, mut bytes) = (vec![], 0);
+    for file in files {
+        let is_full = |part: &Vec<_>| part.len() >= MOST_FILES || bytes + file.1.len() > AT_ONCE;
+        if parts.last().is_none_or(is_full) {
+            parts.push(vec![]);
+            bytes = 0;
+        }
+        bytes += file.1.len();
+        if let Some(part) = parts.last_mut() {
+            part.push(file);
+        }
+    }
+    parts
+}
+
+/// A line for each certificate and each private key, and one for each file in which something was not read.
 fn print(format: Format, items: Vec<Value>, sums: Value) -> Result<(), Failure> {
     let mut rows = vec![];
     for item in &items {
@@ -167,8 +221,13 @@ fn print(format: Format, items: Vec<Value>, sums: Value) -> Result<(), Failure> 
             }
             rows.push(row);
         }
+        let keys = item["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for key in keys {
+            let subject = format!("private key {}", key["algorithm"].as_str().unwrap_or_default());
+            rows.push(json!({"file": file, "recognizedAs": kind, "subject": subject, "outcome": key["outcome"], "certificateId": key["keyId"]}));
+        }
         let problems = texts(&item["problems"], Some("detail"));
-        if certificates.is_empty() && problems.is_empty() {
+        if certificates.is_empty() && keys.is_empty() && problems.is_empty() {
             let remark = texts(&item["notes"], None).join("; ");
             rows.push(json!({"file": file, "recognizedAs": kind, "remark": remark}));
         }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use gateway::file_reader;
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::{failure::Failure, terminal};
@@ -34,7 +35,7 @@ impl ReadFile {
         }
         let mut input = vec![];
         _ = std::io::stdin().lock().read_to_end(&mut input); // what is cut off is answered with nothing
-        _ = std::io::stdout().lock().write_all(&gateway::file_reader::answer(&input));
+        _ = std::io::stdout().lock().write_all(&file_reader::answer(&input));
         ExitCode::SUCCESS
     }
 }
@@ -54,10 +55,7 @@ fn limit() -> Failure {
             return Failure::Other(format!("{resource:?} cannot be set: {error}"));
         }
     }
-    let program = match std::env::current_exe() {
-        Ok(program) => program,
-        Err(error) => return Failure::Other(error.to_string()),
-    };
-    let error = Command::new(program).args([gateway::file_reader::COMMAND, "--limited"]).exec();
+    let error =
+        Command::new(file_reader::PROGRAM).args([file_reader::COMMAND, "--limited"]).arg0("chancery").exec();
     Failure::Other(error.to_string())
 }

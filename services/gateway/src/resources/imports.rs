@@ -1,29 +1,32 @@
-//! `/imports`: certificates that others issued, out of whatever file they are in. A preview (`dryRun=true`) says what is in the
-//! files and what is known already; an import says what became of each. Private keys in the files are not kept.
+//! `/imports`: certificates that others issued, with their private keys, out of whatever file they are in. A preview
+//! (`dryRun=true`) says what is in the files and what would become of it; an import says what became of each.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod awaited;
+mod certificates;
+mod items;
+mod keys;
+mod live;
+mod report;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use std::collections::BTreeMap;
+
 use contracts::{
-    CertificateId, Code, DepartmentId, OrganizationId, Permission, Problem, SecretText, Timestamp, Violation,
-    id::Reference,
-    inventory::{
-        CertificateToImport, IMPORTED_AT_ONCE, IMPORTED_BYTES, ImportCertificates, ImportOutcome,
-        OperationMode,
-    },
-    x509::CertificateType,
+    CertificateId, CertificateRequestId, Code, DepartmentId, KeyId, OrganizationId, Permission, Problem,
+    SecretText, Timestamp, Violation, id::Reference, inventory::OperationMode, x509::CertificateType,
 };
 use http::StatusCode;
-use pki::{Certificate, file::Format};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
+use self::{certificates::Place, keys::Door};
+use super::key_files::file_bytes;
 use crate::{
     answer::Answer,
-    body::shown,
+    body::{self, shown},
     call::Call,
-    file_reader::{self, Fault, Found},
+    file_reader::Reading,
     operation::Operation,
     parameter::Header,
 };
@@ -34,12 +37,17 @@ const LARGEST: usize = 15 << 20;
 const MOST_FILES: usize = 100;
 const MOST_PASSPHRASES: usize = 16;
 
-/// Files to import, and what to record of each certificate in them.
+/// Files to import, what to record of each certificate in them, and what to do with private keys.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ImportFiles {
-    /// The files: PEM, DER, PKCS #7, PKCS #12, JKS, JCEKS, or a ZIP of such files. Their content tells, not their name.
+    /// The files, at least one unless there is a `url`: PEM, DER, PKCS #7, PKCS #12, JKS, JCEKS, or a ZIP of such files. Their content tells, not their name.
+    #[serde(default)]
     files: Vec<ImportFile>,
+    /// A server, whose certificates are taken as it presents them: `https://host:port`, or `host:port`; port 443 if none is given.
+    /// The host is the name that it is asked for (SNI).
+    #[serde(default)]
+    url: Option<String>,
     /// What may open them, tried in turn on whatever is locked.
     #[serde(default)]
     passphrases: Vec<SecretText>,
@@ -64,6 +72,23 @@ struct ImportFiles {
     /// A note for each.
     #[serde(default)]
     note: Option<String>,
+    /// What is done with private keys; `import` if missing.
+    #[serde(default)]
+    private_keys: PrivateKeys,
+    /// Whether imported private keys may ever be exported.
+    #[serde(default)]
+    exportable: bool,
+}
+
+/// What is done with private keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum PrivateKeys {
+    /// Those that belong to a certificate go into the keystore.
+    #[default]
+    Import,
+    /// None is kept.
+    Ignore,
 }
 
 /// One file.
@@ -73,7 +98,13 @@ struct ImportFile {
     /// Its name, to show.
     name: String,
     /// PEM as text, or the bytes in base64.
-    content: String,
+    #[serde(deserialize_with = "wiped")]
+    #[schemars(with = "String")]
+    content: Zeroizing<String>,
+}
+
+fn wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(deserializer).map(Zeroizing::new)
 }
 
 /// What became of an import.
@@ -84,7 +115,11 @@ struct ImportReport {
     imported: usize,
     /// Those that were known.
     known: usize,
-    /// The files of which something could not be read.
+    /// Those that certificate requests waited for.
+    answered: usize,
+    /// The private keys that it brought.
+    keys: usize,
+    /// The files of which something could not be read or imported.
     failed: usize,
     /// Each file, and each file of an archive.
     items: Vec<ImportItem>,
@@ -96,15 +131,15 @@ struct ImportReport {
 struct ImportItem {
     /// Its name; within an archive: `archive.zip: name`.
     file: String,
-    /// Its format: `pem`, `der`, `pkcs7`, `pkcs12`, `jks`, `jceks`, …; `null` if it could not be read.
+    /// Its format: `pem`, `der`, `pkcs7`, `pkcs12`, `jks`, `jceks`, …; `tls` for what a server presented; `null` if it could not be read.
     recognized_as: Option<String>,
     /// The certificates in it.
     certificates: Vec<ItemCertificate>,
-    /// The private keys in it, by their public halves. They are not kept.
+    /// The private keys in it, by their public halves.
     keys: Vec<ItemKey>,
     /// What is good to know.
     notes: Vec<String>,
-    /// What could not be read, and why.
+    /// What could not be read or imported, and why.
     problems: Vec<Violation>,
 }
 
@@ -112,7 +147,7 @@ struct ImportItem {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ItemCertificate {
-    /// As the inventory knows it; `null` in a preview.
+    /// As the inventory knows it; `null` in a preview, and if it is known where you may not see it.
     certificate_id: Option<CertificateId>,
     /// Its subject (RFC 4514).
     subject: String,
@@ -123,7 +158,23 @@ struct ItemCertificate {
     /// SHA-256 of its DER, hexadecimal.
     fingerprint_sha256: String,
     /// Whether this import brought it.
-    outcome: ImportOutcome,
+    outcome: CertificateOutcome,
+    /// The key of the keystore that it belongs to, if you may see it.
+    key_id: Option<KeyId>,
+    /// The certificate request that waited for it.
+    request_id: Option<CertificateRequestId>,
+}
+
+/// What became of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum CertificateOutcome {
+    /// It is known from now on; in a preview: it would be.
+    Imported,
+    /// It was known.
+    Known,
+    /// A certificate request waited for it, and got it.
+    Answered,
 }
 
 /// A private key of a file.
@@ -134,6 +185,28 @@ struct ItemKey {
     algorithm: String,
     /// SHA-256 of its public half, hexadecimal.
     spki_sha256: String,
+    /// What the file calls it.
+    alias: Option<String>,
+    /// As the keystore knows it; `null` in a preview, if it is not there, and if you may not see it.
+    key_id: Option<KeyId>,
+    /// What became of it.
+    outcome: KeyOutcome,
+}
+
+/// What became of a private key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum KeyOutcome {
+    /// The keystore has it from now on; in a preview: it would have it.
+    Imported,
+    /// The keystore had it.
+    Known,
+    /// It belongs to no certificate, in the files or here: it was not kept.
+    Unmatched,
+    /// It was not kept; a problem of the file says why.
+    Refused,
+    /// It was not kept, as was wanted.
+    Ignored,
 }
 
 /// The operations.
@@ -143,7 +216,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::post(
             "/api/v1/imports",
             "importCertificates",
-            "Import certificates from files; `dryRun=true` says what is in them and what is known already",
+            "Import certificates and their private keys from files; `dryRun=true` says what would become of what is in them",
         )
         .needs(Permission::CertificateWrite)
         .sensitive()
@@ -161,25 +234,39 @@ pub fn operations() -> Vec<Operation> {
     ]
 }
 
-async fn import(call: Call) -> Result<Answer, Problem> {
-    let wanted: ImportFiles = call.json()?;
-    check(&wanted)?;
+async fn import(mut call: Call) -> Result<Answer, Problem> {
+    let mut wanted: ImportFiles = call.json()?;
+    body::wipe(std::mem::take(&mut call.body));
+    let (files, passphrases) = (std::mem::take(&mut wanted.files), std::mem::take(&mut wanted.passphrases));
+    check(&wanted, files.len(), passphrases.len())?;
+    let place = Place::of(&call, &wanted).await?;
+    let mut reading = Reading::begin(place.there.tenant).await?;
+    let door = Door::of(&call, &place.there, &wanted).await;
     let mut items = vec![];
-    for file in &wanted.files {
-        let name = shown(&file.name);
-        let found = file_reader::read(&bytes(&file.content), &wanted.passphrases).await?;
-        add(&mut items, name, found);
+    for file in &files {
+        let bytes = Zeroizing::new(file_bytes(&file.content));
+        let found = reading.read(&bytes, &passphrases, door.seal_to()).await?;
+        items::add(&mut items, shown(&file.name), found);
     }
-    let (outcomes, position, replayed) = bring(&call, &wanted, &items).await?;
-    let report = report(items, &outcomes);
-    Ok(call.written(Answer::json(StatusCode::OK, &report)?, position, 0, replayed))
+    drop((files, passphrases));
+    if let Some(url) = &wanted.url {
+        live::add(&call, url, &mut reading, &mut items).await?;
+    }
+    let keys = keys::bring(&call, &place.there, &wanted, door, &items).await?;
+    let answered = awaited::answer(&call, &place.there, &items).await?;
+    let certificates = certificates::bring(&call, &place, &wanted, &items, &answered).await?;
+    let position = keys.position.max(answered.position).max(certificates.position);
+    let report = report::of(items, &keys, &answered, &certificates);
+    Ok(call.written(Answer::json(StatusCode::OK, &report)?, position, 0, certificates.replayed))
 }
 
-fn check(wanted: &ImportFiles) -> Result<(), Problem> {
-    let counts = [
-        ("#/files", wanted.files.len(), MOST_FILES),
-        ("#/passphrases", wanted.passphrases.len(), MOST_PASSPHRASES),
-    ];
+fn check(wanted: &ImportFiles, files: usize, passphrases: usize) -> Result<(), Problem> {
+    if files == 0 && wanted.url.is_none() {
+        let words = "there is nothing to import: name files, or the url of a server";
+        let violation = Violation::at("#/files", "required", words);
+        return Err(Problem::new(Code::ValidationFailed, words).with_errors(vec![violation]));
+    }
+    let counts = [("#/files", files, MOST_FILES), ("#/passphrases", passphrases, MOST_PASSPHRASES)];
     let errors: Vec<Violation> = counts
         .into_iter()
         .filter(|(_, count, most)| count > most)
@@ -193,178 +280,12 @@ fn check(wanted: &ImportFiles) -> Result<(), Problem> {
     Err(Problem::new(Code::ValidationFailed, "too much at once").with_errors(errors))
 }
 
-/// Text with armour is the file; other text is its base64, unless it is none.
-fn bytes(content: &str) -> Vec<u8> {
-    if content.contains("-----BEGIN ") {
-        return content.as_bytes().to_vec();
-    }
-    let compact: String = content.split_ascii_whitespace().collect();
-    STANDARD.decode(compact).unwrap_or_else(|_| content.as_bytes().to_vec())
-}
-
-/// A file with the certificates that were read from it.
-struct Item {
-    file: String,
-    format: Option<Format>,
-    certificates: Vec<(String, Certificate)>,
-    keys: Vec<ItemKey>,
-    notes: Vec<String>,
-    faults: Vec<Fault>,
-}
-
-/// Adds a file, or each file of an archive.
-fn add(items: &mut Vec<Item>, file: String, found: Result<Found, Fault>) {
-    let name = file.rsplit_once(": ").map_or(file.as_str(), |(_, inner)| inner);
-    let found = match found {
-        Ok(found) => found,
-        Err(fault) => {
-            let faults = vec![fault.about(name)];
-            items.push(Item {
-                file,
-                format: None,
-                certificates: vec![],
-                keys: vec![],
-                notes: vec![],
-                faults,
-            });
-            return;
-        }
-    };
-    if found.format == Format::Zip {
-        for member in found.members {
-            add(items, format!("{file}: {}", member.name), member.found);
-        }
-        return;
-    }
-    let mut notes = found.notes;
-    if !found.keys.is_empty() {
-        notes.push("private keys are not imported: none was kept".to_owned());
-    }
-    if found.requests > 0 {
-        notes.push(format!("{} certificate signing request(s) were ignored", found.requests));
-    }
-    let read = |text: String| {
-        let certificate = Certificate::read_der(&STANDARD.decode(&text).ok()?).ok()?;
-        Some((text, certificate))
-    };
-    items.push(Item {
-        file,
-        format: Some(found.format),
-        certificates: found.certificates.into_iter().filter_map(read).collect(),
-        keys: found
-            .keys
-            .into_iter()
-            .map(|key| ItemKey { algorithm: key.algorithm, spki_sha256: key.spki_sha256 })
-            .collect(),
-        notes,
-        faults: found.faults,
-    });
-}
-
-type Outcomes = HashMap<String, (Option<CertificateId>, ImportOutcome)>;
-
-/// Has each certificate brought in once, part by part. A part is one command, so that a repeat with the same key finds it.
-async fn bring(call: &Call, wanted: &ImportFiles, items: &[Item]) -> Result<(Outcomes, i64, bool), Problem> {
-    let context = call.context()?;
-    let (mut outcomes, mut position, mut replayed) = (HashMap::new(), 0, true);
-    for (number, part) in parts(items).into_iter().enumerate() {
-        let (fingerprints, certificates): (Vec<_>, Vec<_>) = part.into_iter().unzip();
-        let command = ImportCertificates {
-            organization: wanted.organization.clone(),
-            department: wanted.department.clone(),
-            certificate_type: wanted.certificate_type,
-            mode: wanted.mode,
-            labels: wanted.labels.clone(),
-            owner: wanted.owner.clone(),
-            note: wanted.note.clone(),
-            certificates,
-        };
-        let step = context.step(&format!("import/{number}"));
-        if call.query.flag("dryRun") {
-            let tried = call.gateway.bus.dry_run(&step, &command).await?;
-            let new: HashSet<String> = tried.changes.into_iter().map(|change| change.pointer).collect();
-            for (at, fingerprint) in fingerprints.into_iter().enumerate() {
-                let is_new = new.contains(&format!("/certificates/{at}"));
-                let outcome = if is_new { ImportOutcome::Imported } else { ImportOutcome::Known };
-                outcomes.insert(fingerprint, (None, outcome));
-            }
-            continue;
-        }
-        let reply = call.gateway.bus.call(&step, &command).await?;
-        (position, replayed) = (position.max(reply.position), replayed && reply.replayed);
-        for (fingerprint, result) in fingerprints.into_iter().zip(reply.result.results) {
-            outcomes.insert(fingerprint, (Some(result.certificate_id), result.outcome));
-        }
-    }
-    Ok((outcomes, position, replayed))
-}
-
-/// The certificates with their fingerprints, each once, in parts that a command takes. There is always a first part: it
-/// says whether the caller may import at all.
-fn parts(items: &[Item]) -> Vec<Vec<(String, CertificateToImport)>> {
-    let (mut parts, mut bytes, mut seen) = (vec![vec![]], 0, HashSet::new());
-    for item in items {
-        for (text, certificate) in &item.certificates {
-            let fingerprint = certificate.sha256();
-            if !seen.insert(fingerprint.clone()) {
-                continue;
-            }
-            let is_full =
-                |part: &Vec<_>| part.len() >= IMPORTED_AT_ONCE || bytes + text.len() > IMPORTED_BYTES;
-            if parts.last().is_none_or(is_full) {
-                parts.push(vec![]);
-                bytes = 0;
-            }
-            bytes += text.len();
-            let one = CertificateToImport { certificate: text.clone(), file: Some(item.file.clone()) };
-            if let Some(part) = parts.last_mut() {
-                part.push((fingerprint, one));
-            }
-        }
-    }
-    parts
-}
-
-fn report(items: Vec<Item>, outcomes: &Outcomes) -> ImportReport {
-    let count = |wanted| outcomes.values().filter(|(_, outcome)| *outcome == wanted).count();
-    let (imported, known) = (count(ImportOutcome::Imported), count(ImportOutcome::Known));
-    let items: Vec<ImportItem> = items.into_iter().map(|item| shown_item(item, outcomes)).collect();
-    let failed = items.iter().filter(|item| !item.problems.is_empty()).count();
-    ImportReport { imported, known, failed, items }
-}
-
-fn shown_item(item: Item, outcomes: &Outcomes) -> ImportItem {
-    let certificates = item.certificates.iter().map(|(_, certificate)| {
-        let fingerprint_sha256 = certificate.sha256();
-        let (certificate_id, outcome) =
-            outcomes.get(&fingerprint_sha256).copied().unwrap_or((None, ImportOutcome::Known));
-        ItemCertificate {
-            certificate_id,
-            subject: certificate.subject(),
-            issuer: certificate.issuer(),
-            not_after: certificate.not_after(),
-            fingerprint_sha256,
-            outcome,
-        }
-    });
-    ImportItem {
-        recognized_as: item.format.and_then(|format| Some(json!(format).as_str()?.to_owned())),
-        certificates: certificates.collect(),
-        file: item.file,
-        keys: item.keys,
-        notes: item.notes,
-        problems: item
-            .faults
-            .into_iter()
-            .map(|fault| Violation::at("#/files", fault.code, fault.detail))
-            .collect(),
-    }
-}
-
 fn example() -> Value {
-    json!({"imported": 1, "known": 0, "failed": 0, "items": [{"file": "shop.pem", "recognizedAs": "pem",
+    json!({"imported": 1, "known": 0, "answered": 0, "keys": 1, "failed": 0, "items": [{"file": "shop.p12", "recognizedAs": "pkcs12",
         "certificates": [{"certificateId": "crt_01jdp4q2x8f7mb3v5kz6n9w0ae", "subject": "CN=shop.example.com",
             "issuer": "CN=Example CA", "notAfter": "2027-02-19T08:59:59Z", "fingerprintSha256": "9b1e0c57…",
+            "outcome": "imported", "keyId": "key_01jdp4q2x8f7mb3v5kz6n9w0ae", "requestId": null}],
+        "keys": [{"algorithm": "rsa_2048", "spkiSha256": "77aa41d2…", "alias": "shop", "keyId": "key_01jdp4q2x8f7mb3v5kz6n9w0ae",
             "outcome": "imported"}],
-        "keys": [], "notes": ["the issuer's certificate 'CN=Example CA' is not in the file"], "problems": []}]})
+        "notes": ["the issuer's certificate 'CN=Example CA' is not in the file"], "problems": []}]})
 }

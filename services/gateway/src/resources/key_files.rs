@@ -1,19 +1,21 @@
 //! Private keys as files: brought, sealed to the keystore before they are sent on, and taken out, encrypted by it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bus::{Context, Reply};
+use bus::Context;
 use contracts::{
-    CertificateId, Code, CredentialId, KeyId, KeyText, Permission, Problem, SecretText,
+    CertificateId, Code, CredentialId, KeyId, KeyText, Permission, Problem, SecretText, Violation,
     inventory::CertificateView,
     keystore::{
-        BeginKeyImport, BroughtKey, ExportKey, ExportedKey, ImportKey, KeyFormat, KeyImportOffer, KeyView,
+        BeginKeyImport, ExportKey, ExportedKey, ImportKey, KeyFormat, KeyImportOffer, KeyView, SealedSecret,
     },
 };
 use http::StatusCode;
-use runtime::sealed::{self, OneTimeKey, Purpose};
+use pki::file::Format;
+use runtime::sealed::OneTimeKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use zeroize::Zeroizing;
 
 use super::{
     certificates::CERTIFICATES,
@@ -21,7 +23,14 @@ use super::{
     keys::{self, KEYS},
 };
 use crate::{
-    answer::Answer, call::Call, operation::Operation, position, reach::Reach, read, representation,
+    answer::Answer,
+    body,
+    call::Call,
+    file_reader::{Fault, Found, Reading, SealTo},
+    operation::Operation,
+    position,
+    reach::Reach,
+    read, representation,
     select::Value,
 };
 
@@ -134,24 +143,76 @@ fn exports(operation: Operation) -> Operation {
         ])
 }
 
-async fn import(call: Call) -> Result<Answer, Problem> {
+async fn import(mut call: Call) -> Result<Answer, Problem> {
     let KeyFile { key, passphrase, exportable, label } = call.json()?;
+    body::wipe(std::mem::take(&mut call.body));
     let context = call.context()?;
-    let beginning = Context { if_version: None, ..context.step("offer") };
-    let offer: Reply<KeyImportOffer> = call.gateway.bus.call(&beginning, &BeginKeyImport {}).await?;
-    let KeyImportOffer { id, public_key, ticket, .. } = offer.result;
-    let brought = serde_json::to_vec(&BroughtKey { key, passphrase }).map_err(|_| Problem::internal())?;
-    let brought = zeroize::Zeroizing::new(brought);
-    let sealed = sealed::seal_for(Purpose::Upload, &public_key, context.tenant, id, &brought);
-    let sealed = sealed.map_err(|error| {
-        tracing::error!(%error, "a private key cannot be sealed");
-        Problem::internal()
-    })?;
-    let command = ImportKey { ticket, sealed, exportable, label };
+    let offer = offer(&call, &context).await?;
+    let file = Zeroizing::new(file_bytes(key.reveal()));
+    let seal_to = SealTo::offered(&offer, context.tenant);
+    let passphrases: Vec<SecretText> = passphrase.into_iter().collect();
+    let mut reading = Reading::begin(context.tenant).await?;
+    let found = reading.read(&file, &passphrases, Some(&seal_to)).await?;
+    let sealed = only_key(found)?;
+    drop(reading);
+    let command = ImportKey { ticket: offer.ticket, sealed, exportable, label };
     call.send_in(context, command, |key, _| {
         Ok(Answer::json(StatusCode::CREATED, &key)?.located(&format!("/api/v1/keys/{}", key.id)))
     })
     .await
+}
+
+/// A one-time key of the keystore to seal private keys of the context's organization to.
+pub(super) async fn offer(call: &Call, context: &Context) -> Result<KeyImportOffer, Problem> {
+    let beginning = Context { if_version: None, ..context.step("offer") };
+    Ok(call.gateway.bus.call(&beginning, &BeginKeyImport {}).await?.result)
+}
+
+/// Text with armour is the file; other text is its base64, unless it is none.
+pub(super) fn file_bytes(content: &str) -> Vec<u8> {
+    if content.contains("-----BEGIN ") {
+        return content.as_bytes().to_vec();
+    }
+    let mut compact = Zeroizing::new(String::with_capacity(content.len()));
+    compact.extend(content.split_ascii_whitespace());
+    STANDARD.decode(compact.as_bytes()).unwrap_or_else(|_| content.as_bytes().to_vec())
+}
+
+/// The one key of a key file, sealed. Errors: `validation_failed`, `wrong_passphrase`; each about `#/key`.
+fn only_key(found: Result<Found, Fault>) -> Result<SealedSecret, Problem> {
+    let refused = |fault: Fault| {
+        let code = match fault.code.as_str() {
+            "wrong_passphrase" | "passphrase_needed" => Code::WrongPassphrase,
+            _ => Code::ValidationFailed,
+        };
+        let violation = Violation::at("#/key", fault.code, fault.detail.clone());
+        Problem::new(code, fault.detail).with_errors(vec![violation])
+    };
+    let mut found = found.map_err(refused)?;
+    let wrong = match (found.format, found.keys.len()) {
+        (Format::Pem | Format::PrivateKey, 1) => None,
+        (Format::Pem | Format::PrivateKey, 0) => {
+            let none =
+                Fault { code: "key_missing".to_owned(), detail: "the file holds no private key".to_owned() };
+            Some(found.faults.into_iter().next().unwrap_or(none))
+        }
+        (Format::Pem | Format::PrivateKey, several) => Some(Fault {
+            code: "key_missing".to_owned(),
+            detail: format!(
+                "the file holds {several} private keys; import it as a file of certificates and keys"
+            ),
+        }),
+        (other, _) => Some(Fault {
+            code: "file_format_unsupported".to_owned(),
+            detail: format!(
+                "the file is {other}, no private key; import it as a file of certificates and keys"
+            ),
+        }),
+    };
+    match wrong {
+        Some(fault) => Err(refused(fault)),
+        None => found.keys.pop().and_then(|key| key.sealed).ok_or_else(Problem::internal),
+    }
 }
 
 async fn export_key(call: Call) -> Result<Answer, Problem> {

@@ -28,7 +28,7 @@ pub struct Requests;
 
 impl Projection for Requests {
     const NAME: &'static str = "certificate_request";
-    const VERSION: i32 = 5;
+    const VERSION: i32 = 6;
     const CATEGORIES: &'static [&'static str] = &["certificate_request", "issuance"];
     const TABLES: &'static [&'static str] = &["certificate_request"];
 
@@ -43,11 +43,12 @@ impl Projection for Requests {
                department uuid, certificate_type text, requested_by uuid,
                common_name text, labels jsonb not null, document jsonb not null,
                version int not null, decision text, reason text, problem jsonb,
-               missing jsonb,
+               missing jsonb, awaited_spki text,
                issuance uuid, ca_id uuid, serial text, intended_at timestamptz, completed_at timestamptz, withheld_at timestamptz);
              create index on {table} (organization, created_at, id);
              create index on {table} (intended_at) where completed_at is null and withheld_at is null;
-             create index on {table} (decision) where decision is not null;"
+             create index on {table} (decision) where decision is not null;
+             create index on {table} (awaited_spki) where awaited_spki is not null;"
         )
     }
 
@@ -67,7 +68,7 @@ impl Projection for Requests {
                 name: "certificate_request",
                 select: format!(
                     "select id, organization, version, created_at, {status} as status, source, profile_id, completed_at is null and withheld_at is null as unfinished,
-                       certificate_id, key_id, department, certificate_type, requested_by, common_name, labels,
+                       certificate_id, key_id, department, certificate_type, requested_by, common_name, labels, awaited_spki,
                        document || jsonb_build_object('status', {status}, 'version', version, 'reason', reason,
                          'problem', problem, 'missing', missing) as document from {table}"
                 ),

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use contracts::signer::CertificateRequestEvent;
 use deadpool_postgres::Transaction;
 use eventlog::Recorded;
+use pki::csr::CertificationRequest;
 use runtime::projection::{Generation, ProjectionError};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -22,6 +24,8 @@ pub struct Progress {
     pub problem: Option<String>,
     /// What is missing of a chain, JSON; `null` once nothing is.
     pub missing: Option<String>,
+    /// The public key of the CSR that a CA outside was given: SHA-256, hexadecimal.
+    pub awaited_spki: Option<String>,
     pub issuance: Option<Uuid>,
     pub ca_id: Option<Uuid>,
     pub serial: Option<String>,
@@ -59,7 +63,10 @@ impl Progress {
                 self.key = Some(event.key_id.to_string());
             }
             CertificateRequestEvent::CsrMailWanted(_) => self.version = recorded.version,
-            CertificateRequestEvent::CsrMade(_) => self.decide(recorded, "awaiting_certificate", None, None),
+            CertificateRequestEvent::CsrMade(event) => {
+                self.decide(recorded, "awaiting_certificate", None, None);
+                self.awaited_spki = spki_sha256(&event.csr);
+            }
             CertificateRequestEvent::CertificateReceived(event) => {
                 self.decide(recorded, "awaiting_certificate", None, None);
                 self.missing = Some(json("certificate_request.certificate_received", &event.missing)?);
@@ -87,6 +94,12 @@ impl Progress {
     }
 }
 
+/// SHA-256 of the public key of a CSR, hexadecimal.
+fn spki_sha256(csr: &str) -> Option<String> {
+    let csr = CertificationRequest::read_der(&BASE64_STANDARD.decode(csr).ok()?).ok()?;
+    Some(hex::encode(pki::spki::spki_sha256(csr.spki())))
+}
+
 /// Requests with what the same batch tells of them.
 pub async fn insert(
     transaction: &Transaction<'_>,
@@ -99,17 +112,18 @@ pub async fn insert(
     let sql = format!(
         "insert into {} (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
            key_id, department, certificate_type, requested_by, common_name, labels, document, issuance, ca_id, serial,
-           intended_at, completed_at, withheld_at, version, decision, reason, problem, missing)
+           intended_at, completed_at, withheld_at, version, decision, reason, problem, missing, awaited_spki)
          select id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
            key_id, department, certificate_type, requested_by, common_name, labels::jsonb, document::jsonb, issuance,
-           ca_id, serial, intended_at, completed_at, withheld_at, greatest(1, version), decision, reason, problem::jsonb, missing::jsonb
+           ca_id, serial, intended_at, completed_at, withheld_at, greatest(1, version), decision, reason, problem::jsonb, missing::jsonb,
+           awaited_spki
          from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[], $7::uuid[],
              $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::text[], $15::text[],
              $16::uuid[], $17::uuid[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[],
-             $22::int[], $23::text[], $24::text[], $25::text[], $26::text[])
+             $22::int[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[])
            as u (id, organization, created_at, command_id, operation, source, profile_id, certificate_id,
              key_id, department, certificate_type, requested_by, common_name, labels, document, issuance, ca_id, serial,
-             intended_at, completed_at, withheld_at, version, decision, reason, problem, missing)
+             intended_at, completed_at, withheld_at, version, decision, reason, problem, missing, awaited_spki)
          on conflict (id) do nothing",
         generation.table("certificate_request")
     );
@@ -152,6 +166,7 @@ pub async fn insert(
                 &column!(progress.reason),
                 &column!(progress.problem),
                 &column!(progress.missing),
+                &column!(progress.awaited_spki),
             ],
         )
         .await?;
@@ -176,12 +191,12 @@ pub async fn update(
            document = case when u.key is null then t.document else t.document || jsonb_build_object('keyId', u.key) end,
            version = greatest(u.version, t.version), decision = coalesce(u.decision, t.decision),
            reason = coalesce(u.reason, t.reason), problem = coalesce(u.problem::jsonb, t.problem),
-           missing = coalesce(u.missing::jsonb, t.missing)
+           missing = coalesce(u.missing::jsonb, t.missing), awaited_spki = coalesce(u.awaited_spki, t.awaited_spki)
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[],
              $7::timestamptz[], $8::uuid[], $9::text[], $10::int[], $11::text[], $12::text[], $13::text[],
-             $14::text[])
+             $14::text[], $15::text[])
            as u (id, issuance, ca_id, serial, intended_at, completed_at, withheld_at, key_id, key, version, decision,
-             reason, problem, missing)
+             reason, problem, missing, awaited_spki)
          where t.id = u.id",
         generation.table("certificate_request")
     );
@@ -210,6 +225,7 @@ pub async fn update(
                 &column!(reason),
                 &column!(problem),
                 &column!(missing),
+                &column!(awaited_spki),
             ],
         )
         .await?;
