@@ -9,8 +9,8 @@ use contracts::{
     keystore::{
         BeginKeyImport, DestroyKey, DestroyMailCredential, DestroySignInCredential, ExportKey, GenerateCaKey,
         GenerateKey, GenerateRequestKey, ImportKey, KeepMailCredential, KeepSignInCredential, KeyEvent,
-        KeyPurpose, MarkKeyCompromised, RotateMasterKey, SignCaCertificate, SignCertificate, SignCheckpoint,
-        SignCsr, SignSelfSigned, SignedCheckpoint, UseMailCredential, UseSignInCredential,
+        KeyPurpose, MarkKeyCompromised, RotateMasterKey, SignBuiltCsr, SignCaCertificate, SignCertificate,
+        SignCheckpoint, SignCsr, SignSelfSigned, SignedCheckpoint, UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
 };
@@ -222,6 +222,7 @@ async fn open(context: &ServiceContext, source: &Arc<Source>, folds: Folds) -> R
         guard: guard.clone(),
         facts: facts::start(pool.clone(), context.clock.clone(), guard),
         reader: context.reader.clone(),
+        keys: context.repository(1_000),
         journal: journal::open(pool.clone()),
         production: context.config.server.production,
         pool,
@@ -334,6 +335,7 @@ impl Keystore {
             SignCertificate => signing.certificate,
             SignSelfSigned => signing.self_signed,
             SignCsr => signing.csr,
+            SignBuiltCsr => signing.built_csr,
             SignCaCertificate => signing.ca_certificate,
         }
         bus.serve::<SignCheckpoint, _, _, _>(move |context, command| {
