@@ -431,6 +431,8 @@ pub fn log_events() -> Vec<(&'static str, i16, Value)> {
     );
     let reason = "moved to another server";
     push(&mut all, k::KeyEvent::from(k::KeyExported { format: k::KeyFormat::Pkcs12, reason: reason.into() }));
+    let subject = "CN=shop.example.com".to_owned();
+    push(&mut all, k::KeyEvent::from(k::KeyCsrSigned { subject, sans: sans(), with_challenge: true }));
     let reason = "found in a public repository";
     push(
         &mut all,

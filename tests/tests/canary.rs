@@ -13,7 +13,7 @@ use std::{
 use chancery_tests::{
     canary::{Canary, Search, of_keystore},
     observed::jetstream,
-    subscriber::p256,
+    subscriber::{openssl, p256},
     tool::run_with,
     world::{Mode, World, eventually},
 };
@@ -24,6 +24,9 @@ use testkit::{OtlpReceiver, environment};
 
 const ALGORITHMS: [&str; 7] =
     ["rsa_2048", "rsa_3072", "rsa_4096", "ecdsa_p256", "ecdsa_p384", "ecdsa_p521", "ed25519"];
+
+/// A challenge password, as long as what is searched for at a time.
+const CHALLENGE: &str = "xq7Wm2Zr9Lk4Vt8c";
 
 /// What was written or is kept somewhere, under the name of the place.
 type Place = (String, Vec<u8>);
@@ -50,6 +53,11 @@ async fn no_key_lies_outside_the_keystore(mode: Mode) {
     let note = json!({"csr": p256("note.example.com").pem, "note": sent});
     _ = world.api().post("/api/v1/certificate-requests", &note).await.expect(422);
 
+    // A challenge password stands in the CSR that goes out, and nowhere here.
+    let made = json!({"subject": {"commonName": "challenge.example.com"}, "challengePassword": CHALLENGE});
+    let made = world.api().post("/api/v1/csrs", &made).await.expect(201).json();
+    assert!(openssl(&["req", "-noout", "-text"], made["csr"].as_str().unwrap()).contains(CHALLENGE));
+
     let keys = of_keystore(&world).await;
     assert!(keys.len() > 2 * ALGORITHMS.len(), "{}", keys.len());
     let (_, sent) = x509_parser::pem::parse_x509_pem(sent.as_bytes()).unwrap();
@@ -67,7 +75,9 @@ async fn no_key_lies_outside_the_keystore(mode: Mode) {
     let memories = if mode == Mode::ProcessPerService { memories(&world) } else { vec![] };
     let search = Search::private(&written);
     let search_master = Search::new([("the master key", master.as_slice())]);
+    let search_challenge = Search::new([("the challenge password", CHALLENGE.as_bytes())]);
     for (place, content) in &written_places {
+        assert!(search_challenge.found(content).is_empty(), "the challenge password lies in {place}");
         assert!(search.found(content).is_empty(), "in {place} lie {:?}", search.found(content));
         assert!(search_master.found(content).is_empty(), "the master key lies in {place}");
     }

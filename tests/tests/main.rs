@@ -15,6 +15,7 @@ mod compatible;
 mod compose;
 mod compromised_keys;
 mod crash_points;
+mod csr_service;
 mod csr_shapes;
 mod dashboard;
 mod dependencies;

@@ -2,9 +2,11 @@
 
 mod compromised;
 mod credential;
+mod csr;
 mod master_key;
 pub use compromised::*;
 pub use credential::*;
+pub use csr::*;
 pub use master_key::*;
 mod transfer;
 pub use transfer::*;
@@ -112,6 +114,7 @@ events! {
         Generated(KeyGenerated) = "key.generated" v 1,
         Imported(KeyImported) = "key.imported" v 1,
         Exported(KeyExported) = "key.exported" v 1,
+        CsrSigned(KeyCsrSigned) = "key.csr_signed" v 1,
         Compromised(KeyCompromised) = "key.compromised" v 1,
         Destroyed(KeyDestroyed) = "key.destroyed" v 1,
     }

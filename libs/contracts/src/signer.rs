@@ -4,6 +4,7 @@
 
 mod ca;
 mod certificate_request;
+mod csr;
 mod guarded_act;
 mod issuance;
 mod manual;
@@ -23,6 +24,7 @@ pub use certificate_request::{
     CertificateRequestView, IssuedCertificate, RequestIdentity, RequestSource, RequestStatus,
     SubmitCertificateRequest,
 };
+pub use csr::{BuildCsr, BuiltCsr};
 pub use guarded_act::{
     ActDone, ActDropped, ActFailed, ActHeld, GuardedActEvent, act_stream, approved_command,
 };

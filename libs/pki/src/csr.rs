@@ -179,6 +179,8 @@ pub struct RequestedExtensions {
     pub other_usages: Vec<String>,
     /// Basic constraints with `CA:TRUE`.
     pub is_ca: bool,
+    /// Whether there is a challenge password (RFC 2985 §5.4.1). Which one is not read.
+    pub challenge_password: bool,
 }
 
 impl CertificationRequest {
@@ -343,10 +345,12 @@ type Requested = (Option<Vec<SubjectAltName>>, RequestedExtensions);
 
 fn requested_extensions(attributes: &[u8]) -> Result<Requested, CsrError> {
     let mut attributes = Reader::new(attributes);
-    let mut request = None;
+    let (mut request, mut challenge_password) = (None, false);
     while !attributes.is_empty() {
         let mut attribute = attributes.sequence()?;
-        let is_request = attribute.expect(tag::OID)?.value == oid::EXTENSION_REQUEST.as_bytes();
+        let kind = attribute.expect(tag::OID)?.value;
+        let is_request = kind == oid::EXTENSION_REQUEST.as_bytes();
+        challenge_password |= kind == oid::CHALLENGE_PASSWORD.as_bytes();
         let mut values = attribute.enter(tag::SET)?;
         attribute.finish()?;
         if is_request {
@@ -363,7 +367,7 @@ fn requested_extensions(attributes: &[u8]) -> Result<Requested, CsrError> {
     let basic_constraints = only(&extensions, oid::BASIC_CONSTRAINTS, "basic constraints extension")?;
 
     let sans = san.map(san::read).transpose().map_err(CsrError::San)?;
-    let mut requested = RequestedExtensions::default();
+    let mut requested = RequestedExtensions { challenge_password, ..RequestedExtensions::default() };
     if let Some(value) = key_usage {
         let (usages, others) =
             extension::read_key_usage(value).map_err(|_| CsrError::Extension("key usage"))?;

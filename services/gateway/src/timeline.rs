@@ -3,6 +3,7 @@
 use contracts::{
     Event, EventId, OperationId, Problem, Timestamp, TraceParent,
     directory::ApprovalEvent,
+    keystore::KeyEvent,
     signer::{ApprovalNeed, CertificateRequestEvent},
 };
 use eventlog::Recorded;
@@ -135,6 +136,13 @@ fn told(recorded: &Recorded) -> Option<String> {
             | CertificateRequestEvent::CsrIntended(_) => None,
         };
     }
+    if recorded.category == KeyEvent::CATEGORY {
+        let KeyEvent::CsrSigned(signed) = KeyEvent::from_payload(kind, schema, payload).ok()? else {
+            return None;
+        };
+        let names: Vec<_> = signed.sans.iter().map(ToString::to_string).collect();
+        return Some(format!("The key signed a CSR of '{}' for {}.", signed.subject, names.join(", ")));
+    }
     if recorded.category != ApprovalEvent::CATEGORY {
         return None;
     }
@@ -181,6 +189,7 @@ fn summary(kind: &str) -> String {
         "notification.given_up" => "It is not tried again.",
         "notification.requeued" => "Somebody had it sent again.",
         "key.generated" => "The key was generated in the keystore.",
+        "key.csr_signed" => "The key signed a CSR.",
         "key.destroyed" => "The key was destroyed.",
         "master_key.rotation_begun" => "A new master key takes the place of the one before.",
         "master_key.rotated" => {

@@ -127,6 +127,7 @@ pub fn translate(recorded: &Recorded) -> Result<Option<Translated>, EventError> 
                 let exported = public::KeyExported { key_id, format: e.format, reason: e.reason };
                 told(key_id.to_string(), P::KeyExported(exported))
             }
+            KeyEvent::CsrSigned(_) => None,
             KeyEvent::Compromised(e) => {
                 let key_id = KeyId(stream);
                 let compromised =

@@ -48,6 +48,7 @@ fn ids_are_a_verb_and_a_noun_and_stand_once() {
         "destroy",
         "generate",
         "submit",
+        "build",
         "receive",
         "mail",
         "evaluate",

@@ -98,7 +98,7 @@ async fn kept(reader: &Reader) -> Result<BTreeMap<KeyId, (OrganizationId, KeyGen
                 KeyEvent::Destroyed(_) => {
                     kept.remove(&KeyId(recorded.stream));
                 }
-                KeyEvent::Exported(_) | KeyEvent::Compromised(_) => {}
+                KeyEvent::Exported(_) | KeyEvent::CsrSigned(_) | KeyEvent::Compromised(_) => {}
             }
         }
     }

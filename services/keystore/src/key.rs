@@ -3,7 +3,8 @@
 use contracts::{
     Code, Problem, Timestamp,
     keystore::{
-        KeyCompromised, KeyDestroyed, KeyEvent, KeyExported, KeyGenerated, KeyImported, KeyPurpose, KeyStatus,
+        KeyCompromised, KeyCsrSigned, KeyDestroyed, KeyEvent, KeyExported, KeyGenerated, KeyImported,
+        KeyPurpose, KeyStatus,
     },
 };
 use runtime::aggregate::Aggregate;
@@ -33,6 +34,8 @@ pub enum Command {
     Import(Box<KeyGenerated>),
     /// Record that it goes out.
     Export(KeyExported),
+    /// Record that it signed a CSR.
+    SignCsr(KeyCsrSigned),
     /// Let it sign nothing any more: others know it.
     Compromise(KeyCompromised),
     /// Destroy it.
@@ -98,13 +101,16 @@ impl Aggregate for Key {
             }
             (Self::Active(_), Command::Import(_)) => return Err(Refusal::AlreadyGenerated),
             (Self::Compromised(_), Command::Import(_)) => return Err(Refusal::Ended),
-            (Self::Absent, Command::Export(_)) => return Err(Refusal::NotGenerated),
+            (Self::Absent, Command::Export(_) | Command::SignCsr(_)) => return Err(Refusal::NotGenerated),
+            (Self::Active(_), Command::SignCsr(signed)) => vec![signed.into()],
             (Self::Active(key), Command::Export(export)) => match &key.token {
                 Some(token) => return Err(Refusal::InToken(token.clone())),
                 None if key.exportable && key.purpose == KeyPurpose::EndEntity => vec![export.into()],
                 None => return Err(Refusal::NotExportable),
             },
-            (Self::Compromised(_) | Self::Destroyed(_), Command::Export(_)) => return Err(Refusal::Ended),
+            (Self::Compromised(_) | Self::Destroyed(_), Command::Export(_) | Command::SignCsr(_)) => {
+                return Err(Refusal::Ended);
+            }
             (Self::Absent, Command::Destroy { .. }) => return Err(Refusal::NotGenerated),
             (Self::Absent, Command::Compromise(_)) => return Err(Refusal::NotGenerated),
             (Self::Active(_), Command::Compromise(why)) => vec![why.into()],
@@ -126,7 +132,7 @@ impl Aggregate for Key {
         match event {
             KeyEvent::Generated(key) => Self::Active(Box::new(key)),
             KeyEvent::Imported(imported) => Self::Active(Box::new(imported.key)),
-            KeyEvent::Exported(_) => self,
+            KeyEvent::Exported(_) | KeyEvent::CsrSigned(_) => self,
             KeyEvent::Compromised(_) => match self {
                 Self::Active(key) | Self::Compromised(key) => Self::Compromised(key),
                 other @ (Self::Absent | Self::Destroyed(_)) => other, // never recorded: `decide` refuses

@@ -3,7 +3,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `begin_key_import` `import_key` `export_key` `mark_key_compromised` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_`, `rotate_master_key` `unseal_keystore` `make_master_key_shares` |
+//! | commands answered | `generate_key` `generate_ca_key` `generate_request_key` `begin_key_import` `import_key` `export_key` `mark_key_compromised` `destroy_key` `sign_certificate` `sign_self_signed` `sign_ca_certificate` `sign_csr` `sign_built_csr` `sign_checkpoint` `keep_mail_credential` `use_` `destroy_`, `keep_sign_in_credential` `use_` `destroy_`, `rotate_master_key` `unseal_keystore` `make_master_key_shares` |
 //! | events written | `key.*` `compromised_key.*` `credential.*` `master_key.*` |
 //! | events read | `issuance.*` `ca.*` `key.*`, from the log, just before a signature (N-5) |
 //! | tables owned | `keystore.wrapped_key` `organization_key` `master_key` (keys), `wrapped_credential`, `signature` (the journal), `checkpoint` `checkpoint_key`; `key` `compromised_key` (read models) |

@@ -207,6 +207,19 @@ pub fn csr(
     Ok(Permitted { intent: event, key: key.id, algorithm: signature, message })
 }
 
+/// A CSR that no certificate request asked for: it carries the very key that signs it, which is an end entity's. `command`
+/// asked for it.
+pub fn built_csr(command: Uuid, message: Vec<u8>, id: KeyId, key: &Owned<Key>) -> Result<Permitted, Refusal> {
+    let description = key.state.description().ok_or(Refusal::NoKey)?;
+    let signature = description.algorithm.default_signature();
+    let wanted = Use { purpose: KeyPurpose::EndEntity, signature, of: key.organization };
+    let key = usable(key, id, wanted)?;
+    if tbs::spki_of_request(&message).map_err(|_| Refusal::Unreadable)? != key.spki_sha256 {
+        return Err(Refusal::Differs("subjectPublicKeyInfo"));
+    }
+    Ok(Permitted { intent: command, key: key.id, algorithm: signature, message })
+}
+
 /// What signs a CA's certificate.
 #[derive(Clone, Copy, Debug)]
 pub enum Above<'a> {

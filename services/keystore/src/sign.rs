@@ -1,6 +1,7 @@
 //! Signing what the log permits: facts, precondition, signature, journal, release, in this order and no other.
 
 mod approval;
+mod built_csr;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use contracts::{
 };
 use deadpool_postgres::Pool;
 use eventlog::{Reader, Recorded};
-use runtime::{aggregate::Aggregate as _, clock::Clock, command::read_problem};
+use runtime::{aggregate::Aggregate as _, clock::Clock, command::read_problem, repository::Repository};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -43,6 +44,8 @@ pub struct Signing {
     pub facts: FactFinder,
     /// The log, for what is rare.
     pub reader: Reader,
+    /// What keys signed beside that.
+    pub keys: Repository<Key>,
     /// The tables, for what is rare.
     pub pool: Pool,
     /// Keys ready to sign.

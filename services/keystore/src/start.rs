@@ -9,7 +9,7 @@ use contracts::{
     keystore::{
         BeginKeyImport, DestroyKey, DestroyMailCredential, DestroySignInCredential, ExportKey, GenerateCaKey,
         GenerateKey, GenerateRequestKey, ImportKey, KeepMailCredential, KeepSignInCredential, KeyEvent,
-        KeyPurpose, MakeMasterKeyShares, MarkKeyCompromised, RotateMasterKey, SignCaCertificate,
+        KeyPurpose, MakeMasterKeyShares, MarkKeyCompromised, RotateMasterKey, SignBuiltCsr, SignCaCertificate,
         SignCertificate, SignCheckpoint, SignCsr, SignSelfSigned, SignedCheckpoint, UnsealKeystore,
         UseMailCredential, UseSignInCredential,
     },
@@ -259,6 +259,7 @@ async fn open(
         facts: facts::start(pool.clone(), context.clock.clone(), guard),
         reader: context.reader.clone(),
         tokens: tokens.clone(),
+        keys: context.repository(1_000),
         journal: journal::open(pool.clone()),
         production: context.config.server.production,
         pool,
@@ -381,6 +382,7 @@ impl Keystore {
             SignCertificate => signing.certificate,
             SignSelfSigned => signing.self_signed,
             SignCsr => signing.csr,
+            SignBuiltCsr => signing.built_csr,
             SignCaCertificate => signing.ca_certificate,
         }
         bus.serve::<SignCheckpoint, _, _, _>(move |context, command| {

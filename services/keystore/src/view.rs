@@ -19,7 +19,9 @@ pub fn after(before: Option<KeyView>, recorded: &Recorded) -> Result<Option<KeyV
     Ok(match event {
         KeyEvent::Generated(key) => Some(described(&key, KeyOrigin::Generated, recorded)),
         KeyEvent::Imported(imported) => Some(described(&imported.key, KeyOrigin::Imported, recorded)),
-        KeyEvent::Exported(_) => before.map(|view| KeyView { version: recorded.version, ..view }),
+        KeyEvent::Exported(_) | KeyEvent::CsrSigned(_) => {
+            before.map(|view| KeyView { version: recorded.version, ..view })
+        }
         KeyEvent::Compromised(_) => {
             before.map(|view| KeyView { status: KeyStatus::Compromised, version: recorded.version, ..view })
         }

@@ -137,15 +137,11 @@ impl Applicant {
 
     /// Adds the host of the common name to the names, where a CA outside makes the certificate of a managed key: many take
     /// the names alone, and none is to be forgotten (C1).
-    pub fn fill_names(&mut self, rules: &Rules) {
-        if let Self::Managed { subject: Subject { common_name: Some(host), .. }, sans, .. } = self
+    pub fn fill_for(&mut self, rules: &Rules) {
+        if let Self::Managed { subject, sans, .. } = self
             && rules.is_manual()
-            && hostname::is_host(host)
         {
-            let is_it = |name: &SubjectAltName| matches!(name, SubjectAltName::Dns(name) if name.eq_ignore_ascii_case(host));
-            if !sans.iter().any(is_it) {
-                sans.push(SubjectAltName::Dns(host.clone()));
-            }
+            fill_names(subject, sans);
         }
     }
 
@@ -222,6 +218,16 @@ impl Applicant {
             }
         }
         violations
+    }
+}
+
+/// Adds the host of the common name to the names, unless it is among them.
+pub fn fill_names(subject: &Subject, sans: &mut Vec<SubjectAltName>) {
+    let Some(host) = subject.common_name.as_ref().filter(|name| hostname::is_host(name)) else { return };
+    let is_it =
+        |name: &SubjectAltName| matches!(name, SubjectAltName::Dns(name) if name.eq_ignore_ascii_case(host));
+    if !sans.iter().any(is_it) {
+        sans.push(SubjectAltName::Dns(host.clone()));
     }
 }
 

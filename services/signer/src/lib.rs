@@ -2,8 +2,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | commands answered | `submit_certificate_request` `receive_certificate` `mail_csr` `create_ca` `suspend_ca` `resume_ca` `create_profile` `update_profile` `create_policy` `update_policy` |
-//! | commands sent | directory's `request_approval`; keystore's `generate_ca_key` `generate_request_key` `sign_certificate` `sign_self_signed` `sign_csr` `sign_ca_certificate` |
+//! | commands answered | `submit_certificate_request` `receive_certificate` `mail_csr` `build_csr` `create_ca` `suspend_ca` `resume_ca` `create_profile` `update_profile` `create_policy` `update_policy` |
+//! | commands sent | directory's `request_approval`; keystore's `generate_ca_key` `generate_request_key` `sign_certificate` `sign_self_signed` `sign_csr` `sign_built_csr` `sign_ca_certificate` |
 //! | events written | `certificate_request.*` `guarded_act.*` `issuance.*` `ca.*` `profile.*` `policy.*` `signer_name.*` |
 //! | tables owned | `signer.certificate_request` `ca` `profile` `policy` (read models, seen as `api_signer.*`) |
 //!
@@ -21,6 +21,7 @@
 //! | [`finisher`] | what was left open by a crash |
 //! | [`approval`], [`hold`] | what has to be approved first, and how it waits; also CAs, profiles and policies |
 //! | [`guarded_acts`], [`proceed`], [`guarded_act`] | the process that asks for approvals and goes on once they are granted |
+//! | [`build_csr`] | CSRs without a request |
 //! | [`manual`], [`answer`], [`outside`] | requests for a CA outside: the CSR, what the CA answers, what completes it later |
 //!
 //! What it stands on:
@@ -36,6 +37,7 @@
 pub mod answer;
 pub mod applicant;
 pub mod approval;
+pub mod build_csr;
 pub mod ca;
 pub mod ca_plan;
 pub mod catalog;
@@ -78,8 +80,8 @@ use std::{sync::Arc, time::Duration};
 
 use bus::BusError;
 use contracts::signer::{
-    CreateCa, CreatePolicy, CreateProfile, MailCsr, ReceiveCertificate, ResumeCa, SubmitCertificateRequest,
-    SuspendCa, UpdatePolicy, UpdateProfile,
+    BuildCsr, CreateCa, CreatePolicy, CreateProfile, MailCsr, ReceiveCertificate, ResumeCa,
+    SubmitCertificateRequest, SuspendCa, UpdatePolicy, UpdateProfile,
 };
 use runtime::{error::words, service::ServiceContext};
 
@@ -127,6 +129,7 @@ async fn serve(context: &ServiceContext, signer: Arc<Signer>) -> Result<(), BusE
         SubmitCertificateRequest => submit,
         ReceiveCertificate => receive_certificate,
         MailCsr => mail_csr,
+        BuildCsr => build_csr,
         CreateCa => create_ca,
         SuspendCa => suspend_ca,
         ResumeCa => resume_ca,

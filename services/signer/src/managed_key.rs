@@ -97,7 +97,7 @@ impl Signer {
             match event::<KeyEvent>(&recorded)? {
                 KeyEvent::Generated(key) => found = Some(key),
                 KeyEvent::Imported(imported) => (found, end) = (Some(imported.key), None),
-                KeyEvent::Exported(_) => {}
+                KeyEvent::Exported(_) | KeyEvent::CsrSigned(_) => {}
                 KeyEvent::Compromised(_) => end = Some("compromised"),
                 KeyEvent::Destroyed(_) => end = Some("destroyed"),
             }

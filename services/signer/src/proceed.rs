@@ -167,7 +167,7 @@ impl Signer {
         let (mut applicant, _, choice) = read(command, managed).map_err(early)?;
         let profile = Reference::Id(submitted.profile_id);
         let selection = self.select(context, Some(&profile)).await.map_err(early)?;
-        applicant.fill_names(&selection.rules);
+        applicant.fill_for(&selection.rules);
         let policy_version = selection.rules.policy_version;
         let version = Some(policy_version);
         let policy = selection.rules.policy_name.clone();

@@ -150,7 +150,7 @@ impl Signer {
             self.managed_key(context, Some(caller), command.key.clone().unwrap_or_default()).await?;
         let (mut applicant, profile, choice) = read(command, managed)?;
         let selection = self.select(context, profile.as_ref()).await?;
-        applicant.fill_names(&selection.rules);
+        applicant.fill_for(&selection.rules);
         let belongs = self.belongs(context, caller, department.as_ref(), &selection.rules).await?;
         let delegate = Delegate { organization_id: context.tenant, department_id: belongs.department_id };
         let kind = selection.rules.profile.certificate_type;

@@ -253,7 +253,7 @@ async fn uses(api: &Api, path: &str) -> Result<(), Failure> {
 }
 
 /// The passphrase in a file, without its line end.
-pub(super) fn passphrase(file: &str) -> Result<String, Failure> {
+pub fn passphrase(file: &str) -> Result<String, Failure> {
     let bytes = listing::read_input(file)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::Usage(format!("{file} does not hold a passphrase as UTF-8")))?;

@@ -17,6 +17,7 @@ mod approval_policy;
 mod ca;
 mod cert;
 pub mod context;
+mod csr;
 mod department;
 mod domain;
 mod failure;
@@ -121,6 +122,9 @@ pub enum ClientCommand {
     /// Certificate requests
     #[command(subcommand)]
     Request(request::Request),
+    /// CSRs without a certificate request
+    #[command(subcommand)]
+    Csr(csr::Csr),
     /// Show what a file holds: CSR or certificates (offline)
     Inspect(inspect::Inspect),
     /// Certification authorities
@@ -235,6 +239,7 @@ async fn dispatch(command: ClientCommand, options: &ClientOptions) -> Result<u8,
     match command {
         ClientCommand::Issue(issue) => issue.run(&api).await,
         ClientCommand::Request(request) => request.run(&api).await,
+        ClientCommand::Csr(csr) => csr.run(&api).await,
         ClientCommand::Ca(ca) => ca.run(&api).await,
         ClientCommand::Profile(profile) => profile.run(&api).await,
         ClientCommand::Policy(policy) => policy.run(&api).await,

@@ -1,7 +1,9 @@
-//! `/csrs/inspect`: what a CSR says, without keeping it.
+//! `/csrs`: CSRs without a certificate request, made for a key of ours or looked at. None is kept.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contracts::{
-    Code, Problem,
+    Code, KeyId, Permission, Problem,
+    signer::{BuildCsr, BuiltCsr},
     x509::{ExtendedKeyUsage, KeyAlgorithm, KeyUsage, SignatureAlgorithm, Subject, SubjectAltName},
 };
 use http::StatusCode;
@@ -10,7 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{answer::Answer, body::Media, call::Call, operation::Operation};
+use super::foreign_key;
+use crate::{answer::Answer, body::Media, call::Call, operation::Operation, read};
 
 /// A CSR to look at.
 #[derive(Deserialize, JsonSchema)]
@@ -18,6 +21,16 @@ use crate::{answer::Answer, body::Media, call::Call, operation::Operation};
 struct Inspection {
     /// PKCS #10 as PEM or bare base64 DER.
     csr: String,
+}
+
+/// A CSR that was made, and what it says.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct MadeCsr {
+    /// The key that it is for.
+    key_id: KeyId,
+    #[serde(flatten)]
+    says: InspectedCsr,
 }
 
 /// What a CSR says. Its signature was verified.
@@ -44,6 +57,8 @@ struct InspectedCsr {
     other_usages: Vec<String>,
     /// Whether it asks to be a CA.
     is_ca: bool,
+    /// Whether it holds a challenge password, for everybody to read.
+    challenge_password: bool,
     /// What a person should know before it is sent to a CA.
     findings: Vec<Finding>,
     /// The CSR as PEM.
@@ -64,19 +79,48 @@ struct Finding {
 pub fn operations() -> Vec<Operation> {
     let csr = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB…\n-----END CERTIFICATE REQUEST-----\n";
     let san = json!([{"type": "dns", "value": "shop.example.com"}]);
-    let example = json!({"subject": {"commonName": "shop.example.com"}, "sans": san, "effectiveSans": san,
+    let said = json!({"subject": {"commonName": "shop.example.com"}, "sans": san, "effectiveSans": san,
         "keyAlgorithm": "ecdsa_p256", "signatureAlgorithm": "ecdsa_sha256", "spkiSha256": "77aa41d2…", "keyUsages": [],
         "extendedKeyUsages": [], "otherUsages": [], "isCa": false,
+        "challengePassword": false,
         "findings": [{"code": "sans_missing", "detail": "it names no subject alternative names; the common name would be taken"}], "csr": csr});
+    let mut made = said.clone();
+    made["keyId"] = "key_01jdp4q2x8f7mb3v5kz6n9w0ae".into();
+    made["findings"] = json!([]);
     vec![
+        Operation::post("/api/v1/csrs", "buildCsr", "Make a CSR for a key of the keystore; it is kept nowhere")
+            .needs(Permission::RequestCreate)
+            .costly()
+            .sensitive()
+            .tagged("Certificate requests")
+            .takes::<BuildCsr>(json!({"key": {"algorithm": "rsa_3072"}, "sans": san,
+                "subject": {"commonName": "shop.example.com", "organization": "Example Inc", "country": "CA"}}))
+            .answers::<MadeCsr>(StatusCode::CREATED, "The CSR, its key and what it says.", made)
+            .problems(&[Code::InvalidState, Code::NotFound, Code::KeystoreSealed, Code::ClockGuard])
+            .handled_by(build),
         Operation::compute("/api/v1/csrs/inspect", "inspectCsr", "Show what a CSR says; nothing is kept")
             .signed_in()
             .tagged("Certificate requests")
             .takes_any::<Inspection>(&[Media::Json, Media::Pkcs10], json!({"csr": csr}))
-            .answers::<InspectedCsr>(StatusCode::OK, "What it says.", example)
+            .answers::<InspectedCsr>(StatusCode::OK, "What it says.", said)
             .problem(Code::CsrInvalid)
             .handled_by(inspect),
     ]
+}
+
+async fn build(call: Call) -> Result<Answer, Problem> {
+    let command: BuildCsr = call.json()?;
+    let key = command.key.id;
+    let outcome = call
+        .send(command, |BuiltCsr { key_id, csr }, _version| {
+            let der = STANDARD.decode(csr.reveal()).map_err(read::internal)?;
+            let csr = CertificationRequest::read_der(&der).map_err(read::internal)?;
+            let mut says = described(&csr);
+            says.findings.retain(|finding| finding.code != "challenge_password"); // whoever asked for it knows
+            Answer::json(StatusCode::CREATED, &MadeCsr { key_id, says })
+        })
+        .await;
+    foreign_key::watched(&call, key, outcome).await
 }
 
 async fn inspect(call: Call) -> Result<Answer, Problem> {
@@ -87,8 +131,12 @@ async fn inspect(call: Call) -> Result<Answer, Problem> {
     let csr = read.map_err(|error| {
         Problem::new(Code::CsrInvalid, error.to_string()).with_errors(vec![error.violation()])
     })?;
+    Answer::json(StatusCode::OK, &described(&csr))
+}
+
+fn described(csr: &CertificationRequest) -> InspectedCsr {
     let requested = csr.requested();
-    let inspected = InspectedCsr {
+    InspectedCsr {
         subject: csr.subject().clone(),
         sans: csr.sans().to_vec(),
         effective_sans: csr.effective_sans(),
@@ -99,10 +147,10 @@ async fn inspect(call: Call) -> Result<Answer, Problem> {
         extended_key_usages: requested.extended_key_usages.clone(),
         other_usages: requested.other_usages.clone(),
         is_ca: requested.is_ca,
-        findings: findings(&csr),
+        challenge_password: requested.challenge_password,
+        findings: findings(csr),
         csr: csr.to_pem(),
-    };
-    Answer::json(StatusCode::OK, &inspected)
+    }
 }
 
 /// What CAs refuse or leave out, and people overlook.
@@ -126,6 +174,12 @@ fn findings(csr: &CertificationRequest) -> Vec<Finding> {
         Some(_) | None => {}
     }
     let requested = csr.requested();
+    if requested.challenge_password {
+        find(
+            "challenge_password",
+            "it holds a challenge password, which everybody who has it can read".into(),
+        );
+    }
     if requested.is_ca {
         find("asks_to_be_ca", "it asks for the certificate of a CA".into());
     }
