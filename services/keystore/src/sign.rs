@@ -166,18 +166,28 @@ impl Signing {
         let (intent, id) = (permitted.intent(), permitted.key());
         let description = active(key, id)?;
         let tbs_sha256 = Sha256::digest(permitted.message()).into();
-        let signature = match &description.token {
-            Some(token) => {
-                let token = self.tokens.of(token)?;
-                token.sign(description, permitted.algorithm(), permitted.message()).await?
-            }
-            None => make(self.keyring.key(key.organization, description).await?, permitted).await?,
-        };
+        let signature = self.signature(key, description, permitted).await?;
         fail::fail_point!("X08-signed-not-journaled");
         let entry = Entry { intent, key: id, tbs_sha256, signature: signature.clone() };
         let journaled = self.journal.ask(entry).await.map_err(|_| stopping())??;
         fail::fail_point!("X09-journaled-not-released");
         Ok(released(&journaled, journaled != signature))
+    }
+
+    /// Signs where the key is.
+    async fn signature(
+        &self,
+        key: &Owned<Key>,
+        description: &KeyGenerated,
+        permitted: Permitted,
+    ) -> Result<Vec<u8>, Problem> {
+        match &description.token {
+            Some(token) => {
+                let token = self.tokens.of(token)?;
+                Ok(token.sign(description, permitted.algorithm(), permitted.message()).await?)
+            }
+            None => make(self.keyring.key(key.organization, description).await?, permitted).await,
+        }
     }
 
     async fn ca(&self, ca: CaId) -> Result<Owned<Ca>, Problem> {

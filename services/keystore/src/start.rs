@@ -9,9 +9,9 @@ use contracts::{
     keystore::{
         BeginKeyImport, DestroyKey, DestroyMailCredential, DestroySignInCredential, ExportKey, GenerateCaKey,
         GenerateKey, GenerateRequestKey, ImportKey, KeepMailCredential, KeepSignInCredential, KeyEvent,
-        KeyPurpose, MakeMasterKeyShares, MarkKeyCompromised, RotateMasterKey, SignBuiltCsr, SignCaCertificate,
-        SignCertificate, SignCheckpoint, SignCsr, SignSelfSigned, SignedCheckpoint, UnsealKeystore,
-        UseMailCredential, UseSignInCredential,
+        KeyPurpose, MakeMasterKeyShares, MarkKeyCompromised, RotateMasterKey, SignBuiltCsr,
+        SignCaCertificate, SignCertificate, SignCheckpoint, SignCsr, SignSelfSigned, SignedCheckpoint,
+        UnsealKeystore, UseMailCredential, UseSignInCredential,
     },
     x509::KeyAlgorithm,
 };

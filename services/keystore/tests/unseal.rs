@@ -29,7 +29,12 @@ async fn a_keystore_that_people_open_does_nothing_before() {
         assert_eq!(problem.code, Code::KeystoreSealed);
         assert!(problem.detail.contains("chancery keystore unseal"), "{}", problem.detail);
     };
-    let wish = GenerateRequestKey { algorithm: KeyAlgorithm::EcdsaP256, exportable: false, label: None };
+    let wish = GenerateRequestKey {
+        algorithm: KeyAlgorithm::EcdsaP256,
+        exportable: false,
+        label: None,
+        token: None,
+    };
     sealed(stage.send(&wish).await.unwrap_err());
     let report = stage.foundation.health.report();
     let vault = report.iter().find(|state| state.name == "keystore/vault").unwrap();
@@ -105,7 +110,8 @@ async fn start(stage: &Stage, mut keystore: ServiceContext) -> ServiceContext {
     let config = Arc::make_mut(&mut keystore.config);
     config.keystore = Keystore { provider: MasterKeyProvider::Passphrase(None), ..config.keystore.clone() };
     chancery_keystore::start(keystore.clone()).await.unwrap();
-    let wish = GenerateRequestKey { algorithm: KeyAlgorithm::Ed25519, exportable: false, label: None };
+    let wish =
+        GenerateRequestKey { algorithm: KeyAlgorithm::Ed25519, exportable: false, label: None, token: None };
     let answers = async || stage.send(&wish).await.is_err_and(|problem| problem.code == Code::KeystoreSealed);
     while !answers().await {
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     applicant::{Applicant, fill_names},
+    managed_key::Managed,
     signer::Signer,
 };
 
@@ -38,10 +39,12 @@ impl Signer {
         caller.permit(&Target::organization(context.tenant))?;
         self.authority.in_use(context.tenant, None)?;
         fill_names(&command.subject, &mut command.sans);
-        let (algorithm, chosen) = self.managed_key(&context, Some(&caller), command.key).await?;
+        let Managed { algorithm, chosen, token } =
+            self.managed_key(&context, Some(&caller), command.key.clone()).await?;
         let applicant = Applicant::Managed {
             key_algorithm: algorithm,
             key: chosen.clone(),
+            token: token.clone(),
             subject: command.subject.clone(),
             sans: command.sans.clone(),
             key_usages: command.key_usages.clone(),
@@ -74,7 +77,7 @@ impl Signer {
             Some(key) => (key.id, key.spki.to_vec()),
             None => {
                 let BuildCsr { exportable, ref label, .. } = command;
-                let wanted = GenerateRequestKey { algorithm, exportable, label: label.clone() };
+                let wanted = GenerateRequestKey { algorithm, exportable, label: label.clone(), token };
                 let key = self.bus.call(&own("key"), &wanted).await?.result;
                 let block = pem::read(key.public_key.as_bytes()).ok().and_then(|mut blocks| blocks.pop());
                 (key.id, block.ok_or_else(Problem::internal)?.der)

@@ -9,7 +9,7 @@ use contracts::{
 };
 use pki::{builder, csr::CertificationRequest, name};
 
-use super::{Signing, active, make};
+use super::{Signing, active};
 use crate::{
     key::Command,
     operation::measured,
@@ -34,9 +34,9 @@ impl Signing {
         let permitted = precondition::built_csr(context.command_id, info, command.key, &key)?;
         self.guard.check(self.clock.now())?;
         let description = active(&key, command.key)?;
-        let ready = self.keyring.key(organization, description).await?;
         let (algorithm, message) = (permitted.algorithm(), permitted.message().to_vec());
-        let signature = measured("sign", algorithm.as_str(), make(ready, permitted)).await?;
+        let signature =
+            measured("sign", algorithm.as_str(), self.signature(&key, description, permitted)).await?;
         let der = builder::assemble(&message, algorithm, &signature);
         let csr = CertificationRequest::read_der(&der).map_err(|_| unreadable())?;
         let signed = KeyCsrSigned {
