@@ -7,9 +7,10 @@ use bytes::Bytes;
 use chancery_tests::{in_both_modes, subscriber::p256, world::World};
 use http::Method;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P384_SHA384};
+use runtime::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use testkit::Https;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 in_both_modes!(every_figure_is_what_its_list_shows, nobody_counts_what_they_cannot_read);
 
@@ -100,8 +101,9 @@ async fn request(client: &Https, more: Value) -> String {
 async fn import(world: &World, name: &str, ends: Duration) {
     let mut parameters = CertificateParams::new(vec![format!("{name}.example.com")]).unwrap();
     parameters.distinguished_name.push(DnType::CommonName, name);
-    parameters.not_before = OffsetDateTime::now_utc() - Duration::days(400);
-    parameters.not_after = OffsetDateTime::now_utc() + ends;
+    let now = SystemClock::default().now().0;
+    parameters.not_before = now - Duration::days(400);
+    parameters.not_after = now + ends;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
     let certificate = parameters.self_signed(&key).unwrap();
     let file = json!({"name": format!("{name}.cer"), "content": STANDARD.encode(certificate.der())});

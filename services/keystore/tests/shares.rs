@@ -140,7 +140,8 @@ async fn start(stage: &Stage, mut keystore: ServiceContext) -> ServiceContext {
     let provider = MasterKeyProvider::Shares { needed: 3, of: 5 };
     config.keystore = Keystore { provider, ..config.keystore.clone() };
     chancery_keystore::start(keystore.clone()).await.unwrap();
-    let wish = GenerateRequestKey { algorithm: KeyAlgorithm::Ed25519, exportable: false, label: None };
+    let wish =
+        GenerateRequestKey { algorithm: KeyAlgorithm::Ed25519, exportable: false, label: None, token: None };
     let answers = async || stage.send(&wish).await.is_err_and(|problem| problem.code == Code::KeystoreSealed);
     while !answers().await {
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use runtime::clock::{Clock as _, SystemClock};
 use serde_json::json;
 use testkit::Https;
 use tokio_postgres::Client;
@@ -95,7 +96,7 @@ const QUERIES: &[(&str, &str)] = &[
 ];
 
 async fn asked(https: &Https, query: &str, total: usize) -> Result<(Duration, Duration), Failure> {
-    let now = time::OffsetDateTime::now_utc();
+    let now = SystemClock::default().now().0;
     let text = |at: time::OffsetDateTime| contracts::Timestamp(at).to_string();
     let mut latencies = Latencies::default();
     for turn in 0..TIMES {
