@@ -46,7 +46,7 @@ struct KeystoreView {
     /// Since when it is in use.
     since: Option<Timestamp>,
     /// While everything is wrapped anew: from which master key, and how far that is.
-    rotation: Option<Rotation>,
+    rotation: Option<MasterKeyRotation>,
 }
 
 /// Shares that were entered; they are forgotten 15 minutes after the first one.
@@ -83,7 +83,7 @@ struct NewShares {
 /// A rotation that goes on.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Rotation {
+struct MasterKeyRotation {
     /// The name of the master key before.
     previous_id: Uuid,
     /// How far it is.
@@ -184,7 +184,8 @@ async fn view(call: &Call) -> Result<KeystoreView, Problem> {
     let (master_key_id, since, previous): (Option<Uuid>, Option<time::OffsetDateTime>, Option<Uuid>) =
         row.transpose().map_err(read::internal)?.unwrap_or_default();
     let progress = progress(call).await?;
-    let rotation = previous.zip(progress).map(|(previous_id, progress)| Rotation { previous_id, progress });
+    let rotation =
+        previous.zip(progress).map(|(previous_id, progress)| MasterKeyRotation { previous_id, progress });
     let since = since.map(Timestamp);
     Ok(KeystoreView { provider, sealed, shares, master_key_id, since, rotation })
 }
