@@ -69,7 +69,7 @@ impl Status {
             .u64_gauge("chancery_keystore_token_available")
             .with_description("1 while a token answers, 0 while it is away")
             .build();
-        gauge.record((new == State::Present).into(), &[KeyValue::new("token", self.name.to_string())]);
+        gauge.record((new == State::Present).into(), &[KeyValue::new("device", self.name.to_string())]);
     }
 }
 
