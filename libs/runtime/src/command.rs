@@ -3,6 +3,7 @@
 use bus::Context;
 use contracts::{Code, Event, Problem};
 use eventlog::{Append, AppendError, Expected, NewEvent, ReadError, Recorded};
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use crate::ids::Ids;
@@ -73,8 +74,15 @@ pub fn event<E: Event>(recorded: &Recorded) -> Result<E, Problem> {
     })
 }
 
-/// What the caller reads when the log cannot be read. `error` goes to the log alone.
+/// What the caller reads when the log cannot be read. `error` goes to the log alone. A stream of a category that this
+/// service may not read is none of its own: whoever names it names nothing that is here.
 pub fn read_problem(error: ReadError) -> Problem {
+    if let ReadError::Database(refused) = &error
+        && refused.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+    {
+        tracing::warn!(error = crate::error::words(&error), "a stream of another service was named");
+        return Problem::new(Code::NotFound, "there is nothing of this id, or it is not visible to you");
+    }
     tracing::warn!(error = crate::error::words(&error), "the log cannot be read");
     Problem::unavailable("the log cannot be read at the moment; try again")
 }
